@@ -1,0 +1,1 @@
+"""gocoffee_ops."""
