@@ -1,0 +1,1 @@
+"""Pure: tables in, tables out."""

@@ -1,0 +1,1 @@
+"""Pure: tables and thresholds in, findings out."""

@@ -1,0 +1,1 @@
+"""What was read, kept: the ledger, its tables, redaction and replay."""

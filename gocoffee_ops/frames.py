@@ -1,0 +1,149 @@
+"""Table schemas: column, dtype, unit; an empty table keeps its columns.
+
+Only dtypes that survive Parquet unchanged exist here; durations are `_s` floats.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from gocoffee_ops.errors import SchemaError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+Dtype = Literal["string", "Int64", "Float64", "boolean", "timestamp", "list[string]"]
+Content = Literal["plain", "sql"]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its dtype, unit and meaning. `content="sql"` marks statement text, whose literals are redacted.
+
+    `timestamp` is `datetime64[us, UTC]`; `list[string]` holds tuples. A column that is not `optional` holds no missing value.
+    """
+
+    name: str
+    dtype: Dtype
+    unit: str = ""
+    help: str = ""
+    optional: bool = False
+    content: Content = "plain"
+
+
+@dataclass(frozen=True)
+class Schema:
+    """The declared shape of a query's table."""
+
+    name: str
+    columns: tuple[Column, ...]
+
+    def __post_init__(self) -> None:
+        names = [c.name for c in self.columns]
+        if len(set(names)) != len(names):
+            raise SchemaError(f"schema {self.name} names a column twice", why=", ".join(names))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The column names in order."""
+        return tuple(c.name for c in self.columns)
+
+    def __getitem__(self, name: str) -> Column:
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise SchemaError(f"schema {self.name} has no column {name!r}", hint=f"valid: {', '.join(self.names)}")
+
+    def with_first(self, *columns: Column) -> Schema:
+        """The same schema with `columns` in front (`cluster`, `database`)."""
+        return Schema(self.name, columns + self.columns)
+
+    def arrow(self) -> pa.Schema:
+        """The Arrow schema that the table is kept in."""
+        import pyarrow as pa
+
+        types: dict[str, pa.DataType] = {
+            "string": pa.string(),
+            "Int64": pa.int64(),
+            "Float64": pa.float64(),
+            "boolean": pa.bool_(),
+            "timestamp": pa.timestamp("us", tz="UTC"),
+            "list[string]": pa.list_(pa.string()),
+        }
+        return pa.schema([pa.field(c.name, types[c.dtype], nullable=c.optional) for c in self.columns])
+
+    def table(self, rows: Sequence[Mapping[str, Any]] | Mapping[str, Sequence[Any]]) -> pa.Table:
+        """Rows (mappings), or columns (name to values), as an Arrow table; anything that does not fit raises SchemaError."""
+        import pyarrow as pa
+
+        columns = rows if isinstance(rows, Mapping) else self._columns(rows)
+        wrong = set(self.names) ^ set(columns)
+        if wrong:
+            raise SchemaError(f"table {self.name} has other columns than its schema", why=", ".join(sorted(wrong)))
+        arrays = []
+        schema = self.arrow()
+        for column in self.columns:
+            values = columns[column.name]
+            try:
+                array = pa.array(values, type=schema.field(column.name).type)
+            except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
+                raise SchemaError(
+                    f"column {column.name} of table {self.name} does not fit {column.dtype}", why=str(error)
+                ) from error
+            if not column.optional and array.null_count:
+                raise SchemaError(
+                    f"column {column.name} of table {self.name} has {array.null_count} missing values",
+                    hint="declare it optional, or fill it where it is read",
+                )
+            arrays.append(array)
+        return pa.Table.from_arrays(arrays, schema=schema)
+
+    def _columns(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+        names = set(self.names)
+        for row in rows:
+            if row.keys() != names:
+                wrong = ", ".join(sorted(names ^ set(row)))
+                raise SchemaError(f"a row of table {self.name} has other columns than its schema", why=wrong)
+        return {name: [row[name] for row in rows] for name in self.names}
+
+    def check(self, table: pa.Table) -> pa.Table:
+        """Cast a table that was read back to this schema; columns that differ raise SchemaError."""
+        import pyarrow as pa
+
+        if tuple(table.column_names) != self.names:
+            wrong = ", ".join(sorted(set(table.column_names) ^ set(self.names))) or "order"
+            raise SchemaError(f"table {self.name} has other columns than its schema", why=wrong)
+        try:
+            return table.cast(self.arrow())
+        except (pa.ArrowException, ValueError) as error:
+            raise SchemaError(f"table {self.name} does not fit its schema", why=str(error)) from error
+
+    def frame(self, table: pa.Table) -> pd.DataFrame:
+        """An Arrow table of this schema as a DataFrame with the declared dtypes."""
+        import pandas as pd
+
+        dtypes = {"string": "string", "Int64": "Int64", "Float64": "Float64", "boolean": "boolean"}
+        data: dict[str, pd.Series[Any]] = {}
+        for column in self.columns:
+            array = table.column(column.name)
+            if column.dtype == "list[string]":
+                tuples = [None if v is None else tuple(v) for v in array.to_pylist()]
+                data[column.name] = pd.Series(tuples, dtype=object)
+            elif column.dtype == "timestamp":
+                data[column.name] = array.to_pandas().dt.as_unit("us")
+            else:
+                dtype = dtypes[column.dtype]
+                series = array.to_pandas(types_mapper={array.type: pd.api.types.pandas_dtype(dtype)}.get)
+                data[column.name] = series.astype(dtype)
+        return pd.DataFrame(data, columns=list(self.names))
+
+    def empty(self) -> pd.DataFrame:
+        """No rows, every column with its dtype: "read, and there was nothing"."""
+        return self.frame(self.table([]))
+
+    def from_rows(self, rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+        """Rows as a DataFrame of this schema; for tests and doctests of pure functions."""
+        return self.frame(self.table(list(rows)))

@@ -1,0 +1,1 @@
+"""Read-only questions; each returns one DataFrame with a declared schema."""

@@ -1,0 +1,276 @@
+"""The one seam: the query decorator.
+
+A query is a function that asks one target of one kind one question:
+
+    @query("cluster", PODS)
+    def pods(ask: Ask[Cluster], *, namespace: str = "") -> Rows:
+        ...
+        return Rows(rows)
+
+Calling it in a notebook, `cluster.pods(ops, namespace="go-coffee")`, asks all of the environment's targets of that kind
+concurrently and returns one DataFrame, decoded from its own record, with the kind's name as its first column. The decorator records
+(and replays), validates the schema, times, bounds by a deadline, counts coverage, redacts, and marks truncation. A target that
+could not be read costs its own rows and is an UNKNOWN finding; when none could be read, the error is raised.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import queue
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from io import BytesIO
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar
+
+from gocoffee_ops.errors import DeadlineExceeded, OpsError, QueryFault, Unsupported, UsageError
+from gocoffee_ops.evidence.ledger import Ledger
+from gocoffee_ops.evidence.replay import Answer, Key, Recording
+from gocoffee_ops.frames import Column, Schema
+from gocoffee_ops.model import Target
+from gocoffee_ops.sources.deadline import Deadline
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+P = ParamSpec("P")
+S = TypeVar("S")
+
+GRACE_S = 1.0  # for a source that notices its own deadline to say what it last saw
+
+
+@dataclass(frozen=True)
+class Ask(Generic[S]):
+    """What a query gets to work with: the source, and the run's fixed `as_of` for it (queries never ask the clock)."""
+
+    source: S
+    target: Target
+    as_of: datetime
+    deadline: Deadline
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What a query returns: rows (or columns) of its schema, what limit was hit if any, and notes for the record."""
+
+    rows: Sequence[Mapping[str, Any]] | Mapping[str, Sequence[Any]]
+    truncated: str = ""
+    notes: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Reader(Protocol):
+    """What a query needs of the session."""
+
+    @property
+    def ledger(self) -> Ledger: ...
+    @property
+    def query_deadline_s(self) -> float: ...
+    def targets(self, kind: str) -> Sequence[Target]: ...
+    def source(self, target: Target) -> Any: ...
+    def recording(self, target: Target) -> Recording | None: ...
+    def as_of(self, target: Target) -> datetime: ...
+    def call_number(self, query: str, args: str) -> int: ...
+    def gap(self, key: Key, error: OpsError) -> None: ...
+    def truncation(self, key: Key, stated: str) -> None: ...
+
+
+class Query(Generic[P]):
+    """A declared question; call it with the session and its arguments."""
+
+    def __init__(
+        self, function: Callable[Concatenate[Ask[Any], P], Rows], kind: str, schema: Schema, deadline_s: float | None
+    ) -> None:
+        self.function = function
+        self.kind = kind
+        self.name = f"{function.__module__.rpartition('.')[2]}.{function.__name__}"
+        self.schema = schema.with_first(Column(kind, "string", help=f"name of the {kind} in the environment"))
+        self._own = schema
+        self._deadline_s = deadline_s
+        signature = inspect.signature(function)
+        self._signature = signature.replace(parameters=list(signature.parameters.values())[1:])
+        self.__doc__ = function.__doc__
+        self.__name__ = function.__name__
+        self.__module__ = function.__module__
+        self.__wrapped__ = function
+
+    def __call__(self, ops: Reader, *args: P.args, **kwargs: P.kwargs) -> pd.DataFrame:
+        canonical = self._canonical(*args, **kwargs)
+        call = ops.call_number(self.name, canonical)
+        targets = ops.targets(self.kind)
+        if not targets:
+            key = Key(self.name, self.kind, canonical, call)
+            error = Unsupported(
+                f"ask {self.name}", target=self.kind, why=f"the environment names no {self.kind}", hint="gocoffee.toml"
+            )
+            self._record(ops, key, error, 0.0)
+            ops.gap(key, error)
+            raise error
+        answers: queue.SimpleQueue[tuple[int, Answer | OpsError, float]] = queue.SimpleQueue()
+        keys = [Key(self.name, str(target), canonical, call) for target in targets]
+
+        def work(i: int) -> None:
+            started = time.monotonic()
+            answers.put((i, self._ask(ops, targets[i], keys[i], args, kwargs), time.monotonic() - started))
+
+        for i in range(len(targets)):
+            threading.Thread(target=work, args=(i,), name=str(keys[i]), daemon=True).start()
+        outcomes = [answers.get() for _ in targets]
+        return self._combine(ops, keys, targets, sorted(outcomes, key=lambda outcome: outcome[0]))
+
+    def _canonical(self, *args: P.args, **kwargs: P.kwargs) -> str:
+        try:
+            bound = self._signature.bind(*args, **kwargs)
+        except TypeError as error:
+            raise UsageError(f"call {self.name}", why=str(error), hint=f"{self.name}{self._signature}") from error
+        defaults = {name: parameter.default for name, parameter in self._signature.parameters.items()}
+        given = {name: value for name, value in bound.arguments.items() if value != defaults[name]}
+        return ", ".join(f"{name}={_canonical_value(name, value)}" for name, value in sorted(given.items()))
+
+    def _ask(
+        self, ops: Reader, target: Target, key: Key, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> Answer | OpsError:
+        """One target's answer or error; never raises, never outlives its deadline by more than the grace."""
+        recording = ops.recording(target)
+        if recording is not None:
+            try:
+                return recording.answer(key)
+            except OpsError as error:
+                return error
+        seconds = self._deadline_s or ops.query_deadline_s
+        deadline = Deadline.after(seconds)
+        done: queue.SimpleQueue[Answer | OpsError] = queue.SimpleQueue()
+
+        def work() -> None:
+            try:
+                ask = Ask(ops.source(target), target, ops.as_of(target), deadline)
+                rows = self.function(ask, *args, **kwargs)
+                table = ops.ledger.redactor.table(self._own.table(rows.rows), self._own)
+                done.put(Answer(_encode(table), rows.truncated, rows.notes))
+            except OpsError as error:
+                done.put(error)
+            except BaseException as error:  # noqa: BLE001 - put on record and raised by the caller as our own fault
+                done.put(QueryFault(f"ask {self.name}", target=str(target), why=f"{type(error).__name__}: {error}"))
+
+        threading.Thread(target=work, name=f"{key} (source)", daemon=True).start()
+        try:
+            return done.get(timeout=seconds + GRACE_S)
+        except queue.Empty:
+            return DeadlineExceeded(
+                f"ask {self.name}", target=str(target), why=f"no answer after {seconds:g} s", hint="is it overloaded?"
+            )
+
+    def _combine(
+        self,
+        ops: Reader,
+        keys: Sequence[Key],
+        targets: Sequence[Target],
+        outcomes: Sequence[tuple[int, Answer | OpsError, float]],
+    ) -> pd.DataFrame:
+        import pyarrow as pa
+
+        tables: list[pa.Table] = []
+        evidence: list[str] = []
+        truncated: list[str] = []
+        gaps: list[str] = []
+        error: OpsError | None = None
+        for i, outcome, seconds in outcomes:
+            self._record(ops, keys[i], outcome, seconds)
+            if isinstance(outcome, OpsError):
+                error = clean(outcome, ops.ledger)
+                ops.gap(keys[i], error)
+                gaps.append(f"{targets[i]}: {error}")
+                continue
+            table = self._own.check(_decode(outcome.data))
+            names = pa.array([targets[i].name] * table.num_rows, type=pa.string())
+            tables.append(table.add_column(0, pa.field(self.kind, pa.string(), nullable=False), names))
+            evidence.append(str(keys[i]))
+            if outcome.truncated:
+                ops.truncation(keys[i], outcome.truncated)
+                truncated.append(f"{targets[i]}: {outcome.truncated}")
+        if not tables:
+            assert error is not None  # noqa: S101 - every target has an outcome, and none was an answer
+            raise error
+        frame = self.schema.frame(pa.concat_tables(tables))
+        frame.attrs["query"] = self.name
+        frame.attrs["evidence"] = evidence
+        frame.attrs["truncated"] = truncated
+        frame.attrs["gaps"] = gaps
+        return frame
+
+    def _record(self, ops: Reader, key: Key, outcome: Answer | OpsError, seconds: float) -> None:
+        body: dict[str, Any] = {
+            "query": key.query,
+            "target": key.target,
+            "args": key.args,
+            "call": key.call,
+            "seconds": round(seconds, 3),
+            "table": None,
+            "rows": None,
+            "truncated": "",
+            "notes": {},
+            "error": None,
+        }
+        if isinstance(outcome, OpsError):
+            body["error"] = outcome.to_record()
+        else:
+            body["table"] = ops.ledger.put_table(outcome.data)
+            body["rows"] = _decode(outcome.data).num_rows
+            body["truncated"] = outcome.truncated
+            body["notes"] = dict(outcome.notes)
+        ops.ledger.append("query", body)
+
+
+def query(
+    kind: str, schema: Schema, *, deadline_s: float | None = None
+) -> Callable[[Callable[Concatenate[Ask[Any], P], Rows]], Query[P]]:
+    """Declare a function as the query of that name: its target's kind, its schema, and a deadline if not the usual one."""
+
+    def declare(function: Callable[Concatenate[Ask[Any], P], Rows]) -> Query[P]:
+        return Query(function, kind, schema, deadline_s)
+
+    return declare
+
+
+def clean(error: OpsError, ledger: Ledger) -> OpsError:
+    """The same error with its words redacted, and without the chain that might hold what was redacted."""
+    record = error.to_record()
+    redacted: OpsError = type(error)(
+        ledger.redactor.text(record["what"]),
+        target=ledger.redactor.text(record["target"]),
+        why=ledger.redactor.text(record["why"]),
+        hint=ledger.redactor.text(record["hint"]),
+    )
+    return redacted
+
+
+def _canonical_value(name: str, value: Any) -> str:
+    if isinstance(value, datetime):
+        if value.tzinfo is None:
+            raise UsageError(f"argument {name} needs a time zone", why=f"given {value}")
+        return value.isoformat()
+    if isinstance(value, list | tuple) and all(isinstance(v, str) for v in value):
+        return json.dumps(list(value), ensure_ascii=False)
+    if isinstance(value, str | int | float | bool):
+        return json.dumps(value, ensure_ascii=False)
+    raise UsageError(
+        f"argument {name} is {type(value).__name__}", hint="str, int, float, bool, datetime or a list of str"
+    )
+
+
+def _encode(table: pa.Table) -> bytes:
+    import pyarrow.parquet as pq
+
+    sink = BytesIO()
+    pq.write_table(table, sink, compression="zstd")
+    return sink.getvalue()
+
+
+def _decode(data: bytes) -> pa.Table:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    return pq.read_table(pa.BufferReader(data))

@@ -1,0 +1,1 @@
+"""Running notebooks: parameters, engine, report, catalogue."""

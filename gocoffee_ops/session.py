@@ -1,0 +1,199 @@
+"""The composition root: a session is what a notebook holds as `ops`. No globals."""
+
+from __future__ import annotations
+
+import inspect
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from gocoffee_ops.errors import IncompleteRun, OpsError
+from gocoffee_ops.evidence import record
+from gocoffee_ops.evidence.ledger import Ledger
+from gocoffee_ops.evidence.replay import Key, Recording
+from gocoffee_ops.model import Finding, Status, Target, Thresholds, worst
+from gocoffee_ops.ui.panels import FindingsPanel, VerdictPanel
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Check = Callable[..., Sequence[Finding]]
+
+
+@dataclass(frozen=True)
+class Place:
+    """One target with the way to read it: live through `connect`, or from a recording."""
+
+    target: Target
+    as_of: datetime
+    connect: Callable[[], Any] | None = None
+    recording: Recording | None = None
+    detail: str = ""  # where it is, for the report: never a secret
+
+    @property
+    def mode(self) -> str:
+        """`recorded` or `live`."""
+        return "recorded" if self.recording else "live"
+
+
+@dataclass
+class _Cell:
+    key: str = "none"
+    execution: int = 0
+    findings: list[Finding] = field(default_factory=list)
+
+
+class Session:
+    """Environment, sources, clock and ledger of one run of one runbook."""
+
+    def __init__(
+        self,
+        *,
+        runbook: str,
+        environment: str,
+        places: Sequence[Place],
+        thresholds: Thresholds,
+        ledger: Ledger,
+        query_deadline_s: float = 30.0,
+        demo: bool = False,
+        replay_of: str = "",
+        held: Sequence[object] = (),
+    ) -> None:
+        self.runbook = runbook
+        self.environment = environment
+        self.thresholds = thresholds
+        self.ledger = ledger
+        self.query_deadline_s = query_deadline_s
+        self.demo = demo
+        self._places = {place.target: place for place in places}
+        self._held = held  # leases that last as long as the session
+        self._sources: dict[Target, Any] = {}
+        self._locks = {place.target: threading.Lock() for place in places}
+        self._calls: dict[tuple[str, str], int] = {}
+        self._calls_lock = threading.Lock()
+        self._cell = _Cell()
+        ledger.append(
+            "session",
+            {
+                "runbook": runbook,
+                "environment": environment,
+                "demo": demo,
+                "replay_of": replay_of,
+                "query_deadline_s": query_deadline_s,
+                "thresholds": asdict(thresholds),
+                "targets": [
+                    {
+                        "kind": place.target.kind,
+                        "name": place.target.name,
+                        "as_of": place.as_of.isoformat(),
+                        "mode": place.mode,
+                        "detail": place.detail,
+                    }
+                    for place in places
+                ],
+            },
+        )
+
+    # What queries need.
+
+    def targets(self, kind: str) -> Sequence[Target]:
+        """The environment's targets of a kind, in its order."""
+        return [target for target in self._places if target.kind == kind]
+
+    def source(self, target: Target) -> Any:
+        """The live source of a target, connected on first use."""
+        place = self._places[target]
+        with self._locks[target]:
+            if target not in self._sources:
+                if place.connect is None:
+                    raise OpsError("connect", target=str(target), why="it is recorded: nothing is read live")
+                self._sources[target] = place.connect()
+            return self._sources[target]
+
+    def recording(self, target: Target) -> Recording | None:
+        """The recording that answers for a target, if it is not live."""
+        return self._places[target].recording
+
+    def as_of(self, target: Target) -> datetime:
+        """The moment that every window of this target's questions ends at; fixed for the run."""
+        return self._places[target].as_of
+
+    def call_number(self, query: str, args: str) -> int:
+        """Which call of this question it is, from 0; given when the call is made."""
+        with self._calls_lock:
+            n = self._calls.get((query, args), 0)
+            self._calls[(query, args)] = n + 1
+            return n
+
+    def gap(self, key: Key, error: OpsError) -> None:
+        """A question that got no answer is an UNKNOWN finding."""
+        cluster = key.target.removeprefix("cluster/") if key.target.startswith("cluster/") else ""
+        self._find(
+            Finding(Status.UNKNOWN, key.query, key.target, f"not read: {error}", cluster=cluster, evidence=(str(key),))
+        )
+
+    def truncation(self, key: Key, stated: str) -> None:
+        """A limit that was hit is a WARN finding: the rest was not read."""
+        self._find(Finding(Status.WARN, key.query, key.target, f"not all was read: {stated}", evidence=(str(key),)))
+
+    # What notebooks call.
+
+    def judge(self, check: Check, *tables: pd.DataFrame, **options: Any) -> FindingsPanel:
+        """Apply a check to tables with the environment's thresholds; record and show its findings.
+
+        A check that says nothing has judged nothing: that is UNKNOWN.
+        """
+        if "thresholds" in inspect.signature(check).parameters:
+            options["thresholds"] = self.thresholds
+        evidence = [e for table in tables for e in table.attrs.get("evidence", ())]
+        found = [finding.citing(evidence) for finding in check(*tables, **options)]
+        if not found:
+            name = check.__name__
+            found = [Finding(Status.UNKNOWN, name, name, "the check gave no finding", evidence=tuple(evidence))]
+        for finding in found:
+            self._find(finding)
+        return FindingsPanel(found, demo=self.demo)
+
+    @property
+    def findings(self) -> list[Finding]:
+        """All findings that stand so far."""
+        return record.findings(self.ledger.entries())
+
+    def verdict(self) -> VerdictPanel:
+        """Show the run's verdict; raises IncompleteRun when any cell of this run raised."""
+        entries = list(self.ledger.entries())
+        found, failed, coverage = record.findings(entries), record.failed_cells(entries), record.coverage(entries)
+        status = worst([f.status for f in found] + [Status.UNKNOWN] * bool(failed))
+        panel = VerdictPanel(status, found, coverage, failed, demo=self.demo)
+        self.ledger.append(
+            "verdict",
+            {
+                "status": status.value,
+                "answered": coverage.answered,
+                "asked": coverage.asked,
+                "failed_cells": len(failed),
+            },
+        )
+        if failed:
+            panel.display()
+            raise IncompleteRun(
+                f"{len(failed)} of this run's cells raised", target=self.runbook, why="; ".join(failed.values())
+            )
+        return panel
+
+    # What the kernel's hooks call.
+
+    def cell_started(self, cell: str, execution: int) -> None:
+        """A cell begins: findings from here on are its own."""
+        self._cell = _Cell(cell, execution)
+        self.ledger.append("cell_started", {"cell": cell, "execution": execution})
+
+    def cell_ended(self, cell: str, execution: int, error: str) -> None:
+        """A cell ended; `error` is empty when it did not raise."""
+        self.ledger.append("cell_ended", {"cell": cell, "execution": execution, "error": error})
+
+    def _find(self, finding: Finding) -> None:
+        body: Mapping[str, Any] = finding.to_record()
+        self.ledger.append("finding", {"cell": self._cell.key, "execution": self._cell.execution, **body})
