@@ -1,0 +1,114 @@
+"""Find the control plane's binaries, or build them once from the locked Go modules beside this file."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import filelock
+import platformdirs
+
+MODULES = Path(__file__).parent / "control-plane"
+KUBERNETES_VERSION = "v1.36.3"
+NAMES = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl", "kwok", "metrics-server")
+BUILD_DEADLINE_S = 1800.0
+
+_VERSION = "k8s.io/component-base/version"
+# Without the version variables the server calls itself v0.0.0, and version skew could not be tested.
+_LDFLAGS = (
+    f"-s -w -X {_VERSION}.gitVersion={KUBERNETES_VERSION} -X {_VERSION}.gitMajor=1 -X {_VERSION}.gitMinor=36"
+    f" -X {_VERSION}.gitTreeState=clean"
+)
+
+
+class TestbedMissing(Exception):  # noqa: N818  (a state of the machine that a test is skipped for, not an error of the test)
+    """The testbed cannot run on this machine; the message names what is missing."""
+
+    __test__ = False
+
+
+@dataclass(frozen=True)
+class Binaries:
+    """One folder that holds every binary of the control plane."""
+
+    folder: Path
+
+    def path(self, name: str) -> str:
+        return str(self.folder / name)
+
+
+def find() -> Binaries:
+    """Every binary from the first place that has them all: $KUBEBUILDER_ASSETS, the cache, a build into the cache."""
+    assets = os.environ.get("KUBEBUILDER_ASSETS")
+    note = ""
+    if assets:
+        missing = _missing(Path(assets))
+        if not missing:
+            return Binaries(Path(assets))
+        note = f"KUBEBUILDER_ASSETS={assets} lacks {', '.join(missing)}; "
+    folder = cache_folder()
+    if _missing(folder):
+        _build(folder, note)
+    return Binaries(folder)
+
+
+def cache_folder() -> Path:
+    """Where the binaries of exactly these modules, flags and platform are kept."""
+    digest = hashlib.sha256()
+    for name in ("go.mod", "go.sum"):
+        digest.update((MODULES / name).read_bytes())
+    digest.update(f"{_LDFLAGS} {platform.system()} {platform.machine()}".encode())
+    return Path(platformdirs.user_cache_dir("gocoffee-ops")) / "testbed" / digest.hexdigest()[:16]
+
+
+def _missing(folder: Path) -> list[str]:
+    return [name for name in NAMES if not os.access(folder / name, os.X_OK)]
+
+
+def _build(folder: Path, note: str) -> None:
+    go = shutil.which("go")
+    if go is None:
+        raise TestbedMissing(
+            f"{note}{folder} lacks {', '.join(_missing(folder))}, and there is no Go toolchain to build them with"
+        )
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    lock = filelock.FileLock(folder.with_suffix(".lock"), timeout=BUILD_DEADLINE_S)
+    try:
+        with lock:
+            if _missing(folder):  # whoever held the lock before us may have built them
+                _build_aside(go, folder, note)
+    except filelock.Timeout as error:
+        raise TestbedMissing(f"{note}another build holds {lock.lock_file} for {BUILD_DEADLINE_S:.0f} s") from error
+
+
+def _build_aside(go: str, folder: Path, note: str) -> None:
+    with tempfile.TemporaryDirectory(prefix=".building-", dir=folder.parent) as scratch:
+        aside = Path(scratch) / "bin"
+        command = [go, "build", "-mod=readonly", "-trimpath", "-ldflags", _LDFLAGS, "-o", f"{aside}/", "tool"]
+        aside.mkdir()
+        try:
+            done = subprocess.run(
+                command,
+                cwd=MODULES,
+                env={**os.environ, "CGO_ENABLED": "0", "GOWORK": "off", "GOFLAGS": ""},
+                capture_output=True,
+                text=True,
+                timeout=BUILD_DEADLINE_S,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise TestbedMissing(f"{note}go build did not end within {BUILD_DEADLINE_S:.0f} s") from error
+        if done.returncode != 0:
+            raise TestbedMissing(f"{note}go build failed:\n{done.stderr[-2000:]}")
+        (aside / "server").rename(aside / "etcd")  # Go names a binary after its package: go.etcd.io/etcd/server/v3
+        if missing := _missing(aside):
+            raise TestbedMissing(f"{note}go build left out {', '.join(missing)}")
+        if folder.exists():
+            shutil.rmtree(folder)  # an incomplete one: a complete one would have been used
+        aside.rename(folder)
