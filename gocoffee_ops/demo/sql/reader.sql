@@ -1,0 +1,2 @@
+CREATE ROLE gocoffee_reader LOGIN;
+GRANT pg_monitor TO gocoffee_reader;
