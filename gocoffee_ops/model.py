@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, cast
 
 from gocoffee_ops.errors import UsageError
 
@@ -135,41 +135,103 @@ class Window:
 
 
 @dataclass(frozen=True)
+class ThresholdInfo:
+    """One threshold as a table or an error message shows it."""
+
+    name: str
+    default: Number
+    unit: str  # "ratio" (0..1 of a whole), "times" (a factor), "s", "ms", "MiB", "rows", "restarts"
+    help: str
+    source: str
+
+    @property
+    def low(self) -> float:
+        """The smallest value allowed."""
+        return 1.0 if self.unit == "times" else 0.0
+
+    @property
+    def high(self) -> float:
+        """The largest value allowed."""
+        return 1.0 if self.unit == "ratio" else float("inf")
+
+
+def _limit(default: Number, unit: str, help: str, source: str) -> Any:  # noqa: A002 - it is the field's help
+    return field(default=default, metadata={"unit": unit, "help": help, "source": source})
+
+
+_SRE = "Google SRE Workbook: plan capacity before 80 % at peak"
+_OURS = "this project's choice"
+_RUNBOOK = "the written runbook"
+
+
+@dataclass(frozen=True)
 class Thresholds:
     """Where OK ends. Every default says where it comes from; an environment overrides them in `gocoffee.toml`.
 
-    Ratios are 0..1, times are seconds.
+    Ratios are 0..1, times are seconds. `Thresholds.info()` lists them with units, meaning and source.
     """
 
-    node_requested_warn: float = 0.85  # of allocatable; leaves room for one node's pods on seven others
-    node_requested_crit: float = 0.95
-    node_usage_warn: float = 0.80  # Google SRE Workbook: plan capacity before 80 % at peak
-    node_usage_crit: float = 0.90
-    restart_window_s: float = 86_400.0
-    restarts_warn: int = 1
-    restarts_crit: int = 5  # kubelet's back-off reaches its 5 min cap after about 5 restarts
-    usage_over_request_warn: float = 1.5
-    memory_limit_warn: float = 0.80  # of the limit; at 1.0 the kernel kills
-    memory_limit_crit: float = 0.95
-    requested_unused_warn: float = 0.25  # usage below this share of the request is reserved, not used
-    statement_mean_warn_ms: float = 1_000.0  # the runbook's own log_min_duration_statement
-    statement_share_warn: float = 0.30
-    statement_slower_warn: float = 1.5  # ratio of mean time to the previous run's
-    active_warn_s: float = 300.0  # the runbook: 5 minutes
-    active_crit_s: float = 600.0  # the runbook: 10 minutes
-    idle_in_transaction_warn_s: float = 60.0
-    idle_in_transaction_crit_s: float = 600.0
-    blocked_warn_s: float = 10.0
-    blocked_crit_s: float = 60.0
-    connections_warn: float = 0.80
-    connections_crit: float = 0.95
-    cache_hit_warn: float = 0.99  # PostgreSQL wiki: OLTP databases should be above 99 %
-    cache_hit_crit: float = 0.90
-    unused_index_mib: float = 1.0
-    seq_scan_rows: int = 10_000
-    dead_tuples_warn: float = 0.20  # autovacuum_vacuum_scale_factor's default
-    dead_tuples_crit: float = 0.50
-    wraparound_warn: float = 0.50  # of 2^31; autovacuum_freeze_max_age's default is 0.093
-    wraparound_crit: float = 0.75
-    replication_lag_warn_s: float = 10.0
-    replication_lag_crit_s: float = 60.0
+    node_requested_warn: float = _limit(
+        0.85,
+        "ratio",
+        "CPU or memory requested, of a node's allocatable",
+        f"{_OURS}: seven such nodes hold an eighth's pods",
+    )
+    node_requested_crit: float = _limit(0.95, "ratio", "CPU or memory requested, of a node's allocatable", _OURS)
+    node_usage_warn: float = _limit(0.80, "ratio", "CPU or memory used, of a node's allocatable", _SRE)
+    node_usage_crit: float = _limit(0.90, "ratio", "CPU or memory used, of a node's allocatable", _OURS)
+    pod_starting_s: float = _limit(300.0, "s", "a pod younger than this may still be starting", _OURS)
+    restart_window_s: float = _limit(86_400.0, "s", "how far back restarts are counted", "a day")
+    restarts_warn: int = _limit(1, "restarts", "restarts of a container in the window", _OURS)
+    restarts_crit: int = _limit(
+        5,
+        "restarts",
+        "restarts of a container in the window",
+        "kubelet: its back-off reaches the 5 min cap after about 5",
+    )
+    usage_over_request_warn: float = _limit(1.5, "times", "a pod's usage over its request", _OURS)
+    memory_limit_warn: float = _limit(0.80, "ratio", "memory used, of the limit", _OURS)
+    memory_limit_crit: float = _limit(0.95, "ratio", "memory used, of the limit", "Linux: at 1.0 the kernel kills")
+    requested_unused_warn: float = _limit(
+        0.25, "ratio", "usage below this share of the request is reserved, not used", _OURS
+    )
+    statement_mean_warn_ms: float = _limit(
+        1_000.0, "ms", "mean time of a statement", f"{_RUNBOOK}: log_min_duration_statement = 1000"
+    )
+    statement_share_warn: float = _limit(0.30, "ratio", "one statement's share of the server's execution time", _OURS)
+    statement_slower_warn: float = _limit(1.5, "times", "a statement's mean time over the previous run's", _OURS)
+    active_warn_s: float = _limit(300.0, "s", "age of a running statement", f"{_RUNBOOK}: 5 minutes")
+    active_crit_s: float = _limit(600.0, "s", "age of a running statement", f"{_RUNBOOK}: 10 minutes")
+    idle_in_transaction_warn_s: float = _limit(60.0, "s", "age of a transaction whose session is idle", _OURS)
+    idle_in_transaction_crit_s: float = _limit(600.0, "s", "age of a transaction whose session is idle", _OURS)
+    blocked_warn_s: float = _limit(10.0, "s", "time that a session waits for another's lock", _OURS)
+    blocked_crit_s: float = _limit(60.0, "s", "time that a session waits for another's lock", _OURS)
+    connections_warn: float = _limit(0.80, "ratio", "client connections, of max_connections", _OURS)
+    connections_crit: float = _limit(0.95, "ratio", "client connections, of max_connections", _OURS)
+    cache_hit_warn: float = _limit(
+        0.99, "ratio", "blocks found in shared buffers; lower is worse", "PostgreSQL wiki: OLTP > 99 %"
+    )
+    cache_hit_crit: float = _limit(0.90, "ratio", "blocks found in shared buffers; lower is worse", _OURS)
+    unused_index_mib: float = _limit(1.0, "MiB", "smaller indexes are not worth a finding", _OURS)
+    seq_scan_rows: int = _limit(10_000, "rows", "rows per sequential scan that make an index worth a look", _OURS)
+    dead_tuples_warn: float = _limit(
+        0.20, "ratio", "dead rows, of all rows", "PostgreSQL: autovacuum_vacuum_scale_factor"
+    )
+    dead_tuples_crit: float = _limit(0.50, "ratio", "dead rows, of all rows", _OURS)
+    wraparound_warn: float = _limit(
+        0.50,
+        "ratio",
+        "age of the oldest transaction id, of 2^31",
+        "PostgreSQL: autovacuum_freeze_max_age's default is 0.093",
+    )
+    wraparound_crit: float = _limit(0.75, "ratio", "age of the oldest transaction id, of 2^31", _OURS)
+    replication_lag_warn_s: float = _limit(10.0, "s", "a replica's lag", _OURS)
+    replication_lag_crit_s: float = _limit(60.0, "s", "a replica's lag", _OURS)
+
+    @classmethod
+    def info(cls) -> tuple[ThresholdInfo, ...]:
+        """Every threshold with its default, unit, meaning and where the default comes from."""
+        return tuple(
+            ThresholdInfo(f.name, cast(Number, f.default), f.metadata["unit"], f.metadata["help"], f.metadata["source"])
+            for f in fields(cls)
+        )
