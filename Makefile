@@ -1,0 +1,67 @@
+# `make demo` and `make test` are the two commands of the README; `make help` lists the rest.
+# Python >= 3.11 and make are all they need. Set PYTHON to choose the Python, VENV to put the environment elsewhere.
+
+ifeq ($(origin PYTHON), undefined)
+# The first of these that is new enough; python3 when none is, so that the message below names it.
+PYTHON := $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$p"; exit; }; done; echo python3)
+endif
+VENV ?= .venv
+BIN := $(VENV)/bin
+INSTALL := requirements/install.py requirements/install.lock pyproject.toml
+RUNBOOK ?= performance-review
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: demo test lab check testbed bench demo-bundle lock clean help
+
+demo: $(VENV)/.run ## install, run the weekly performance review on the embedded demo, say where its report is
+	@$(BIN)/gocoffee-ops run $(RUNBOOK) --env demo --exit-zero
+	@echo
+	@echo "The report's folder and the verdict stand above; open report.html in a browser."
+	@echo "The demo has planted faults for the review to find: CRIT is the right answer."
+
+test: $(VENV)/.dev ## install all that the tests need, and run them
+	$(BIN)/python -m pytest $(PYTEST)
+
+lab: $(VENV)/.lab ## JupyterLab on the notebooks
+	$(BIN)/jupyter lab --notebook-dir=notebooks
+
+check: $(VENV)/.dev ## linters, types, import contracts, notebook style
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m gocoffee_ops.runbooks.lint notebooks/
+
+testbed: $(VENV)/.dev ## start a real control plane on loopback, and print how to use it; Ctrl-C stops it
+	$(BIN)/python -m tests.testbed
+
+bench: $(VENV)/.dev ## run the benchmarks and write docs/benchmarks.md
+	$(BIN)/python -m benchmarks
+
+demo-bundle: $(VENV)/.dev ## record the demo's cluster again from the testbed
+	$(BIN)/python -m tests.testbed.record
+
+lock: $(VENV)/.dev ## resolve the newest versions that pyproject.toml allows, and write requirements/*.lock
+	$(BIN)/python requirements/lock.py
+
+clean: ## remove the environment, caches and what was built; reports stay
+	@if [ -e "$(VENV)/pyvenv.cfg" ]; then rm -rf "$(VENV)"; fi
+	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# The environment. Each stamp says that its lock file and the project are installed.
+$(BIN)/python:
+	@command -v "$(PYTHON)" >/dev/null || { echo "make: there is no '$(PYTHON)'; install Python 3.11 or newer, or name one: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11) and "make: {} is Python {}; 3.11 or newer is needed: make PYTHON=/path/to/python3".format(sys.executable, sys.version.split()[0]))'
+	@echo "creating $(VENV) with $$("$(PYTHON)" --version)"
+	@"$(PYTHON)" -m venv --clear "$(VENV)" || { echo "make: no virtual environment with $(PYTHON) (Debian keeps it in the package python3-venv)" >&2; rm -rf "$(VENV)"; exit 1; }
+
+$(VENV)/.run $(VENV)/.lab $(VENV)/.dev: $(VENV)/.%: requirements/%.lock $(INSTALL) | $(BIN)/python
+	@echo "installing requirements/$*.lock"
+	@$(BIN)/python requirements/install.py requirements/$*.lock
+	@touch $@
