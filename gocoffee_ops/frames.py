@@ -147,3 +147,9 @@ class Schema:
     def from_rows(self, rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
         """Rows as a DataFrame of this schema; for tests and doctests of pure functions."""
         return self.frame(self.table(list(rows)))
+
+
+def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """A table's rows as plain Python mappings, missing values as None."""
+    plain = frame.astype(object)
+    return plain.where(frame.notna(), None).to_dict("records")  # type: ignore[return-value]  # column names are text

@@ -1,1 +1,57 @@
-"""Pure: tables and thresholds in, findings out."""
+"""Pure: tables and thresholds in, findings out.
+
+A check always says something: what is not OK, or one OK that names what was looked at, or UNKNOWN where nothing was
+read. `session.judge` passes the environment's thresholds and records the findings.
+"""
+
+from gocoffee_ops.checks.capacity import node_headroom, node_health, node_usage, replicas_fit
+from gocoffee_ops.checks.changes import since_previous_run
+from gocoffee_ops.checks.database import (
+    cache_hits,
+    connections_free,
+    nobody_blocked,
+    reader_role,
+    replicas_follow,
+    sessions_moving,
+    settings_in_force,
+    statements_heavy,
+    statements_slower,
+)
+from gocoffee_ops.checks.storage import indexes_useful, tables_indexed, tables_vacuumed, wraparound_far
+from gocoffee_ops.checks.workloads import (
+    deployments_available,
+    events_heard,
+    pod_restarts,
+    pods_ready,
+    requested_against_used,
+    resources_declared,
+    usage_within_bounds,
+)
+
+__all__ = [
+    "cache_hits",
+    "connections_free",
+    "deployments_available",
+    "events_heard",
+    "indexes_useful",
+    "nobody_blocked",
+    "node_headroom",
+    "node_health",
+    "node_usage",
+    "pod_restarts",
+    "pods_ready",
+    "reader_role",
+    "replicas_fit",
+    "replicas_follow",
+    "requested_against_used",
+    "resources_declared",
+    "sessions_moving",
+    "settings_in_force",
+    "since_previous_run",
+    "statements_heavy",
+    "statements_slower",
+    "tables_indexed",
+    "tables_vacuumed",
+    "usage_within_bounds",
+    "wraparound_far",
+]

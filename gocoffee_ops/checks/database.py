@@ -1,0 +1,263 @@
+"""Is the server used as it should be: by whom, by which statements, and who waits for whom?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from gocoffee_ops.checks.grading import (
+    DATABASE_SLOWDOWN,
+    QUERY_TUNING,
+    concluded,
+    grade,
+    numbers,
+    percent,
+    seconds,
+)
+from gocoffee_ops.frames import records
+from gocoffee_ops.model import Finding, Number, Status, Thresholds, worst
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+STATEMENT_CHARS = 80  # enough to recognise a statement by; the table shows it whole
+
+Row = Mapping[str, Any]
+
+
+def reader_role(server: pd.DataFrame) -> list[Finding]:
+    """Do we read with the reader role? A superuser can change what a runbook promises only to read."""
+    table = records(server)
+    findings = []
+    for row in table:
+        subject = f"database/{row['database']}"
+        if row["superuser"]:
+            reason = f"read as {row['role']}, a superuser: use the reader role of deploy/reader.sql"
+            findings.append(Finding(Status.WARN, "reader_role", subject, reason))
+        if not row["can_monitor"]:
+            reason = f"{row['role']} lacks pg_monitor: what other roles do cannot be seen"
+            findings.append(Finding(Status.UNKNOWN, "reader_role", subject, reason))
+    fine = "read as " + ", ".join(f"{row['role']} on {row['database']} ({row['version']})" for row in table)
+    return concluded(
+        findings, check="reader_role", subject="databases", fine=fine, read=len(table), none="no server answered"
+    )
+
+
+def statements_heavy(statements: pd.DataFrame, *, thresholds: Thresholds) -> list[Finding]:
+    """Which statements are slow on average, and which take the largest part of the server's time? (H06)"""
+    table = records(statements)
+    findings = []
+    for row in table:
+        slow = grade(row["mean_exec_ms"], thresholds.statement_mean_warn_ms)
+        heavy = grade(row["share"], thresholds.statement_share_warn)
+        if worst([slow, heavy]) is Status.OK:
+            continue
+        since = f" since {row['stats_reset_at']:%Y-%m-%d %H:%M} UTC" if row["stats_reset_at"] else ""
+        reason = (
+            f"{row['mean_exec_ms']:,.1f} ms a call, {row['calls']:,} calls, {percent(row['share'])} of all statement "
+            f"time{since}: {shortened(row['statement'])}"
+        )
+        findings.append(_statement(worst([slow, heavy]), "statements_heavy", row, reason))
+    fine = f"none of the {len(table)} heaviest statements is slow or dominates"
+    return concluded(
+        findings,
+        check="statements_heavy",
+        subject="statements",
+        fine=fine,
+        read=len(table),
+        none="no statement was recorded: was pg_stat_statements just reset?",
+    )
+
+
+def statements_slower(changes: pd.DataFrame, runs: pd.DataFrame, *, thresholds: Thresholds) -> list[Finding]:
+    """Which statements became slower since the previous run? Without one there is nothing to compare with, and it says so."""
+    if runs.empty:
+        return [Finding(Status.OK, "statements_slower", "statements", "no earlier run to compare with", {"earlier": 0})]
+    table = records(changes)
+    findings = []
+    for row in table:
+        if row["mean_ratio"] is None:
+            continue  # new in this run: it is judged by itself, not by comparison
+        status = grade(row["mean_ratio"], thresholds.statement_slower_warn)
+        if status is Status.OK:
+            continue
+        reason = f"{row['mean_exec_ms']:,.1f} ms a call, was {row['previous_mean_exec_ms']:,.1f} ms: {shortened(row['statement'])}"
+        findings.append(_statement(status, "statements_slower", row, reason))
+    return concluded(
+        findings,
+        check="statements_slower",
+        subject="statements",
+        fine=f"none of {len(table)} statements became slower since the previous run",
+        read=len(table),
+        none="no statement can be compared with the previous run",
+    )
+
+
+def _statement(status: Status, check: str, row: Row, reason: str) -> Finding:
+    figures = numbers(row, *(name for name in ("mean_exec_ms", "calls", "share", "mean_ratio") if name in row))
+    subject = f"statement/{row['queryid']}"
+    return Finding(status, check, subject, f"{row['database']}: {reason}", figures, next=(QUERY_TUNING,))
+
+
+def sessions_moving(activity: pd.DataFrame, *, thresholds: Thresholds) -> list[Finding]:
+    """Which statements run for long, and which transactions stand idle? An idle session is neither. (H07)"""
+    table = records(activity)
+    findings = []
+    for row in table:
+        if row["backend_type"] not in {"client backend", "parallel worker"} or row["state"] in {"idle", "disabled"}:
+            continue
+        subject = f"session/{row['pid']}"
+        who = f"{row['database']}: {row['application'] or 'unnamed application'}"
+        if row["state"] is None or row["age_s"] is None:
+            reason = f"{who}: its state cannot be seen by this role"
+            findings.append(Finding(Status.UNKNOWN, "sessions_moving", subject, reason))
+            continue
+        idle = row["state"].startswith("idle in transaction")
+        limits = (
+            (thresholds.idle_in_transaction_warn_s, thresholds.idle_in_transaction_crit_s)
+            if idle
+            else (thresholds.active_warn_s, thresholds.active_crit_s)
+        )
+        blocked = f", waiting for {', '.join(row['blocked_by'])}" if row["blocked_by"] else ""
+        reason = f"{who} is {row['state']} for {seconds(row['age_s'])}{blocked}: {shortened(row['statement'])}"
+        figures: dict[str, Number | str] = {"age_s": round(row["age_s"], 1)}
+        findings.append(
+            Finding(
+                grade(row["age_s"], *limits), "sessions_moving", subject, reason, figures, next=(DATABASE_SLOWDOWN,)
+            )
+        )
+    fine = f"none of {len(table)} sessions runs or stands in a transaction for long"
+    return concluded(
+        findings, check="sessions_moving", subject="sessions", fine=fine, read=len(table), none="no session was seen"
+    )
+
+
+def nobody_blocked(blocking: pd.DataFrame, activity: pd.DataFrame, *, thresholds: Thresholds) -> list[Finding]:
+    """Who waits for whom? One finding a root blocker, with all that wait behind it."""
+    roots: dict[tuple[str, int], list[Row]] = {}
+    for row in records(blocking):
+        roots.setdefault((row["database"], row["root_pid"]), []).append(row)
+    findings = []
+    for (database, root), rows in roots.items():
+        longest = max(row["waiting_s"] for row in rows)
+        first = rows[0]
+        waiting = len({row["pid"] for row in rows})
+        reason = (
+            f"{database}: {first['root_application'] or 'unnamed application'} ({first['root_state'] or 'no session'}) "
+            f"blocks {waiting} sessions, the longest for {seconds(longest)}: {shortened(first['root_statement'])}"
+        )
+        findings.append(
+            Finding(
+                worst([grade(longest, thresholds.blocked_warn_s, thresholds.blocked_crit_s)]),
+                "nobody_blocked",
+                f"session/{root}",
+                reason,
+                {"waiting": waiting, "waiting_s": round(longest, 1)},
+                next=(DATABASE_SLOWDOWN,),
+            )
+        )
+    fine = f"no session is blocked beyond {seconds(thresholds.blocked_warn_s)}"
+    return concluded(
+        findings, check="nobody_blocked", subject="sessions", fine=fine, read=len(activity), none="no session was seen"
+    )
+
+
+def connections_free(connections: pd.DataFrame, *, thresholds: Thresholds) -> list[Finding]:
+    """How near is the server to refusing connections? What superusers keep for themselves is not free."""
+    findings = []
+    table = {row["database"]: row for row in records(connections)}
+    for database, row in table.items():
+        usable = row["max_connections"] - row["reserved"]
+        share = row["total"] / usable if usable > 0 else None
+        findings.append(
+            Finding(
+                grade(share, thresholds.connections_warn, thresholds.connections_crit),
+                "connections_free",
+                f"database/{database}",
+                f"{row['total']} of {usable} connections are in use"
+                + (f" ({percent(share)})" if share is not None else ": max_connections leaves none"),
+                {"connections": row["total"], "usable": usable},
+                next=(DATABASE_SLOWDOWN,),
+            )
+        )
+    fine = "; ".join(finding.reason for finding in findings)
+    return concluded(
+        findings,
+        check="connections_free",
+        subject="connections",
+        fine=fine,
+        read=len(table),
+        none="no connection was seen, not even our own",
+    )
+
+
+def cache_hits(cache: pd.DataFrame, *, thresholds: Thresholds) -> list[Finding]:
+    """Are blocks found in shared buffers? A miss may still be served by the operating system's cache."""
+    table = records(cache)
+    findings = []
+    for row in table:
+        subject = f"database/{row['name']}"
+        if row["ratio"] is None:
+            reason = "no block was read since the statistics were reset, so there is no ratio"
+            findings.append(Finding(Status.UNKNOWN, "cache_hits", subject, reason))
+            continue
+        status = grade(1 - row["ratio"], 1 - thresholds.cache_hit_warn, 1 - thresholds.cache_hit_crit)
+        reason = f"{row['ratio'] * 100:.2f} % of blocks were found in shared buffers"
+        figures = numbers(row, "ratio", "hit_blocks", "read_blocks")
+        findings.append(Finding(status, "cache_hits", subject, reason, figures, next=(QUERY_TUNING,)))
+    fine = "; ".join(f"{finding.subject}: {finding.reason}" for finding in findings)
+    return concluded(
+        findings, check="cache_hits", subject="cache", fine=fine, read=len(table), none="no database was seen"
+    )
+
+
+def replicas_follow(replication: pd.DataFrame, server: pd.DataFrame, *, thresholds: Thresholds) -> list[Finding]:
+    """Do the replicas keep up?"""
+    table = records(replication)
+    findings = []
+    for row in table:
+        subject = f"replica/{row['replica']}"
+        if row["lag_s"] is None and row["lag_mib"] is None:
+            reason = f"{row['database']}: its lag is not reported (state {row['state']})"
+            findings.append(Finding(Status.UNKNOWN, "replicas_follow", subject, reason))
+            continue
+        status = grade(row["lag_s"] or 0.0, thresholds.replication_lag_warn_s, thresholds.replication_lag_crit_s)
+        reason = f"{row['database']}: {row['state']}, {seconds(row['lag_s'] or 0.0)} behind"
+        figures = numbers(row, "lag_s", "lag_mib")
+        findings.append(Finding(status, "replicas_follow", subject, reason, figures, next=(DATABASE_SLOWDOWN,)))
+    fine = f"{len(table)} replicas keep up" if table else "no replica is attached, so none can lag"
+    return concluded(
+        findings, check="replicas_follow", subject="replication", fine=fine, read=len(server), none="no server answered"
+    )
+
+
+def settings_in_force(settings: pd.DataFrame, server: pd.DataFrame) -> list[Finding]:
+    """Is every changed setting in force, or does one wait for a restart? (H09)"""
+    table = records(settings)
+    findings = [
+        Finding(
+            Status.WARN,
+            "settings_in_force",
+            f"setting/{row['setting']}",
+            f"{row['database']}: changed in the configuration, but needs a restart to take effect",
+            next=(DATABASE_SLOWDOWN,),
+        )
+        for row in table
+        if row["pending_restart"]
+    ]
+    fine = f"{len(table)} settings differ from their default, none waits for a restart"
+    return concluded(
+        findings, check="settings_in_force", subject="settings", fine=fine, read=len(server), none="no server answered"
+    )
+
+
+def shortened(statement: str | None) -> str:
+    """The beginning of a statement on one line.
+
+    >>> shortened("SELECT 1,\\n   2"), shortened(None)
+    ('SELECT 1, 2', 'statement not visible')
+    """
+    if statement is None:
+        return "statement not visible"
+    line = " ".join(statement.split())
+    return line if len(line) <= STATEMENT_CHARS else line[: STATEMENT_CHARS - 1] + "…"

@@ -1,0 +1,84 @@
+"""How numbers become a status, and how a check speaks when it found nothing wrong or nothing at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from gocoffee_ops.model import Finding, Number, Status
+
+# The runbooks that findings point to, by the procedures of the platform's runbook.
+SERVICE_DOWN = "service-down"
+DATABASE_SLOWDOWN = "database-slowdown"
+QUERY_TUNING = "query-tuning"
+MEMORY_OPTIMIZATION = "memory-optimization"
+CLUSTER_UPDATE = "cluster-update"
+COST_ANALYSIS = "cost-analysis"
+
+
+def grade(value: float | None, warn: float, crit: float | None = None) -> Status:
+    """OK below `warn`, CRIT from `crit` on, UNKNOWN for a value that is missing.
+
+    >>> [grade(v, 0.8, 0.95).value for v in (0.5, 0.8, 0.95, None)]
+    ['OK', 'WARN', 'CRIT', 'UNKNOWN']
+    """
+    if value is None or value != value:  # noqa: PLR0124 - NaN is the one value that differs from itself
+        return Status.UNKNOWN
+    if crit is not None and value >= crit:
+        return Status.CRIT
+    return Status.WARN if value >= warn else Status.OK
+
+
+def concluded(
+    findings: Iterable[Finding], *, check: str, subject: str, fine: str, read: int, none: str
+) -> list[Finding]:
+    """The findings that are not OK; without any, one OK that says what was looked at.
+
+    When nothing was read there is nothing to call fine: that is UNKNOWN, for the reason in `none`.
+
+    >>> concluded([], check="c", subject="pods", fine="3 pods ready", read=3, none="no pod")[0].status.value
+    'OK'
+    >>> concluded([], check="c", subject="pods", fine="0 pods ready", read=0, none="no pod")[0].reason
+    'no pod'
+    """
+    wrong = [finding for finding in findings if finding.status is not Status.OK]
+    if wrong:
+        return wrong
+    if not read:
+        return [Finding(Status.UNKNOWN, check, subject, none)]
+    return [Finding(Status.OK, check, subject, fine, {"read": read})]
+
+
+def numbers(row: Mapping[str, Any], *names: str) -> dict[str, Number | str]:
+    """The named values of a row that are there, rounded for people.
+
+    >>> numbers({"a": 1.23456, "b": None}, "a", "b")
+    {'a': 1.235}
+    """
+    picked = {name: row[name] for name in names if row[name] is not None}
+    return {name: round(value, 3) if isinstance(value, float) else value for name, value in picked.items()}
+
+
+def percent(ratio: float) -> str:
+    """A ratio for people.
+
+    >>> percent(0.8449), percent(1.5)
+    ('84 %', '150 %')
+    """
+    return f"{ratio * 100:.0f} %"
+
+
+def seconds(value: float) -> str:
+    """A duration for people.
+
+    >>> seconds(4.2), seconds(75), seconds(7300), seconds(200000)
+    ('4.2 s', '1 min 15 s', '2 h 1 min', '2 d 7 h')
+    """
+    if value < 60:
+        return f"{value:.1f} s"
+    minutes, s = divmod(int(value), 60)
+    hours, m = divmod(minutes, 60)
+    days, h = divmod(hours, 24)
+    if days:
+        return f"{days} d {h} h"
+    return f"{h} h {m} min" if h else f"{m} min {s} s"
