@@ -21,12 +21,11 @@ APPLICATION_NAME = "gocoffee-ops demo"
 SETTINGS: Mapping[str, str] = MappingProxyType(
     {
         "shared_preload_libraries": "pg_stat_statements",
-        "pg_stat_statements.track": "all",
         "track_io_timing": "on",
         "max_connections": "60",
         "shared_buffers": "64MB",
         "min_wal_size": "32MB",
-        "max_wal_size": "256MB",
+        "max_wal_size": "64MB",
         # It works in every container, whatever the size of /dev/shm.
         "dynamic_shared_memory_type": "mmap",
         # The same plans whatever the number of cores.

@@ -75,7 +75,24 @@ class PlantedSessions:
         return all(found.get(connection.info.backend_pid) == state for connection, state in self._states)
 
     def close(self) -> None:
-        """End them all."""
+        """End them all, the waiting ones first: else they would get their lock and count as very slow statements."""
+        if not self._states:
+            return
+        waiting = [connection.info.backend_pid for connection, state in self._states if state == "active"]
+        with self._owner() as owner:
+
+            def gone() -> bool:
+                row = owner.execute(
+                    "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = %s AND pid = ANY(%s)",
+                    (APP, waiting),
+                ).fetchone()
+                return row == (0,)
+
+            wait_until(gone, Deadline.after(DEADLINE_S), "end the demo's waiting sessions", target=str(waiting))
+        self.forget()
+
+    def forget(self) -> None:
+        """Close our ends of the connections of a server that is not there any more."""
         for connection, _ in self._states:
             connection.close()
         self._states.clear()

@@ -71,8 +71,12 @@ class Supervisor:
             pass
         finally:
             self._publish("stopping")
-            self.planted.close()
-            self.server.stop()
+            try:
+                if self.server.is_running:
+                    self.planted.close()
+            finally:
+                self.planted.forget()
+                self.server.stop()
             self.places.stop_request.unlink(missing_ok=True)
             self.places.plant_request.unlink(missing_ok=True)
         self._publish("stopped")
@@ -129,7 +133,7 @@ class Supervisor:
                 SETTINGS,
             )
             server.create()
-            server.start({"fsync": "off", "full_page_writes": "off", "max_wal_size": "4GB", "autovacuum": "off"})
+            server.start({"fsync": "off", "full_page_writes": "off", "autovacuum": "off"})
             try:
                 self._keep_going()
                 fill(server)

@@ -102,8 +102,9 @@ def ensure_workload(server: Server, keep_going: Callable[[], None]) -> bool:
         ).fetchone()
         if present == (True,):
             return False
-        owner.execute("SELECT pg_stat_reset(), pg_stat_statements_reset()")
+        owner.execute("SELECT pg_stat_reset()")
         owner.execute("VACUUM (ANALYZE)")
+        owner.execute("SELECT pg_stat_statements_reset()")
         for step in steps():
             keep_going()
             run_step(server, step)
