@@ -51,14 +51,14 @@ def find_binaries(account: Account, home: Path) -> Binaries:
     """
     tried: list[str] = []
     for place, folder in _candidates(account, home):
-        release = _release(folder, account)
-        if isinstance(release, _Unusable):
-            tried.append(f"{place}: {release.why}")
+        try:
+            found = Binaries(folder, release_of(folder, account))
+        except Unsupported as error:
+            tried.append(f"{place}: {error.why}")
             continue
-        found = Binaries(folder, release)
         if found.major >= OLDEST_MAJOR:
             return found
-        tried.append(f"{place}: release {release} is older than {OLDEST_MAJOR}")
+        tried.append(f"{place}: release {found.release} is older than {OLDEST_MAJOR}")
     raise Unsupported(
         "find PostgreSQL's programs",
         why="; ".join(tried) or "the wheel is not installed, and neither /usr/lib/postgresql nor PATH has them",
@@ -148,20 +148,21 @@ def copy_readable(source: Path, target: Path) -> None:
             copied.chmod(0o755 if entry.stat().st_mode & 0o100 else 0o644)
 
 
-@dataclass(frozen=True)
-class _Unusable:
-    why: str
+def release_of(folder: Path, account: Account) -> str:
+    """The release that `postgres --version` names when the account runs it, which also shows that it can.
 
-
-def _release(folder: Path, account: Account) -> str | _Unusable:
-    """The release that `postgres --version` names when run as the account, which also shows that it can be run."""
+    Raises Unsupported when it cannot.
+    """
+    what = "run PostgreSQL's programs"
     if not (folder / "initdb").is_file():
-        return _Unusable("there is no initdb")
+        raise Unsupported(what, target=str(folder), why="there is no initdb")
     try:
         answer = run_as(account, [folder / "postgres", "--version"], timeout_s=30)
     except (OSError, subprocess.SubprocessError) as error:
-        return _Unusable(f"cannot be run as {account.name!r}: {error}")
+        why = f"cannot be run as {account.name!r}: {error}"
+        raise Unsupported(what, target=str(folder), why=why) from error
     match = re.search(r"\(PostgreSQL\) (\S+)", answer.stdout)
     if answer.returncode or not match:
-        return _Unusable(f"postgres --version: {(answer.stderr or answer.stdout).strip() or answer.returncode}")
+        why = (answer.stderr or answer.stdout).strip() or f"exit status {answer.returncode}"
+        raise Unsupported(what, target=str(folder), why=f"postgres --version: {why}")
     return match.group(1)
