@@ -186,7 +186,8 @@ def _thresholds(value: Any) -> Thresholds:
         if not info.low <= given <= info.high:
             allowed = f"{info.low:g} to {info.high:g}" if info.unit == "ratio" else f"{info.low:g} or more"
             raise _wrong(f"{name} is {given}", f"{allowed} ({info.unit})")
-    thresholds = Thresholds(**{k: type(known[k].default)(v) for k, v in value.items()})
+    overrides: dict[str, Any] = {k: type(known[k].default)(v) for k, v in value.items()}
+    thresholds = Thresholds(**overrides)
     for warn in (name for name in known if name.endswith("_warn") or "_warn_" in name):
         crit = warn.replace("_warn", "_crit")
         if crit in known:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -61,3 +62,26 @@ class Redactor:
                 field = table.schema.field(column.name)
                 table = table.set_column(i, field, pa.array(clean, type=field.type))
         return table
+
+
+def dsn_secrets(dsn: str) -> set[str]:
+    """The secret parts of a DSN, as they stand in it and decoded; of one that cannot be read, all of it.
+
+    >>> sorted(dsn_secrets("postgresql://reader:hunter%202@db/coffee"))
+    ['hunter 2', 'hunter%202']
+    >>> dsn_secrets("host=db password='two words'")
+    {'two words'}
+    """
+    secrets: set[str] = set()
+    if "://" in dsn:
+        if user := re.match(r"\w+://[^:/@\s]*:(.*)@[^@]*$", dsn):
+            secrets.add(user[1])
+        secrets |= set(re.findall(r"[?&](?:ssl)?password=([^&#\s]*)", dsn, re.IGNORECASE))
+        return secrets | {unquote(secret) for secret in secrets}
+    pairs = re.findall(r"(\w+)\s*=\s*(?:'((?:[^'\\]|\\.)*)'|(\S*))", dsn)
+    if not pairs:
+        return {dsn}
+    for key, quoted, bare in pairs:
+        if "password" in key.lower():
+            secrets.add(re.sub(r"\\(.)", r"\1", quoted or bare))
+    return secrets
