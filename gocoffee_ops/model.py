@@ -214,6 +214,8 @@ class Thresholds:
     cache_hit_crit: float = _limit(0.90, "ratio", "blocks found in shared buffers; lower is worse", _OURS)
     unused_index_mib: float = _limit(1.0, "MiB", "smaller indexes are not worth a finding", _OURS)
     seq_scan_rows: int = _limit(10_000, "rows", "rows per sequential scan that make an index worth a look", _OURS)
+    seq_scans_warn: int = _limit(10, "scans", "fewer sequential scans of a large table are not worth a finding", _OURS)
+    dead_tuples_rows: int = _limit(1_000, "rows", "fewer dead rows do no harm, whatever their share", _OURS)
     dead_tuples_warn: float = _limit(
         0.20, "ratio", "dead rows, of all rows", "PostgreSQL: autovacuum_vacuum_scale_factor"
     )

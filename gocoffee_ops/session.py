@@ -14,6 +14,7 @@ from gocoffee_ops.evidence import record
 from gocoffee_ops.evidence.ledger import Ledger
 from gocoffee_ops.evidence.replay import Key, Recording
 from gocoffee_ops.model import Finding, Status, Target, Thresholds, worst
+from gocoffee_ops.ui.display import show
 from gocoffee_ops.ui.panels import FindingsPanel, VerdictPanel
 
 if TYPE_CHECKING:
@@ -140,7 +141,11 @@ class Session:
 
     # What notebooks call.
 
-    def judge(self, check: Check, *tables: pd.DataFrame, **options: Any) -> FindingsPanel:
+    def show(self, value: object) -> None:
+        """Show a table or a figure, with the demo's banner where it is the demo's."""
+        show(value, demo=self.demo)
+
+    def judge(self, check: Check, *tables: pd.DataFrame, **options: Any) -> None:
         """Apply a check to tables with the environment's thresholds; record and show its findings.
 
         A check that says nothing has judged nothing: that is UNKNOWN.
@@ -154,14 +159,14 @@ class Session:
             found = [Finding(Status.UNKNOWN, name, name, "the check gave no finding", evidence=tuple(evidence))]
         for finding in found:
             self._find(finding)
-        return FindingsPanel(found, demo=self.demo)
+        self.show(FindingsPanel(found, demo=self.demo))
 
     @property
     def findings(self) -> list[Finding]:
         """All findings that stand so far."""
         return record.findings(self.ledger.entries())
 
-    def verdict(self) -> VerdictPanel:
+    def verdict(self) -> None:
         """Show the run's verdict; raises IncompleteRun when any cell of this run raised."""
         entries = list(self.ledger.entries())
         found, failed, coverage = record.findings(entries), record.failed_cells(entries), record.coverage(entries)
@@ -176,12 +181,11 @@ class Session:
                 "failed_cells": len(failed),
             },
         )
+        self.show(panel)
         if failed:
-            panel.display()
             raise IncompleteRun(
                 f"{len(failed)} of this run's cells raised", target=self.runbook, why="; ".join(failed.values())
             )
-        return panel
 
     # What the kernel's hooks call.
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 
-def show(value: Any) -> None:
-    """Display `value` in the running notebook; without one, IPython prints its text."""
+def show(value: Any, *, demo: bool = False) -> None:
+    """Display `value` in the running notebook, marked where it is demo data; without a notebook, IPython prints its text."""
     from IPython.display import display
 
     display(value)  # type: ignore[no-untyped-call]  # IPython ships no annotation for it
