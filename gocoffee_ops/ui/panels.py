@@ -2,37 +2,45 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from html import escape
 from typing import TYPE_CHECKING
 
 from gocoffee_ops.model import Finding, Status
+from gocoffee_ops.ui.style import MARKS, badge, wrap
+from gocoffee_ops.ui.tables import DEMO_BANNER
+from gocoffee_ops.ui.text import escaped, visible
 
 if TYPE_CHECKING:
     from gocoffee_ops.evidence.record import Coverage
 
-DEMO_BANNER = "Demo data: nothing here is production."
+__all__ = ["DEMO_BANNER", "FindingsPanel", "VerdictPanel"]
 
 
 class FindingsPanel:
-    """The findings of one check, worst first."""
+    """The findings of one check, worst first; those that are OK fold away beside worse ones."""
 
     def __init__(self, findings: Sequence[Finding], *, demo: bool = False) -> None:
         self.findings = sorted(findings, key=lambda f: -f.status.severity)
         self.demo = demo
 
     def _repr_html_(self) -> str:
-        banner = f"<p class='gc-demo'>{DEMO_BANNER}</p>" if self.demo else ""
-        rows = "".join(
-            f"<tr><td><b class='gc-{f.status.value.lower()}'>{f.status.value}</b></td>"
-            f"<td>{escape(f.subject)}</td><td>{escape(f.reason)}</td></tr>"
-            for f in self.findings
-        )
-        return f"{banner}<table class='gc-findings'>{rows}</table>"
+        return wrap(f"{self._banner()}{self._tables()}")
 
     def __repr__(self) -> str:
-        lines = [f"{f.status.value:8}{f.subject}: {f.reason}" for f in self.findings]
+        lines = [visible(f"{f.status.value:8}{_where(f)}{f.subject}: {f.reason}") for f in self.findings]
         return "\n".join(([DEMO_BANNER] if self.demo else []) + lines)
+
+    def _banner(self) -> str:
+        return f"<p class='gc-demo'>{DEMO_BANNER}</p>" if self.demo else ""
+
+    def _tables(self) -> str:
+        bad = [f for f in self.findings if f.status is not Status.OK]
+        fine = [f for f in self.findings if f.status is Status.OK]
+        if len(fine) <= 3:
+            return _table(self.findings)
+        folded = f"<details><summary>{badge(Status.OK)} {len(fine)} findings are OK</summary>{_table(fine)}</details>"
+        return (_table(bad) if bad else "") + folded
 
 
 class VerdictPanel(FindingsPanel):
@@ -56,11 +64,60 @@ class VerdictPanel(FindingsPanel):
     def headline(self) -> str:
         """Verdict and coverage in one line."""
         c = self.coverage
-        line = f"{self.status.value} · {c.answered} of {c.asked} questions answered ({c.percent:.0f} %)"
-        return f"{line} · {len(self.failed)} cells raised" if self.failed else line
+        line = f"{self.status.value} · {c.answered} of {c.asked} questions answered ({covered(c.answered, c.asked)})"
+        return f"{line} · {_cells(len(self.failed))} raised" if self.failed else line
 
     def _repr_html_(self) -> str:
-        return f"<p class='gc-verdict'>{escape(self.headline)}</p>{super()._repr_html_()}"
+        c = self.coverage
+        counts = Counter(f.status for f in self.findings)
+        told = " · ".join(f"{counts[s]} {s.value}" for s in MARKS if counts[s]) or "no findings"
+        places = "; ".join(f"{t}: {n} of {of}" for t, (n, of) in c.by_target.items() if n < of)
+        head = (
+            f"<div class='gc-verdict'>{badge(self.status)}<span><b>{covered(c.answered, c.asked)} coverage</b>: {c.answered} of "
+            f"{c.asked} questions answered<br>{told}</span></div>"
+        )
+        gaps = f"<p class='gc-note gc-gap'><b>Not all was read</b> of {escaped(places)}</p>" if places else ""
+        raised = "".join(f"<li>{escaped(error)}</li>" for error in self.failed.values())
+        failed = f"<div class='gc-note gc-gap'><b>{_cells(len(self.failed))} raised</b><ul>{raised}</ul></div>"
+        return wrap(f"{self._banner()}{head}{gaps}{failed if self.failed else ''}{self._tables()}")
 
     def __repr__(self) -> str:
         return f"{self.headline}\n{super().__repr__()}"
+
+    def display(self) -> None:
+        """Show it in the notebook, or print it where there is none."""
+        from gocoffee_ops.ui.display import show
+
+        show(self)
+
+
+def covered(answered: int, asked: int) -> str:
+    """Coverage in percent, rounded down: 100 % is said only of all.
+
+    >>> covered(999, 1000), covered(0, 0)
+    ('99 %', '0 %')
+    """
+    return f"{100 * answered // asked if asked else 0} %"
+
+
+def _cells(n: int) -> str:
+    return f"{n} cell" if n == 1 else f"{n} cells"
+
+
+def _where(finding: Finding) -> str:
+    return "".join(f"{part}/" for part in (finding.cluster, finding.namespace) if part)
+
+
+def _table(findings: Sequence[Finding]) -> str:
+    rows = "".join(
+        f"<tr><td>{badge(f.status)}</td><td>{_place(f)}{escaped(f.subject)}</td><td>{escaped(f.reason)}</td></tr>"
+        for f in findings
+    )
+    head = "".join(f"<th scope='col'>{name}</th>" for name in ("status", "subject", "reason"))
+    table = f"<table class='gc-findings'><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+    return f"<div class='gc-box'>{table}</div>"
+
+
+def _place(finding: Finding) -> str:
+    where = " · ".join(part for part in (finding.cluster, finding.namespace) if part)
+    return f"<span class='gc-na'>{escaped(where)}</span><br>" if where else ""

@@ -1,0 +1,369 @@
+"""The figures of the notebooks: tables in, plotly figures out.
+
+Every label is escaped, every cap is stated, what is missing is shown as missing (never as 0), and an empty table gives a
+figure that says so. A figure has no title: its section's heading is one. `layout.meta` holds the figure in words (`alt`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from gocoffee_ops.ui.text import label, lines
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import plotly.graph_objects as go
+
+NODES: Final = 20
+PODS: Final = 15
+STATEMENTS: Final = 10
+APPLICATIONS: Final = 15
+
+# Okabe and Ito's palette: told apart with every kind of colour vision, on white and on black.
+BLUE, ORANGE, GREEN, VERMILLION, SKY, PURPLE, GREY = (
+    *("#0072b2", "#e69f00", "#009e73", "#d55e00", "#56b4e9", "#cc79a7"),
+    "#8a8f98",
+)
+INK: Final = "#767b83"  # 4.2:1 on white and 4.5:1 on JupyterLab's dark; the report sets its own
+GRID: Final = "rgba(128,134,142,0.3)"
+ROW_PX: Final = 46
+STATES: Final = {
+    "active": (BLUE, ""),
+    "idle": (SKY, ""),
+    "idle in transaction": (VERMILLION, "/"),
+    "idle in transaction (aborted)": (PURPLE, "x"),
+}
+
+
+def node_utilisation(nodes: pd.DataFrame, node_usage: pd.DataFrame) -> go.Figure:
+    """How full are the nodes? CPU and memory, used and requested, as shares of what each node can allocate.
+
+    Takes the tables of `cluster.nodes` and `cluster.node_usage`. A node whose usage was not read says so.
+    """
+    if nodes.empty:
+        return _nothing("no nodes")
+    usage = {(row["cluster"], row["node"]): row for row in _rows(node_usage)}
+    rows = [_node(row, usage.get((row["cluster"], row["node"]), {})) for row in _rows(nodes)]
+    rows.sort(key=lambda r: -max((v for v in r["shares"].values() if v is not None), default=-1.0))
+    shown = rows[:NODES]
+    names = _names([r["cluster"] for r in rows], [(r["cluster"], r["node"]) for r in shown])
+    panels = []
+    for what, unit in (("cpu", "CPU"), ("memory", "memory")):
+        bars = [(r["shares"][f"{what} used"], r["shares"][f"{what} requested"], r["said"][what]) for r in shown]
+        panels.append((unit, bars))
+    figure = _figure(2)
+    for n, (unit, bars) in enumerate(panels, start=1):
+        for i, (kind, colour) in enumerate((("used", BLUE), ("requested", ORANGE))):
+            _bars(figure, n, kind, colour, [b[i] for b in bars], hover=[b[2] for b in bars], legend=n == 1)
+        _row_labels(figure, n, names, [None if b[0] is not None else "usage not read" for b in bars])
+        top = max((v for b in bars for v in b[:2] if v is not None), default=0.0)
+        figure.update_xaxes(row=n, col=1, title=f"{unit}, % of allocatable", range=[0, max(105.0, top * 1.05)])
+        figure.add_vline(100, row=n, col=1, line={"color": INK, "dash": "dot", "width": 1.5})
+    worst = max((v for v in rows[0]["shares"].values() if v is not None), default=None)
+    most = f"; highest {rows[0]['node']} with {worst:.0f} %" if worst is not None else ""
+    alt = f"CPU and memory of {len(rows)} nodes, used and requested, in % of allocatable{most}."
+    return _finish(figure, len(shown), 2, alt, _cap(len(shown), len(rows), "nodes", "fullest first"))
+
+
+def requests_against_usage(pod_usage: pd.DataFrame) -> go.Figure:
+    """Do pods use what they reserve? CPU and memory of each pod: requested, used, and its limit.
+
+    Takes the table of `cluster.pod_usage`. The pods with the widest gap between request and usage come first.
+    """
+    if pod_usage.empty:
+        return _nothing("no pod usage")
+    rows = _rows(pod_usage)
+    for row in rows:
+        gaps = [_gap(row, "cpu_millicores", "cpu_request_millicores"), _gap(row, "memory_mib", "memory_request_mib")]
+        row["gap"] = max(gaps)
+    rows.sort(key=lambda r: -r["gap"])
+    shown = rows[:PODS]
+    names = _names([r["cluster"] for r in rows], [(r["cluster"], r["pod"]) for r in shown])
+    figure = _figure(2)
+    for n, (what, used, requested, limit, unit) in enumerate(
+        (
+            ("CPU", "cpu_millicores", "cpu_request_millicores", "cpu_limit_millicores", "millicores"),
+            ("memory", "memory_mib", "memory_request_mib", "memory_limit_mib", "MiB"),
+        ),
+        start=1,
+    ):
+        hover = [_pod_hover(r, what, used, requested, limit, unit) for r in shown]
+        columns = (
+            (requested, "requested", ORANGE, "line-ns"),
+            (used, "used", BLUE, "circle"),
+            (limit, "limit", GREY, "x-thin"),
+        )
+        _spans(figure, n, [(_value(r[requested]), _value(r[used])) for r in shown])
+        for column, kind, colour, symbol in columns:
+            _marks(figure, n, kind, colour, symbol, [_value(r[column]) for r in shown], hover, legend=n == 1)
+        _row_labels(figure, n, names, [_lacks(r, used, requested) for r in shown])
+        figure.update_xaxes(row=n, col=1, title=f"{what}, {unit}", rangemode="tozero")
+    alt = f"CPU and memory of {len(rows)} pods: requested, used and limit; the widest gap is {shown[0]['pod']}'s."
+    return _finish(figure, len(shown), 2, alt, _cap(len(shown), len(rows), "pods", "widest gap first"))
+
+
+def statement_share(statements: pd.DataFrame) -> go.Figure:
+    """Which statements take the server's time? Each one's share of all statement time, and what the others take.
+
+    Takes the table of `database.statements`.
+    """
+    known = [row for row in _rows(statements) if _value(row["share"]) is not None]
+    if not known:
+        return _nothing("no statements")
+    known.sort(key=lambda r: -r["share"])
+    shown = known[:STATEMENTS]
+    names = _names([r["database"] for r in known], [(r["database"], " ".join(r["statement"].split())) for r in shown])
+    values = [100 * r["share"] for r in shown]
+    hover = [
+        f"{100 * r['share']:.1f} % of the server's statement time<br>{r['calls']:,} calls, "
+        f"{r['mean_exec_ms']:,.2f} ms each<br><br>{lines(r['statement'], 70, 600)}"
+        for r in shown
+    ]
+    servers = {r["database"] for r in known}
+    rest = 100.0 * len(servers) - sum(values)
+    if rest > 0.05:
+        values.append(rest)
+        names.append(f"all other statements{' of all databases' if len(servers) > 1 else ''}")
+        hover.append(f"{rest:.1f} %: all statements that are not shown")
+    figure = _figure(1)
+    colours = [BLUE] * len(shown) + [GREY] * (len(values) - len(shown))
+    _bars(figure, 1, "share", colours, values, hover=hover, text=[f"{v:.1f} %" for v in values], legend=False)
+    _row_labels(figure, 1, names, [None] * len(values))
+    figure.update_xaxes(title="share of all statement time, %", range=[0, min(100.0, max(values) * 1.25)])
+    alt = f"Share of statement time of the top {len(shown)} statements; the first takes {values[0]:.0f} %."
+    return _finish(figure, len(values), 1, alt, _cap(len(shown), len(known), "statements", "largest share first"))
+
+
+def connection_states(connections: pd.DataFrame) -> go.Figure:
+    """Who holds connections, and doing what? Connections by application and state, against max_connections.
+
+    Takes the table of `database.connections`.
+    """
+    if connections.empty:
+        return _nothing("no client connections")
+    rows = _rows(connections)
+    totals: dict[tuple[str, str], int] = {}
+    for row in rows:
+        row["of"] = (row["database"], row["application"] or "(no application name)")
+        totals[row["of"]] = totals.get(row["of"], 0) + row["connections"]
+    owners = sorted(totals, key=lambda o: -totals[o])
+    shown = owners[:APPLICATIONS]
+    states = sorted({_state(r) for r in rows}, key=lambda s: (list(STATES).index(s) if s in STATES else 9, s))
+    figure = _figure(1)
+    for state in states:
+        colour, pattern = STATES.get(state, (GREY, "."))
+        counts = [sum(r["connections"] for r in rows if r["of"] == o and _state(r) == state) for o in shown]
+        hover = [f"{label(o[1], 60)}<br>{c:,} {label(state, 40)}" for o, c in zip(shown, counts, strict=True)]
+        _bars(figure, 1, label(state, 40), colour, [c or None for c in counts], hover=hover, pattern=pattern)
+    names = _names([o[0] for o in owners], shown)
+    _row_labels(
+        figure, 1, [f"{name} ({totals[o]:,})" for name, o in zip(names, shown, strict=True)], [None] * len(shown)
+    )
+    figure.update_layout(barmode="stack")
+    figure.update_xaxes(title="connections", rangemode="tozero")
+    limits = {r["database"]: r for r in rows}
+    used = [f"{label(n, 40)}: {r['total']:,} of {r['max_connections']:,} connections in use" for n, r in limits.items()]
+    alt = f"Connections by application and state. {'; '.join(used)}."
+    cap = _cap(len(shown), len(owners), "applications", "most connections first")
+    return _finish(figure, len(shown), 1, alt, "<br>".join([*used, cap] if cap else used))
+
+
+def _rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = frame.astype(object).to_dict("records")  # type: ignore[assignment]
+    return rows
+
+
+def _value(value: Any) -> float | None:
+    """A number, or None for what is missing: pandas.NA, NaN or None."""
+    if value is None or type(value).__name__ == "NAType" or not math.isfinite(value):
+        return None
+    return float(value)
+
+
+def _node(row: dict[str, Any], usage: dict[str, Any]) -> dict[str, Any]:
+    shares: dict[str, float | None] = {}
+    said: dict[str, str] = {}
+    for what, unit in (("cpu", "millicores"), ("memory", "mib")):
+        whole = _value(row[f"{what}_allocatable_{unit}"])
+        used, requested = _value(usage.get(f"{what}_{unit}")), _value(row[f"{what}_requested_{unit}"])
+        shares[f"{what} used"] = 100 * used / whole if used is not None and whole else None
+        shares[f"{what} requested"] = 100 * requested / whole if requested is not None and whole else None
+        written = unit.replace("mib", "MiB")
+        said[what] = (
+            f"{label(row['node'], 60)}<br>used {_said(used, written)}<br>requested {_said(requested, written)}"
+            f"<br>allocatable {_said(whole, written)}"
+        )
+    return {"cluster": row["cluster"], "node": row["node"], "shares": shares, "said": said}
+
+
+def _said(value: float | None, unit: str) -> str:
+    return "not read" if value is None else f"{value:,.0f} {unit}"
+
+
+def _gap(row: dict[str, Any], used: str, requested: str) -> float:
+    """How far usage is from its request, as a share of the larger; 0 when either is missing."""
+    u, r = _value(row[used]), _value(row[requested])
+    return abs(u - r) / max(u, r) if u is not None and r is not None and max(u, r) > 0 else 0.0
+
+
+def _pod_hover(row: dict[str, Any], what: str, used: str, requested: str, limit: str, unit: str) -> str:
+    bound = _value(row[limit])
+    ask = _value(row[requested])
+    return (
+        f"{label(row['namespace'], 40)}/{label(row['pod'], 60)}<br>{what} used {_said(_value(row[used]), unit)}"
+        f"<br>requested {_said(ask, unit) if ask else 'nothing'}<br>limit {_said(bound, unit) if bound else 'none'}"
+    )
+
+
+def _lacks(row: dict[str, Any], used: str, requested: str) -> str | None:
+    if _value(row[used]) is None:
+        return "usage not read"
+    return None if _value(row[requested]) else "no request"
+
+
+def _state(row: dict[str, Any]) -> str:
+    return row["state"] if isinstance(row["state"], str) and row["state"] else "not visible to this role"
+
+
+def _names(groups: Sequence[str], rows: Sequence[tuple[str, str]]) -> list[str]:
+    """Each row's name; with its cluster's or database's in front only where there are several."""
+    several = len(set(groups)) > 1
+    return [f"{group} · {name}" if several else name for group, name in rows]
+
+
+def _cap(shown: int, total: int, noun: str, order: str) -> str:
+    return f"{shown} of {total:,} {noun}, {order}" if shown < total else ""
+
+
+def _axis(**more: Any) -> dict[str, Any]:
+    return {"gridcolor": GRID, "zeroline": False, "automargin": True, "fixedrange": True, **more}
+
+
+def _figure(panels: int) -> go.Figure:
+    from plotly.subplots import make_subplots
+
+    figure = make_subplots(rows=panels, cols=1, vertical_spacing=0.14) if panels > 1 else make_subplots()
+    figure.update_layout(
+        template="none",
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        font={"family": "system-ui, sans-serif", "size": 13, "color": INK},
+        legend={"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom", "traceorder": "normal"},
+        hoverlabel={"align": "left"},
+        bargap=0.5,
+        bargroupgap=0.1,
+        dragmode=False,
+    )
+    figure.update_xaxes(**_axis())
+    figure.update_yaxes(**_axis(autorange="reversed", showticklabels=False, showgrid=False))
+    return figure
+
+
+def _bars(
+    figure: go.Figure,
+    row: int,
+    name: str,
+    colour: str | list[str],
+    values: Sequence[float | None],
+    *,
+    hover: Sequence[str],
+    text: Sequence[str] | None = None,
+    legend: bool = True,
+    pattern: str = "",
+) -> None:
+    figure.add_bar(
+        orientation="h",
+        x=list(values),
+        y=list(range(len(values))),
+        name=name,
+        legendgroup=name,
+        showlegend=legend,
+        marker={"color": colour, "line": {"width": 0}, "pattern": {"shape": pattern}},
+        hovertext=list(hover),
+        hoverinfo="text",
+        text=text,
+        textposition="outside" if text else None,
+        cliponaxis=False,
+        row=row,
+        col=1,
+    )
+
+
+def _marks(
+    figure: go.Figure,
+    row: int,
+    name: str,
+    colour: str,
+    symbol: str,
+    values: Sequence[float | None],
+    hover: Sequence[str],
+    *,
+    legend: bool,
+) -> None:
+    thin = symbol != "circle"
+    figure.add_scatter(
+        mode="markers",
+        x=list(values),
+        y=list(range(len(values))),
+        name=name,
+        legendgroup=name,
+        showlegend=legend,
+        marker={"color": colour, "symbol": symbol, "size": 11, "line": {"color": colour, "width": 3 if thin else 0}},
+        hovertext=list(hover),
+        hoverinfo="text",
+        cliponaxis=False,
+        row=row,
+        col=1,
+    )
+
+
+def _spans(figure: go.Figure, row: int, spans: Sequence[tuple[float | None, float | None]]) -> None:
+    """A line from each request to its usage, where both are known."""
+    x: list[float | None] = []
+    y: list[float | None] = []
+    for i, (start, end) in enumerate(spans):
+        if start is not None and end is not None:
+            x += [start, end, None]
+            y += [i, i, None]
+    line = {"color": GREY, "width": 2}
+    figure.add_scatter(mode="lines", x=x, y=y, line=line, hoverinfo="skip", showlegend=False, row=row, col=1)
+
+
+def _row_labels(figure: go.Figure, row: int, names: Sequence[str], notes: Sequence[str | None]) -> None:
+    """Each row's name above its bars, so that a long one costs no width, on a phone neither."""
+    axis = "" if row == 1 else str(row)
+    for i, (name, note) in enumerate(zip(names, notes, strict=True)):
+        text = label(name, 44) + (f"  <i>{note}</i>" if note else "")
+        place = {"xref": f"x{axis} domain", "x": 0, "xanchor": "left", "yref": f"y{axis}", "y": i, "yanchor": "bottom"}
+        figure.add_annotation(text=text, yshift=9, showarrow=False, font={"size": 12}, **place)
+    figure.update_yaxes(row=row, col=1, range=[len(names) - 0.5, -0.8], autorange=False)
+
+
+def _finish(figure: go.Figure, rows: int, panels: int, alt: str, stated: str) -> go.Figure:
+    """Height that fits the rows, and what was capped written under the figure."""
+    notes = stated.count("<br>") + 1 if stated else 0
+    top, bottom = 34, 48 + 18 * notes
+    panel = max(110, rows * ROW_PX + 20)
+    height = top + bottom + panel * panels + (70 * (panels - 1))
+    if panels > 1:
+        inner = height - top - bottom
+        share = panel / inner
+        figure.update_layout(yaxis={"domain": [1 - share, 1]}, yaxis2={"domain": [0, share]})
+    figure.update_layout(height=height, margin={"l": 12, "r": 24, "t": top, "b": bottom}, meta={"alt": alt})
+    if stated:
+        place = {"xref": "paper", "x": 0, "xanchor": "left", "yref": "paper", "y": 0, "yanchor": "top"}
+        figure.add_annotation(text=stated, yshift=-46, align="left", showarrow=False, font={"size": 12}, **place)
+    return figure
+
+
+def _nothing(what: str) -> go.Figure:
+    """A figure that says that there is nothing to show."""
+    figure = _figure(1)
+    figure.update_xaxes(visible=False)
+    figure.update_yaxes(visible=False)
+    said = f"nothing to show: {what}"
+    figure.add_annotation(text=said, showarrow=False, xref="paper", yref="paper", x=0.5, y=0.5, font={"size": 15})
+    figure.update_layout(height=110, margin={"l": 12, "r": 12, "t": 12, "b": 12}, meta={"alt": said})
+    return figure

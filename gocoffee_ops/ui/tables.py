@@ -1,0 +1,172 @@
+"""A DataFrame as a table for people: escaped, with units and times stated, capped with the cap stated. Never Styler."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from gocoffee_ops.ui.style import wrap
+from gocoffee_ops.ui.text import clip, duration, escaped
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ROWS: Final = 20
+SQL_CHARACTERS: Final = 1_500
+TEXT_CHARACTERS: Final = 600
+DEMO_BANNER: Final = "Demo data: nothing here is production."
+
+_UNITS: Final = {
+    "_mib": "MiB",
+    "_millicores": "millicores",
+    "_ms": "ms",
+    "_percent": "%",
+    "_bytes": "bytes",
+    "_blocks": "blocks",
+}
+_RATIOS: Final = ("ratio", "share")
+_SQL: Final = ("statement", "definition")
+_NAMES: Final = ("pid", "version_num", "queryid", "exit_code")  # numbers that name something: no thousands separators
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """How one column is shown."""
+
+    heading: str
+    css: str
+    cell: Callable[[Any], str]
+
+
+class Table:
+    """A DataFrame with more, or fewer, rows shown than usual: `Table(frame, rows=50)`."""
+
+    def __init__(self, frame: pd.DataFrame, *, rows: int = ROWS) -> None:
+        self.frame = frame
+        self.rows = rows
+
+    def _repr_html_(self) -> str:
+        return html(self.frame, rows=self.rows)
+
+    def __repr__(self) -> str:
+        return self.frame.head(self.rows).to_string()
+
+
+def html(frame: pd.DataFrame, *, rows: int = ROWS, demo: bool = False) -> str:
+    """The table as HTML: what was not read, what was cut off and where it comes from stand on it."""
+    shown = frame.head(rows)
+    columns = [_column(str_name(frame.columns[i]), shown.iloc[:, i]) for i in range(len(frame.columns))]
+    named = list(frame.index.names) != [None] or type(frame.index).__name__ != "RangeIndex"
+    heads = [f"<th scope='col'>{escaped(n or '')}</th>" for n in frame.index.names] if named else []
+    heads += [
+        f"<th scope='col' class='{c.css}' title='{escaped(str_name(name))}'>{escaped(c.heading)}</th>"
+        for c, name in zip(columns, frame.columns, strict=True)
+    ]
+    body = []
+    for n in range(len(shown)):
+        cells = [f"<th scope='row'>{_text(v)}</th>" for v in _index(shown.index[n])] if named else []
+        cells += [f"<td class='{c.css}'>{c.cell(shown.iat[n, i])}</td>" for i, c in enumerate(columns)]
+        body.append(f"<tr>{''.join(cells)}</tr>")
+    banner = f"<p class='gc-demo'>{DEMO_BANNER}</p>" if demo else ""
+    table = (
+        f"<table class='gc-table'><caption>{_caption(frame, rows)}</caption>"
+        f"<thead><tr>{''.join(heads)}</tr></thead><tbody>{''.join(body)}</tbody></table>"
+    )
+    return wrap(f"{banner}{_notes(frame)}<div class='gc-box'>{table}</div>")
+
+
+def str_name(name: object) -> str:
+    """A column's name; of a column in levels, its parts joined."""
+    return " / ".join(str(part) for part in name) if isinstance(name, tuple) else str(name)
+
+
+def _index(value: Any) -> Sequence[Any]:
+    return value if isinstance(value, tuple) else (value,)
+
+
+def _caption(frame: pd.DataFrame, rows: int) -> str:
+    query = frame.attrs.get("query", "")
+    source = f"<code>{escaped(query)}</code> · " if query else ""
+    total = len(frame)
+    if total > rows:
+        return f"{source}first {rows:,} of {total:,} rows"
+    if total == 0 and query and not frame.attrs.get("gaps"):
+        return f"{source}0 rows: it was read, and there was nothing"
+    return f"{source}{total:,} row{'' if total == 1 else 's'}"
+
+
+def _notes(frame: pd.DataFrame) -> str:
+    gaps = "".join(f"<p class='gc-note gc-gap'><b>Not read:</b> {escaped(g)}</p>" for g in frame.attrs.get("gaps", ()))
+    cuts = frame.attrs.get("truncated", ())
+    return gaps + "".join(f"<p class='gc-note gc-cut'><b>Not all was read:</b> {escaped(t)}</p>" for t in cuts)
+
+
+def _column(name: str, values: pd.Series[Any]) -> _Shown:
+    """What a column's name and dtype say of how to show it."""
+    dtype = str(values.dtype).lower()
+    words = name.replace("_", " ")
+    if dtype.startswith("datetime"):
+        return _Shown(f"{words.removesuffix(' at')}, UTC", "gc-time", _missing(_time))
+    if dtype in {"boolean", "bool"}:
+        return _Shown(words, "", _missing(lambda v: "yes" if v else "no"))
+    if dtype.startswith(("int", "uint", "float")):
+        return _number(name, words, values, whole=not dtype.startswith("float"))
+    if name.endswith(_SQL):
+        return _Shown(words, "", _missing(_sql))
+    return _Shown(words, "", _missing(_text))
+
+
+def _number(name: str, words: str, values: pd.Series[Any], *, whole: bool) -> _Shown:
+    if name.endswith(_NAMES):
+        return _Shown(words, "gc-num", _missing(lambda v: f"{v:g}" if isinstance(v, float) else str(v)))
+    if not whole and (name.endswith(_RATIOS) or "_of_" in name):
+        return _Shown(f"{words}, %", "gc-num", _missing(lambda v: _plain(100 * float(v), 1)))
+    if name.endswith("_s"):
+        return _Shown(words.removesuffix(" s"), "gc-num", _missing(lambda v: escaped(duration(float(v)))))
+    for suffix, unit in _UNITS.items():
+        if name.endswith(suffix):
+            words = f"{words[: -len(suffix)]}, {unit}"
+    known = [abs(float(v)) for v in values.dropna() if math.isfinite(float(v))]
+    top = max(known, default=0.0)
+    digits = 0 if whole or all(v.is_integer() for v in known) else 1 if top >= 1000 else 2
+    return _Shown(words, "gc-num", _missing(lambda v: _plain(v, digits)))
+
+
+def _plain(value: float, digits: int) -> str:
+    if not math.isfinite(value):
+        return f"{value}"
+    text = f"{value:,.{digits}f}"
+    # A small value is not nothing: it keeps two figures where its column would round it away.
+    return f"{value:.2g}" if value and not float(text.replace(",", "")) else text
+
+
+def _missing(cell: Callable[[Any], str]) -> Callable[[Any], str]:
+    def shown(value: Any) -> str:
+        nan = isinstance(value, float) and math.isnan(value)
+        if value is None or nan or type(value).__name__ in {"NAType", "NaTType"}:
+            return "<span class='gc-na'>n/a</span>"
+        return cell(value)
+
+    return shown
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, list | tuple | set | frozenset):
+        return escaped(clip(", ".join(map(str, value)), TEXT_CHARACTERS)) or "<span class='gc-na'>none</span>"
+    return escaped(_stated(str(value), TEXT_CHARACTERS))
+
+
+def _sql(value: Any) -> str:
+    return f"<div class='gc-sql' tabindex='0'>{escaped(_stated(str(value), SQL_CHARACTERS))}</div>"
+
+
+def _stated(text: str, limit: int) -> str:
+    return text if len(text) <= limit else f"{text[:limit]}… ({len(text):,} characters, the first {limit:,} shown)"
+
+
+def _time(value: datetime) -> str:
+    stamp = value.astimezone(UTC) if value.tzinfo else value
+    return stamp.strftime("%Y-%m-%d %H:%M:%S")
