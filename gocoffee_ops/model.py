@@ -190,6 +190,7 @@ class Thresholds:
         "kubelet: its back-off reaches the 5 min cap after about 5",
     )
     usage_over_request_warn: float = _limit(1.5, "times", "a pod's usage over its request", _OURS)
+    usage_grown_warn: float = _limit(1.5, "times", "a workload's usage over the previous run's", _OURS)
     memory_limit_warn: float = _limit(0.80, "ratio", "memory used, of the limit", _OURS)
     memory_limit_crit: float = _limit(0.95, "ratio", "memory used, of the limit", "Linux: at 1.0 the kernel kills")
     requested_unused_warn: float = _limit(

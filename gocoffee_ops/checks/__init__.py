@@ -5,7 +5,7 @@ read. `session.judge` passes the environment's thresholds and records the findin
 """
 
 from gocoffee_ops.checks.capacity import node_headroom, node_health, node_usage, replicas_fit
-from gocoffee_ops.checks.changes import since_previous_run
+from gocoffee_ops.checks.changes import since_previous_run, usage_up
 from gocoffee_ops.checks.database import (
     cache_hits,
     connections_free,
@@ -52,6 +52,7 @@ __all__ = [
     "statements_slower",
     "tables_indexed",
     "tables_vacuumed",
+    "usage_up",
     "usage_within_bounds",
     "wraparound_far",
 ]

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from gocoffee_ops.checks.grading import MEMORY_OPTIMIZATION, concluded, grade, numbers
 from gocoffee_ops.frames import records
-from gocoffee_ops.model import Finding, Status
+from gocoffee_ops.model import Finding, Status, Thresholds
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,3 +25,43 @@ def since_previous_run(runs: pd.DataFrame, changes: pd.DataFrame) -> list[Findin
     said = ", ".join(f"{n} {change}" for change, n in sorted(counts.items())) or "no finding in either"
     reason = f"against the run of {earlier[0]['as_of']:%Y-%m-%d %H:%M} UTC ({earlier[0]['status']}): {said}"
     return [Finding(Status.OK, "since_previous_run", "runs", reason, dict(counts))]
+
+
+def usage_up(changes: pd.DataFrame, runs: pd.DataFrame, *, thresholds: Thresholds) -> list[Finding]:
+    """Which workloads use clearly more than in the previous run? Without one there is nothing to compare with."""
+    if runs.empty:
+        return [Finding(Status.OK, "usage_up", "workloads", "no earlier run to compare with", {"earlier": 0})]
+    table = records(changes)
+    findings = []
+    for row in table:
+        grown = {
+            name: ratio
+            for name, ratio in (("CPU", row["cpu_ratio"]), ("memory", row["memory_ratio"]))
+            if ratio is not None and grade(ratio, thresholds.usage_grown_warn) is Status.WARN
+        }
+        if not grown:
+            continue
+        said = ", ".join(f"{name} {ratio:.1f} times" for name, ratio in grown.items())
+        figures = numbers(row, "cpu_ratio", "memory_ratio")
+        subject = row["owner"] or "pods without owner"
+        reason = f"{said} what it used in the previous run"
+        findings.append(
+            Finding(
+                Status.WARN,
+                "usage_up",
+                subject,
+                reason,
+                figures,
+                row["cluster"],
+                row["namespace"],
+                next=(MEMORY_OPTIMIZATION,),
+            )
+        )
+    return concluded(
+        findings,
+        check="usage_up",
+        subject="workloads",
+        fine=f"none of {len(table)} workloads uses clearly more than in the previous run",
+        read=len(table),
+        none="no usage can be compared with the previous run",
+    )

@@ -1,0 +1,30 @@
+"""Tables of the queries' own schemas, for checks: what a row does not say is filled with something harmless."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pandas as pd
+
+from gocoffee_ops.frames import Column
+from gocoffee_ops.queries.query import Query
+
+MOMENT = datetime(2026, 1, 5, 3, 0, tzinfo=UTC)
+
+
+def table(query: Query[...], *rows: dict[str, Any], evidence: str = "") -> pd.DataFrame:
+    """A table as `query` returns it."""
+    unknown = {name for row in rows for name in row} - set(query.schema.names)
+    assert not unknown, f"{query.name} has no column {unknown}"
+    filled = [{c.name: row.get(c.name, _harmless(c)) for c in query.schema.columns} for row in rows]
+    frame = query.schema.from_rows(filled)
+    frame.attrs["evidence"] = [evidence] if evidence else []
+    return frame
+
+
+def _harmless(column: Column) -> Any:
+    if column.optional:
+        return None
+    values = {"string": column.name, "Int64": 0, "Float64": 0.0, "boolean": True, "timestamp": MOMENT}
+    return values.get(column.dtype, ())

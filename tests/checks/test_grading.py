@@ -1,0 +1,289 @@
+"""Every check, made OK, WARN, CRIT and UNKNOWN from tables of the queries' own schemas."""
+
+from __future__ import annotations
+
+import inspect
+
+import pandas as pd
+import pytest
+
+from gocoffee_ops import checks
+from gocoffee_ops.analysis import trends
+from gocoffee_ops.model import Finding, Status, Thresholds
+from gocoffee_ops.queries import cluster, database, history, workloads
+from tests.checks.tables import MOMENT, table
+
+NODE = {
+    "node": "n1",
+    "status": "Ready",
+    "unschedulable": False,
+    "kubelet_version": "v1.36.3",
+    "server_version": "v1.36.3",
+    "cpu_allocatable_millicores": 1000,
+    "memory_allocatable_mib": 1000.0,
+    "pods_allocatable": 100,
+}
+USED = {
+    "pod": "p",
+    "namespace": "go-coffee",
+    "owner": "deployment/d",
+    "cpu_millicores": 50.0,
+    "memory_mib": 50.0,
+    "cpu_request_millicores": 100,
+    "memory_request_mib": 100.0,
+    "cpu_of_request": 0.5,
+    "memory_of_request": 0.5,
+    "memory_of_limit": 0.5,
+}
+POD = {"pod": "p", "owner": "deployment/d", "finished": False, "status": "Running", "age_s": 9999.0}
+RESTART = {"pod": "p", "container": "c", "owner": "deployment/d", "oom_killed": False, "exact": True}
+DEPLOYMENT = {"deployment": "d", "desired": 3, "ready": 3, "updated": 3, "available": 3}
+HPA = {**DEPLOYMENT, "hpa": "d", "hpa_able": True, "hpa_desired": 3, "hpa_max": 5}
+EVENT = {"type": "Warning", "object": "pod/p", "reason": "BackOff", "message": "back-off", "count": 3}
+SERVER = {"role": "gocoffee_reader", "superuser": False, "can_monitor": True, "version": "18.0"}
+STATEMENT = {"queryid": "1", "statement": "SELECT 1", "calls": 9, "mean_exec_ms": 1.0, "share": 0.01}
+SESSION = {"pid": 7, "backend_type": "client backend", "state": "active", "age_s": 1.0, "age_of": "query"}
+BLOCKED = {"pid": 8, "root_pid": 7, "root_state": "idle in transaction", "root_application": "app", "waiting_s": 1.0}
+INDEX = {"index": "i", "size_mib": 9.0, "scans": 5, "unique": False, "primary": False, "constraint": False}
+TABLE = {"table": "orders", "live_tuples": 50_000, "autovacuum": True}
+ONE_RUN = {"run": "r", "finished_at": MOMENT, "as_of": MOMENT, "status": "OK"}
+
+
+def judge(check: object, *tables: pd.DataFrame) -> list[Finding]:
+    """As the session does it."""
+    assert callable(check)
+    wants = "thresholds" in inspect.signature(check).parameters
+    return list(check(*tables, thresholds=Thresholds()) if wants else check(*tables))
+
+
+def worst_of(found: list[Finding]) -> Status:
+    assert found, "a check always says something"
+    return max((f.status for f in found), key=lambda s: s.severity)
+
+
+CASES = [
+    ("node_health", Status.OK, [table(cluster.nodes, NODE)]),
+    ("node_health", Status.WARN, [table(cluster.nodes, NODE | {"unschedulable": True})]),
+    ("node_health", Status.CRIT, [table(cluster.nodes, NODE | {"ready": False, "status": "NotReady"})]),
+    ("node_health", Status.CRIT, [table(cluster.nodes, NODE | {"pressures": ("MemoryPressure=True",)})]),
+    ("node_health", Status.CRIT, [table(cluster.nodes, NODE | {"kubelet_version": "v1.32.0"})]),
+    ("node_health", Status.CRIT, [table(cluster.nodes, NODE | {"kubelet_version": "v1.37.0"})]),
+    ("node_health", Status.UNKNOWN, [table(cluster.nodes)]),
+    ("node_health", Status.UNKNOWN, [table(cluster.nodes, NODE | {"pressures": ("DiskPressure=Unknown",)})]),
+    ("node_health", Status.UNKNOWN, [table(cluster.nodes, NODE | {"server_version": None})]),
+    ("node_headroom", Status.OK, [table(cluster.nodes, NODE | {"cpu_requested_millicores": 849})]),
+    ("node_headroom", Status.WARN, [table(cluster.nodes, NODE | {"cpu_requested_millicores": 850})]),
+    ("node_headroom", Status.CRIT, [table(cluster.nodes, NODE | {"memory_requested_mib": 950.0})]),
+    ("node_headroom", Status.CRIT, [table(cluster.nodes, NODE | {"pods": 100})]),
+    ("node_headroom", Status.UNKNOWN, [table(cluster.nodes, NODE | {"ready": False})]),
+    ("node_headroom", Status.UNKNOWN, [table(cluster.nodes, NODE | {"cpu_allocatable_millicores": 0})]),
+    ("node_usage", Status.OK, [table(cluster.node_usage, {"cpu_of_allocatable": 0.1, "memory_of_allocatable": 0.79})]),
+    ("node_usage", Status.WARN, [table(cluster.node_usage, {"cpu_of_allocatable": 0.8, "memory_of_allocatable": 0.1})]),
+    ("node_usage", Status.CRIT, [table(cluster.node_usage, {"cpu_of_allocatable": 0.1, "memory_of_allocatable": 0.9})]),
+    ("node_usage", Status.UNKNOWN, [table(cluster.node_usage)]),
+    ("node_usage", Status.UNKNOWN, [table(cluster.node_usage, {"cpu_of_allocatable": None})]),
+    ("replicas_fit", Status.OK, [table(workloads.replicas_that_fit, {"fits": 1})]),
+    ("replicas_fit", Status.WARN, [table(workloads.replicas_that_fit, {"fits": 0, "bound_by": "cpu"})]),
+    ("replicas_fit", Status.UNKNOWN, [table(workloads.replicas_that_fit)]),
+    ("pods_ready", Status.OK, [table(cluster.pods, POD)]),
+    ("pods_ready", Status.OK, [table(cluster.pods, POD, POD | {"finished": True, "ready": False})]),
+    ("pods_ready", Status.WARN, [table(cluster.pods, POD | {"ready": False, "status": "Pending", "age_s": 10.0})]),
+    ("pods_ready", Status.CRIT, [table(cluster.pods, POD | {"ready": False, "status": "Pending"})]),
+    ("pods_ready", Status.CRIT, [table(cluster.pods, POD | {"ready": False, "status": "ErrImagePull", "age_s": 1.0})]),
+    ("pods_ready", Status.UNKNOWN, [table(cluster.pods)]),
+    ("pod_restarts", Status.OK, [table(workloads.restarts), table(cluster.pods, POD)]),
+    (
+        "pod_restarts",
+        Status.OK,
+        [table(workloads.restarts, RESTART | {"restarts": 40, "in_window_at_least": 0}), table(cluster.pods, POD)],
+    ),
+    (
+        "pod_restarts",
+        Status.WARN,
+        [table(workloads.restarts, RESTART | {"restarts": 1, "in_window_at_least": 1}), table(cluster.pods, POD)],
+    ),
+    (
+        "pod_restarts",
+        Status.CRIT,
+        [table(workloads.restarts, RESTART | {"restarts": 5, "in_window_at_least": 1}), table(cluster.pods, POD)],
+    ),
+    ("pod_restarts", Status.UNKNOWN, [table(workloads.restarts), table(cluster.pods)]),
+    ("resources_declared", Status.OK, [table(cluster.pods, POD)]),
+    ("resources_declared", Status.WARN, [table(cluster.pods, POD | {"containers_without_limits": 1})]),
+    ("resources_declared", Status.UNKNOWN, [table(cluster.pods)]),
+    ("usage_within_bounds", Status.OK, [table(cluster.pod_usage, USED)]),
+    ("usage_within_bounds", Status.WARN, [table(cluster.pod_usage, USED | {"cpu_of_request": 1.5})]),
+    ("usage_within_bounds", Status.WARN, [table(cluster.pod_usage, USED | {"memory_of_limit": 0.8})]),
+    ("usage_within_bounds", Status.CRIT, [table(cluster.pod_usage, USED | {"memory_of_limit": 0.95})]),
+    ("usage_within_bounds", Status.UNKNOWN, [table(cluster.pod_usage)]),
+    ("usage_within_bounds", Status.UNKNOWN, [table(cluster.pod_usage, USED | {"memory_mib": None})]),
+    ("requested_against_used", Status.OK, [table(cluster.pod_usage, USED)]),
+    ("requested_against_used", Status.WARN, [table(cluster.pod_usage, USED | {"memory_mib": 24.0})]),
+    ("requested_against_used", Status.UNKNOWN, [table(cluster.pod_usage, USED | {"cpu_millicores": None})]),
+    ("requested_against_used", Status.UNKNOWN, [table(cluster.pod_usage)]),
+    ("deployments_available", Status.OK, [table(workloads.deployments, HPA)]),
+    ("deployments_available", Status.OK, [table(workloads.deployments, {"desired": 0, "ready": 0})]),
+    ("deployments_available", Status.WARN, [table(workloads.deployments, DEPLOYMENT | {"ready": 2})]),
+    ("deployments_available", Status.WARN, [table(workloads.deployments, DEPLOYMENT | {"updated": 2})]),
+    ("deployments_available", Status.WARN, [table(workloads.deployments, HPA | {"hpa_desired": 5})]),
+    ("deployments_available", Status.WARN, [table(workloads.deployments, HPA | {"hpa_able": False})]),
+    ("deployments_available", Status.CRIT, [table(workloads.deployments, DEPLOYMENT | {"ready": 0})]),
+    ("deployments_available", Status.UNKNOWN, [table(workloads.deployments, HPA | {"hpa_able": None})]),
+    ("deployments_available", Status.UNKNOWN, [table(workloads.deployments)]),
+    ("events_heard", Status.OK, [table(cluster.events), table(cluster.event_horizon, {"oldest_at": MOMENT})]),
+    ("events_heard", Status.WARN, [table(cluster.events, EVENT), table(cluster.event_horizon, {"oldest_at": MOMENT})]),
+    ("events_heard", Status.UNKNOWN, [table(cluster.events), table(cluster.event_horizon, {"oldest_at": None})]),
+    ("events_heard", Status.UNKNOWN, [table(cluster.events), table(cluster.event_horizon)]),
+    ("reader_role", Status.OK, [table(database.server, SERVER)]),
+    ("reader_role", Status.WARN, [table(database.server, SERVER | {"superuser": True})]),
+    ("reader_role", Status.UNKNOWN, [table(database.server, SERVER | {"can_monitor": False})]),
+    ("reader_role", Status.UNKNOWN, [table(database.server)]),
+    ("statements_heavy", Status.OK, [table(database.statements, STATEMENT)]),
+    ("statements_heavy", Status.WARN, [table(database.statements, STATEMENT | {"mean_exec_ms": 1000.0})]),
+    ("statements_heavy", Status.WARN, [table(database.statements, STATEMENT | {"share": 0.3})]),
+    ("statements_heavy", Status.UNKNOWN, [table(database.statements)]),
+    ("sessions_moving", Status.OK, [table(database.activity, SESSION, SESSION | {"state": "idle", "age_s": 1e6})]),
+    ("sessions_moving", Status.WARN, [table(database.activity, SESSION | {"age_s": 300.0})]),
+    ("sessions_moving", Status.CRIT, [table(database.activity, SESSION | {"age_s": 600.0})]),
+    (
+        "sessions_moving",
+        Status.WARN,
+        [table(database.activity, SESSION | {"state": "idle in transaction", "age_s": 60.0})],
+    ),
+    ("sessions_moving", Status.UNKNOWN, [table(database.activity, SESSION | {"state": None})]),
+    ("sessions_moving", Status.UNKNOWN, [table(database.activity)]),
+    ("nobody_blocked", Status.OK, [table(database.blocking), table(database.activity, SESSION)]),
+    ("nobody_blocked", Status.OK, [table(database.blocking, BLOCKED), table(database.activity, SESSION)]),
+    (
+        "nobody_blocked",
+        Status.WARN,
+        [table(database.blocking, BLOCKED | {"waiting_s": 10.0}), table(database.activity, SESSION)],
+    ),
+    (
+        "nobody_blocked",
+        Status.CRIT,
+        [table(database.blocking, BLOCKED | {"waiting_s": 60.0}), table(database.activity, SESSION)],
+    ),
+    ("nobody_blocked", Status.UNKNOWN, [table(database.blocking), table(database.activity)]),
+    (
+        "connections_free",
+        Status.OK,
+        [table(database.connections, {"total": 77, "max_connections": 100, "reserved": 3})],
+    ),
+    (
+        "connections_free",
+        Status.WARN,
+        [table(database.connections, {"total": 78, "max_connections": 100, "reserved": 3})],
+    ),
+    (
+        "connections_free",
+        Status.CRIT,
+        [table(database.connections, {"total": 97, "max_connections": 100, "reserved": 3})],
+    ),
+    ("connections_free", Status.UNKNOWN, [table(database.connections, {"max_connections": 3, "reserved": 3})]),
+    ("connections_free", Status.UNKNOWN, [table(database.connections)]),
+    ("cache_hits", Status.OK, [table(database.cache_hit, {"ratio": 0.995})]),
+    ("cache_hits", Status.WARN, [table(database.cache_hit, {"ratio": 0.98})]),
+    ("cache_hits", Status.CRIT, [table(database.cache_hit, {"ratio": 0.5})]),
+    ("cache_hits", Status.UNKNOWN, [table(database.cache_hit, {"ratio": None})]),
+    ("cache_hits", Status.UNKNOWN, [table(database.cache_hit)]),
+    ("replicas_follow", Status.OK, [table(database.replication), table(database.server, SERVER)]),
+    ("replicas_follow", Status.OK, [table(database.replication, {"lag_s": 1.0}), table(database.server, SERVER)]),
+    ("replicas_follow", Status.WARN, [table(database.replication, {"lag_s": 10.0}), table(database.server, SERVER)]),
+    ("replicas_follow", Status.CRIT, [table(database.replication, {"lag_s": 60.0}), table(database.server, SERVER)]),
+    ("replicas_follow", Status.UNKNOWN, [table(database.replication, {}), table(database.server, SERVER)]),
+    ("replicas_follow", Status.UNKNOWN, [table(database.replication), table(database.server)]),
+    ("settings_in_force", Status.OK, [table(database.settings), table(database.server, SERVER)]),
+    (
+        "settings_in_force",
+        Status.WARN,
+        [table(database.settings, {"pending_restart": True}), table(database.server, SERVER)],
+    ),
+    ("settings_in_force", Status.UNKNOWN, [table(database.settings), table(database.server)]),
+    ("indexes_useful", Status.OK, [table(database.indexes, INDEX, INDEX | {"scans": 0, "constraint": True})]),
+    ("indexes_useful", Status.WARN, [table(database.indexes, INDEX | {"scans": 0})]),
+    ("indexes_useful", Status.WARN, [table(database.indexes, INDEX | {"valid": False})]),
+    ("indexes_useful", Status.WARN, [table(database.indexes, INDEX | {"duplicate_of": "j"})]),
+    ("indexes_useful", Status.UNKNOWN, [table(database.indexes)]),
+    ("tables_indexed", Status.OK, [table(database.tables, TABLE | {"seq_scans": 9, "seq_rows": 450_000})]),
+    ("tables_indexed", Status.WARN, [table(database.tables, TABLE | {"seq_scans": 10, "seq_rows": 500_000})]),
+    ("tables_indexed", Status.UNKNOWN, [table(database.tables)]),
+    ("tables_vacuumed", Status.OK, [table(database.tables, TABLE | {"dead_tuples": 2000, "dead_ratio": 0.1})]),
+    ("tables_vacuumed", Status.WARN, [table(database.tables, TABLE | {"dead_tuples": 2000, "dead_ratio": 0.2})]),
+    ("tables_vacuumed", Status.CRIT, [table(database.tables, TABLE | {"dead_tuples": 2000, "dead_ratio": 0.5})]),
+    ("tables_vacuumed", Status.UNKNOWN, [table(database.tables)]),
+    ("wraparound_far", Status.OK, [table(database.wraparound, {"xid_share": 0.1})]),
+    ("wraparound_far", Status.WARN, [table(database.wraparound, {"xid_share": 0.5})]),
+    ("wraparound_far", Status.CRIT, [table(database.wraparound, {"mxid_share": 0.75})]),
+    ("wraparound_far", Status.UNKNOWN, [table(database.wraparound)]),
+]
+
+
+@pytest.mark.parametrize(
+    ("check", "expected", "tables"), CASES, ids=lambda value: value if isinstance(value, str) else ""
+)
+def test_check_reaches_its_status(check: str, expected: Status, tables: list[pd.DataFrame]) -> None:
+    found = judge(getattr(checks, check), *tables)
+    assert worst_of(found) is expected, found
+
+
+def test_every_check_can_say_unknown_but_the_news_of_changes() -> None:
+    """A change is news, not a verdict; every other check has a table that makes it UNKNOWN."""
+    unknown = {name for name, status, _ in CASES if status is Status.UNKNOWN}
+    assert set(checks.__all__) - unknown == {"since_previous_run", "statements_slower", "usage_up"}
+
+
+def test_every_finding_is_one_sentence_with_a_subject() -> None:
+    for name, _, tables in CASES:
+        for finding in judge(getattr(checks, name), *tables):
+            assert finding.check == name
+            assert finding.subject
+            assert finding.reason
+            assert "\n" not in finding.reason
+            assert "None" not in finding.reason
+            assert "<NA>" not in finding.reason
+
+
+def test_forty_pods_of_one_deployment_are_one_finding() -> None:
+    pods = [POD | {"pod": f"p{i}", "ready": False, "status": "CrashLoopBackOff"} for i in range(40)]
+    found = judge(checks.pods_ready, table(cluster.pods, *pods))
+    assert [(f.subject, f.numbers["unready"]) for f in found] == [("deployment/d", 40)]
+
+
+def test_a_session_that_waits_names_whom_it_waits_for() -> None:
+    found = judge(checks.sessions_moving, table(database.activity, SESSION | {"age_s": 700.0, "blocked_by": ("41",)}))
+    assert "waiting for 41" in found[0].reason
+
+
+def test_no_earlier_run_is_said() -> None:
+    none = table(history.runs)
+    changes = trends.statement_changes(table(database.statements, STATEMENT), table(history.previous_statements))
+    assert "no earlier run" in judge(checks.statements_slower, changes, none)[0].reason
+    usage = trends.usage_changes(table(cluster.pod_usage, USED), table(history.previous_pod_usage))
+    assert "no earlier run" in judge(checks.usage_up, usage, none)[0].reason
+    assert "no earlier run" in judge(checks.since_previous_run, none, none)[0].reason
+
+
+def test_a_statement_that_became_slower_is_a_warning_with_both_figures() -> None:
+    before = table(history.previous_statements, {"database": "coffee", "queryid": "1", "calls": 5, "mean_exec_ms": 2.0})
+    now = table(database.statements, STATEMENT | {"database": "coffee", "mean_exec_ms": 3.0})
+    runs = table(history.runs, ONE_RUN)
+    found = judge(checks.statements_slower, trends.statement_changes(now, before), runs)
+    assert worst_of(found) is Status.WARN
+    assert "3.0 ms a call, was 2.0 ms" in found[0].reason
+
+
+def test_usage_that_grew_is_a_warning_and_usage_that_did_not_is_fine() -> None:
+    runs = table(history.runs, ONE_RUN)
+    before = {
+        "cluster": "c",
+        "namespace": "go-coffee",
+        "owner": "deployment/d",
+        "cpu_millicores": 10.0,
+        "memory_mib": 50.0,
+    }
+    now = table(cluster.pod_usage, USED | {"cluster": "c"})
+    grown = trends.usage_changes(now, table(history.previous_pod_usage, before))
+    assert worst_of(judge(checks.usage_up, grown, runs)) is Status.WARN
+    same = trends.usage_changes(now, table(history.previous_pod_usage, before | {"cpu_millicores": 50.0}))
+    assert worst_of(judge(checks.usage_up, same, runs)) is Status.OK
