@@ -2,48 +2,57 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
-
-if TYPE_CHECKING:
-    import pandas as pd
+import json
+from typing import Any, Final
 
 PLOTLY: Final = "application/vnd.plotly.v1+json"
 
 
-def show(value: Any) -> None:
-    """Display `value` in the running notebook; without one, IPython prints its text."""
+def show(value: Any, *, demo: bool = False) -> None:
+    """Display `value` in the running notebook, marked where it is demo data; without a notebook its text is printed."""
+    from IPython.core.interactiveshell import InteractiveShell
     from IPython.display import display
 
-    display(value)  # type: ignore[no-untyped-call]  # IPython ships no annotation for it
+    data = bundle(value, demo=demo)
+    if data is None:
+        display(value)  # type: ignore[no-untyped-call]  # IPython ships no annotation for it
+    elif InteractiveShell.initialized():
+        display(data, raw=True)  # type: ignore[no-untyped-call]
+    else:
+        display(data["text/plain"])  # type: ignore[no-untyped-call]
 
 
 def install(shell: Any, *, demo: bool = False) -> None:
-    """Teach an IPython shell to show DataFrames as our tables and plotly figures without plotly's script inside.
+    """Teach an IPython shell to show DataFrames as our tables, and plotly figures without plotly's script inside.
 
     Registered by name, so that neither pandas nor plotly is imported before a notebook uses it.
     """
 
-    def table(frame: pd.DataFrame) -> str:
-        from gocoffee_ops.ui.tables import html
+    def shown(value: Any) -> None:
+        show(value, demo=demo)
 
-        return html(frame, demo=demo)
-
-    def figure(shown: Any) -> None:
-        from IPython.display import display
-
-        display(bundle(shown, demo=demo), raw=True)  # type: ignore[no-untyped-call]  # IPython ships no annotation for it
-
-    formatter = shell.display_formatter
-    for module in ("pandas", "pandas.core.frame"):  # pandas 3 and before
-        formatter.formatters["text/html"].for_type_by_name(module, "DataFrame", table)
-    for module in ("plotly.graph_objs._figure", "plotly.graph_objs"):
-        formatter.ipython_display_formatter.for_type_by_name(module, "Figure", figure)
+    formatter = shell.display_formatter.ipython_display_formatter
+    for module, name in _TABLES | _FIGURES:
+        formatter.for_type_by_name(module, name, shown)
 
 
-def bundle(figure: Any, *, demo: bool = False) -> dict[str, Any]:
-    """A plotly figure as a notebook keeps it: its JSON, and the same in words."""
-    import json
+def bundle(value: Any, *, demo: bool = False) -> dict[str, Any] | None:
+    """A DataFrame or a plotly figure as a notebook keeps it, and the same in words; None for anything else."""
+    names = {(cls.__module__, cls.__name__) for cls in type(value).__mro__}
+    if names & _TABLES:
+        from gocoffee_ops.ui.tables import DEMO_BANNER, html
 
+        banner = f"{DEMO_BANNER}\n" if demo else ""
+        return {"text/html": html(value, demo=demo), "text/plain": f"{banner}{value!r}"}
+    return _figure(value, demo=demo) if names & _FIGURES else None
+
+
+# By name, as pandas and plotly are imported only where they are used; pandas 3 says "pandas", those before its core.
+_TABLES: Final = {("pandas", "DataFrame"), ("pandas.core.frame", "DataFrame")}
+_FIGURES: Final = {("plotly.graph_objs._figure", "Figure"), ("plotly.graph_objs", "Figure")}
+
+
+def _figure(figure: Any, *, demo: bool) -> dict[str, Any]:
     from gocoffee_ops.ui.tables import DEMO_BANNER
 
     data: dict[str, Any] = json.loads(figure.to_json())
@@ -51,7 +60,7 @@ def bundle(figure: Any, *, demo: bool = False) -> dict[str, Any]:
     words = str(meta.get("alt", "")) if isinstance(meta, dict) else ""
     if demo:
         note = {"text": DEMO_BANNER, "xref": "paper", "yref": "paper", "x": 1, "y": 1, "xanchor": "right"}
-        note |= {"yanchor": "bottom", "yshift": 6, "showarrow": False, "font": {"size": 11}}
+        note |= {"yanchor": "bottom", "yshift": 22, "showarrow": False, "font": {"size": 11}}
         data["layout"].setdefault("annotations", []).append(note)
         words = f"{DEMO_BANNER} {words}"
     data["config"] = {"responsive": True, "displaylogo": False}

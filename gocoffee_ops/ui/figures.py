@@ -344,7 +344,7 @@ def _row_labels(figure: go.Figure, row: int, names: Sequence[str], notes: Sequen
 def _finish(figure: go.Figure, rows: int, panels: int, alt: str, stated: str) -> go.Figure:
     """Height that fits the rows, and what was capped written under the figure."""
     notes = stated.count("<br>") + 1 if stated else 0
-    top, bottom = 34, 48 + 18 * notes
+    top, bottom = 52, 48 + 18 * notes
     panel = max(110, rows * ROW_PX + 20)
     height = top + bottom + panel * panels + (70 * (panels - 1))
     if panels > 1:

@@ -84,12 +84,6 @@ class VerdictPanel(FindingsPanel):
     def __repr__(self) -> str:
         return f"{self.headline}\n{super().__repr__()}"
 
-    def display(self) -> None:
-        """Show it in the notebook, or print it where there is none."""
-        from gocoffee_ops.ui.display import show
-
-        show(self)
-
 
 def covered(answered: int, asked: int) -> str:
     """Coverage in percent, rounded down: 100 % is said only of all.
