@@ -1,8 +1,7 @@
-"""The demo's database: what is in it, and the stamp by which a change of that is noticed."""
+"""The demo's database: its roles, its settings, and what is in it."""
 
 from __future__ import annotations
 
-import hashlib
 import importlib.resources
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,7 +22,7 @@ SETTINGS: Mapping[str, str] = MappingProxyType(
         "shared_preload_libraries": "pg_stat_statements",
         "track_io_timing": "on",
         "max_connections": "60",
-        "shared_buffers": "64MB",
+        "shared_buffers": "128MB",
         "min_wal_size": "32MB",
         "max_wal_size": "64MB",
         # It works in every container, whatever the size of /dev/shm.
@@ -37,26 +36,20 @@ SETTINGS: Mapping[str, str] = MappingProxyType(
 )
 
 
-def stamp(release: str) -> str:
-    """A name for the demo of this release, schema, seed and settings: another one means another data folder."""
-    parts = [release, *(f"{k}={v}" for k, v in sorted(SETTINGS.items())), *_scripts()]
-    digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()
-    return f"pg{release}-{digest[:12]}"
-
-
 def fill(server: Server) -> None:
     """Make the roles, the tables and their rows on a new server."""
     with connect(server.conninfo(OWNER, "postgres"), application_name=APPLICATION_NAME, autocommit=True) as owner:
         owner.execute(f"CREATE DATABASE {DATABASE}")
     with connect(server.conninfo(OWNER, DATABASE), application_name=APPLICATION_NAME, autocommit=True) as owner:
-        for script in _scripts():
+        for script in scripts():
             owner.execute(script)
         # The figures are the services', however often the demo is read.
         owner.execute(f"ALTER ROLE {READER} SET pg_stat_statements.track = 'none'")
         owner.execute("VACUUM (ANALYZE)")
 
 
-def _scripts() -> list[str]:
+def scripts() -> list[str]:
+    """What is run in the new database, in this order."""
     return [script("schema.sql"), script("roles.sql"), reader_sql(), script("seed.sql")]
 
 

@@ -13,10 +13,10 @@ from types import TracebackType
 
 from gocoffee_ops.demo.account import run_account
 from gocoffee_ops.demo.binaries import find_binaries
-from gocoffee_ops.demo.database import stamp
 from gocoffee_ops.demo.locks import FileLock, is_locked
 from gocoffee_ops.demo.orphans import stop_orphan
 from gocoffee_ops.demo.places import Places, default_home, own_folder, require_passable
+from gocoffee_ops.demo.stamp import stamp
 from gocoffee_ops.demo.state import State, is_alive, read_state
 from gocoffee_ops.demo.waiting import wait_until
 from gocoffee_ops.errors import ServerFault, error_from_record

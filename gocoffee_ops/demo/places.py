@@ -13,6 +13,7 @@ home/                              ours; 0700, for root 0755, as the server's ac
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 from dataclasses import dataclass
@@ -103,16 +104,16 @@ def own_folder(path: Path, *, mode: int, uid: int | None = None, gid: int | None
     Parents are made with the default mode and never changed.
     """
     owner = os.geteuid() if uid is None else uid
-    path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        path.mkdir(mode=mode)
-    except FileExistsError:
-        pass
-    else:
-        path.chmod(mode)  # mkdir's mode passes through the umask
-        if uid is not None and gid is not None and uid != os.geteuid():
-            os.chown(path, uid, gid)
-    found = path.lstat()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(FileExistsError):
+            path.mkdir(mode=mode)
+            path.chmod(mode)  # mkdir's mode passes through the umask
+            if uid is not None and gid is not None and uid != os.geteuid():
+                os.chown(path, uid, gid)
+        found = path.lstat()
+    except OSError as error:
+        raise _refused(path, error.strerror or str(error)) from error
     if not stat.S_ISDIR(found.st_mode):
         raise _refused(path, "it is not a folder")
     if found.st_uid != owner:

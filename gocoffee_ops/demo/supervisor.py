@@ -33,9 +33,9 @@ from gocoffee_ops.demo.workload import ensure_workload
 from gocoffee_ops.errors import OpsError, ServerFault
 
 POLL_S = 0.2
-# The age that the planted sessions have at least reached when the demo is ready.
-PLANTED_AGE_S = 0.5
-KEEP_OTHERS_S = 14 * 86400.0
+# The age that the planted sessions have at least reached when the demo is ready: over every limit of the demo.
+PLANTED_AGE_S = 1.05
+KEEP_OTHERS_S = 3 * 86400.0
 
 
 class StopRequested(Exception):

@@ -23,7 +23,7 @@ CREATE TABLE products (
 -- Fault: neither customer_id nor created_at has an index, and the coffee service looks orders up by both.
 CREATE TABLE orders (
     id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    customer_id bigint NOT NULL REFERENCES customers,
+    customer_id bigint NOT NULL,
     status      text NOT NULL,
     channel     text NOT NULL,
     reference   text NOT NULL,
@@ -32,9 +32,9 @@ CREATE TABLE orders (
 );
 
 CREATE TABLE order_items (
-    order_id   bigint NOT NULL REFERENCES orders,
+    order_id   bigint NOT NULL,
     line       smallint NOT NULL,
-    product_id bigint NOT NULL REFERENCES products,
+    product_id bigint NOT NULL,
     quantity   smallint NOT NULL,
     unit_price numeric(8, 2) NOT NULL,
     PRIMARY KEY (order_id, line)
@@ -42,7 +42,7 @@ CREATE TABLE order_items (
 
 CREATE TABLE payments (
     id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    order_id   bigint NOT NULL REFERENCES orders,
+    order_id   bigint NOT NULL,
     provider   text NOT NULL,
     status     text NOT NULL,
     amount     numeric(10, 2) NOT NULL,
@@ -51,7 +51,7 @@ CREATE TABLE payments (
 
 -- Fault: nothing cleans this table up, and every stock movement rewrites its rows.
 CREATE TABLE inventory (
-    product_id bigint NOT NULL REFERENCES products,
+    product_id bigint NOT NULL,
     shop_id    integer NOT NULL,
     on_hand    integer NOT NULL,
     reserved   integer NOT NULL DEFAULT 0,

@@ -1,4 +1,5 @@
--- A few 100,000 rows from a fixed seed, then the indexes. The times are fixed too: the same rows are made every time.
+-- A few 100,000 rows from a fixed seed, then what is quicker to make afterwards: foreign keys and indexes.
+-- The times are fixed too: the same rows are made every time.
 
 SELECT setseed(0.1729);
 
@@ -42,6 +43,13 @@ ORDER BY id;
 INSERT INTO inventory (product_id, shop_id, on_hand, updated_at)
 SELECT product, shop, 50 + floor(random() * 200)::int, timestamptz '2025-08-01 00:00+00'
 FROM generate_series(1, 200) AS product, generate_series(1, 50) AS shop;
+
+ALTER TABLE orders ADD FOREIGN KEY (customer_id) REFERENCES customers;
+ALTER TABLE order_items
+    ADD FOREIGN KEY (order_id) REFERENCES orders,
+    ADD FOREIGN KEY (product_id) REFERENCES products;
+ALTER TABLE payments ADD FOREIGN KEY (order_id) REFERENCES orders;
+ALTER TABLE inventory ADD FOREIGN KEY (product_id) REFERENCES products;
 
 -- Fault: nothing asks for an order's reference.
 CREATE INDEX orders_reference_idx ON orders (reference);
