@@ -1,0 +1,119 @@
+"""psycopg's errors in our words. Messages never carry the connection string."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+
+import psycopg
+
+from gocoffee_ops.errors import (
+    DeadlineExceeded,
+    Forbidden,
+    Malformed,
+    NotFound,
+    ServerFault,
+    SourceError,
+    Unauthenticated,
+    Unreachable,
+    Unsupported,
+)
+
+READER = "connect as the role that deploy/reader.sql makes"
+UPDATE = "ALTER EXTENSION pg_stat_statements UPDATE, when it is older than the server"
+PRELOAD = "shared_preload_libraries = 'pg_stat_statements' and a restart, then CREATE EXTENSION pg_stat_statements"
+
+Meaning = tuple[type[SourceError], str, str]  # our error, what it means in plain words, and a hint
+
+# SQLSTATEs; a class (the first two characters) answers for those that are not listed themselves.
+STATES: Mapping[str, Meaning] = MappingProxyType(
+    {
+        "08": (Unreachable, "the connection broke", ""),
+        "0A": (Unsupported, "", ""),
+        "22": (Malformed, "the server could not convert a value", ""),
+        "25006": (Forbidden, "this would change something, and we only read", ""),
+        "28": (Unauthenticated, "", "check user, password and pg_hba.conf"),
+        "3D000": (NotFound, "", ""),
+        "40001": (ServerFault, "the replica ended the question, which conflicted with recovery", "ask again"),
+        "42": (Unsupported, "the server does not know what the question names", UPDATE),
+        "42501": (Forbidden, "", READER),
+        "42P01": (NotFound, "", ""),
+        "3F000": (NotFound, "", ""),
+        "53": (ServerFault, "the server lacks resources", ""),
+        "53300": (ServerFault, "the server has too many connections and takes no more", ""),
+        "55000": (Unsupported, "", PRELOAD),
+        "55P03": (DeadlineExceeded, "lock time-out: another session holds a lock that this needs", "database.blocking"),
+        "57": (ServerFault, "", ""),
+        "57P01": (ServerFault, "the session was ended by an administrator or by the server's shutdown", ""),
+        "57P02": (ServerFault, "the server ended the session because another one crashed", "read the server's log"),
+        "57P03": (ServerFault, "the server takes no connections now", ""),
+    }
+)
+
+# While connecting there is no SQLSTATE, only text: libpq's own, or the server's in the server's language.
+CONNECTING: tuple[tuple[str, Meaning], ...] = (
+    (r"permission denied for database", (Forbidden, "", "GRANT CONNECT ON DATABASE")),
+    (r"too many (clients|connections)|connection slots", STATES["53300"]),
+    (r"database system is (starting|shutting|in recovery|not yet)|not accepting connections", STATES["57P03"]),
+    (r"database .* does not exist|no such database", (NotFound, "", "check dbname")),
+    (
+        r"authentication failed|no password supplied|role .* does not exist|no pg_hba\.conf entry|not permitted to log in"
+        r"|pg_hba\.conf rejects|certificate authentication|no such user|SCRAM|SASL",
+        STATES["28"],
+    ),
+    (
+        r"received invalid response|expected authentication request",
+        (Malformed, "what answers is not PostgreSQL", "check host and port"),
+    ),
+    (r"unsupported frontend protocol", (Unsupported, "", "")),
+)
+
+
+def of_connecting(error: psycopg.Error, *, target: str) -> SourceError:
+    """The error of a connection that did not come about."""
+    why = _shortened(str(error))
+    for pattern, meaning in CONNECTING:
+        if re.search(pattern, why):
+            return _made("connect to PostgreSQL", meaning, why, target)
+    if error.pgconn is not None and error.pgconn.needs_password:
+        return _made("connect to PostgreSQL", STATES["28"], why, target)
+    # The server's own words after "SEVERITY:  ", in a language that the table above does not have.
+    if re.search(r"\b[^\W\d_]{4,}: {2}\S", why):
+        used_password = error.pgconn is not None and error.pgconn.used_password
+        return _made("connect to PostgreSQL", STATES["28"] if used_password else STATES["57"], why, target)
+    return Unreachable("connect to PostgreSQL", target=target, why=why, hint="check host, port, network and TLS")
+
+
+def of_asking(error: psycopg.Error, what: str, *, target: str, server_gave_up: bool) -> SourceError:
+    """The error of a question. `server_gave_up`: our statement time-out had passed when it came."""
+    state = error.sqlstate or ""
+    why = error.diag.message_primary or _shortened(str(error))
+    if state == "57014":
+        if server_gave_up:
+            return DeadlineExceeded(
+                what, target=target, why=f"statement time-out: {why}", hint="is the server overloaded?"
+            )
+        return ServerFault(what, target=target, why=f"somebody cancelled the question: {why}")
+    if "pg_stat_statements" in why and state in {"42P01", "42883"}:
+        return Unsupported(what, target=target, why=why, hint=f"{PRELOAD}; {UPDATE}")
+    meaning = STATES.get(state) or STATES.get(state[:2])
+    if meaning:
+        return _made(what, meaning, why, target)
+    if not state and isinstance(error, psycopg.OperationalError):
+        return ServerFault(what, target=target, why=f"the connection broke while it was asked: {why}")
+    if not state:
+        return Malformed(what, target=target, why=f"the answer could not be decoded: {why}")
+    return ServerFault(what, target=target, why=f"{why} (SQLSTATE {state})")
+
+
+def _made(what: str, meaning: Meaning, why: str, target: str) -> SourceError:
+    kind, plain, hint = meaning
+    return kind(what, target=target, why=f"{plain}: {why}" if plain else why, hint=hint)
+
+
+def _shortened(text: str) -> str:
+    """One line of libpq's message, without what it tells of the connection: that is the target."""
+    line = " ".join(text.split("\n\t")[0].split("\n"))
+    line = re.sub(r"^connection (failed|is bad): ", "", line)
+    return re.sub(r"^connection to server (at|on socket) .*? failed: ", "", line).strip()
