@@ -1,0 +1,131 @@
+"""Who may import whom: the contracts in pyproject.toml hold, and each of them catches a planted violation."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import grimp
+import pytest
+
+PROJECT = Path(__file__).parent.parent
+
+# (contract, module, the line that is planted in a function there)
+PLANTS = [
+    ("layers", "gocoffee_ops/sources/deadline.py", "from gocoffee_ops import session"),
+    ("layers", "gocoffee_ops/queries/query.py", "from gocoffee_ops.runbooks import lint"),
+    ("layers", "gocoffee_ops/errors.py", "import gocoffee_ops.model"),
+    ("layers", "gocoffee_ops/frames.py", "import gocoffee_ops.config"),
+    ("layers", "gocoffee_ops/checks/capacity.py", "import gocoffee_ops.analysis"),
+    ("pure", "gocoffee_ops/checks/capacity.py", "from gocoffee_ops.sources import deadline"),
+    ("pure", "gocoffee_ops/checks/database.py", "import os"),
+    ("pure", "gocoffee_ops/analysis/__init__.py", "from gocoffee_ops.evidence import record"),
+    ("kubernetes", "gocoffee_ops/session.py", "import kubernetes"),
+    ("psycopg", "gocoffee_ops/sources/deadline.py", "from psycopg import sql"),
+    ("papermill", "gocoffee_ops/ui/panels.py", "from papermill import execute"),
+    ("papermill", "gocoffee_ops/session.py", "import nbclient.client"),
+    ("ipython", "gocoffee_ops/ui/panels.py", "from IPython.display import display"),
+    ("plotly", "gocoffee_ops/runbooks/lint.py", "import plotly.graph_objects"),
+    ("pydantic", "gocoffee_ops/model.py", "import pydantic"),
+]
+
+# Every package from outside that the project imports, with who may; the contracts guard those with one owner.
+OUTSIDE = {
+    "IPython": "runbooks, ui.display",
+    "click": "cli, runbooks",
+    "filelock": "any",
+    "ipykernel": "runbooks",
+    "jupyter_client": "runbooks",
+    "kubernetes": "sources.kubernetes",
+    "msgspec": "any",
+    "nbclient": "runbooks",
+    "nbconvert": "runbooks",
+    "nbformat": "runbooks",
+    "pandas": "any",
+    "papermill": "runbooks",
+    "platformdirs": "any",
+    "plotly": "ui",
+    "psutil": "runbooks",
+    "psycopg": "sources.postgres",
+    "pyarrow": "any",
+    "pydantic": "config",
+    "pydantic_core": "config",
+    "rich": "cli, runbooks",
+    "traitlets": "runbooks",
+    "urllib3": "sources.kubernetes",
+}
+
+
+def lint_imports(folder: Path, *contracts: str) -> subprocess.CompletedProcess[str]:
+    """import-linter on the package in `folder`, with the project's contracts."""
+    command = [str(Path(sys.executable).with_name("lint-imports")), "--no-cache", "--no-logo"]
+    command += [word for contract in contracts for word in ("--contract", contract)]
+    environment = os.environ | {"PYTHONPATH": str(folder)}
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The package and its contracts, where a violation can be planted."""
+    folder = tmp_path_factory.mktemp("planted")
+    shutil.copytree(PROJECT / "gocoffee_ops", folder / "gocoffee_ops", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(PROJECT / "pyproject.toml", folder)
+    return folder
+
+
+def test_the_contracts_hold() -> None:
+    done = lint_imports(PROJECT)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(("contract", "module", "line"), PLANTS, ids=[f"{c}-{m}" for c, m, _ in PLANTS])
+def test_a_violation_inside_a_function_is_caught(copy: Path, contract: str, module: str, line: str) -> None:
+    path = copy / module
+    whole = path.read_text()
+    try:
+        path.write_text(f"{whole}\n\ndef planted() -> None:\n    {line}\n")
+        done = lint_imports(copy, contract)
+    finally:
+        path.write_text(whole)
+
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "1 broken" in done.stdout
+    assert module.removesuffix(".py").removesuffix("/__init__").replace("/", ".") in done.stdout
+
+
+def test_a_module_without_a_layer_is_caught(copy: Path) -> None:
+    path = copy / "gocoffee_ops" / "utils.py"
+    path.write_text('"""No place in the layers."""\n')
+    try:
+        done = lint_imports(copy, "layers")
+    finally:
+        path.unlink()
+
+    assert done.returncode == 1
+    assert "utils" in done.stdout
+
+
+def test_every_package_from_outside_has_its_importers_named() -> None:
+    graph = grimp.build_graph("gocoffee_ops", include_external_packages=True, cache_dir=None)
+    roots = {module.split(".")[0] for module in graph.modules}
+    outside = roots - {"gocoffee_ops"} - sys.stdlib_module_names
+
+    assert outside - set(OUTSIDE) == set()
+
+
+def test_a_package_with_one_owner_is_imported_by_it_alone() -> None:
+    graph = grimp.build_graph("gocoffee_ops", include_external_packages=True, cache_dir=None)
+    for outside, allowed in OUTSIDE.items():
+        if allowed == "any" or outside not in graph.modules:
+            continue
+        owners = tuple(f"gocoffee_ops.{name}" for name in allowed.split(", "))
+        others = [
+            m
+            for m in graph.find_modules_that_directly_import(outside)
+            if not f"{m}.".startswith(tuple(f"{o}." for o in owners))
+        ]
+        assert others == [], f"{outside} is for {allowed}"
