@@ -62,7 +62,8 @@ def controller_manager(binaries: Binaries, layout: Layout) -> list[str]:
         f"--root-ca-file={layout.pki('ca.crt')}",
         # The scenario's NotReady node stays as it is: after five minutes its pods would be evicted otherwise.
         "--controllers=*,-taint-eviction-controller",
-        "--horizontal-pod-autoscaler-sync-period=5s",
+        "--node-monitor-period=1s",
+        "--horizontal-pod-autoscaler-sync-period=2s",
         "--horizontal-pod-autoscaler-cpu-initialization-period=1s",
         "--horizontal-pod-autoscaler-initial-readiness-delay=1s",
     ]
