@@ -89,7 +89,9 @@ def main(lock: Path) -> int:
     by_uv = run(*pip, *quiet, HERE / "install.lock") and uv.exists()
     if not by_uv:
         print("install.py: uv is not to be had here; pip installs instead, which takes longer", file=sys.stderr)
-        if not run(*pip, *quiet, _without_uv(HERE / "install.lock")):
+        backend = Path(sys.prefix) / "backend.lock"
+        backend.write_text(without((HERE / "install.lock").read_text(), "uv"))
+        if not run(*pip, *quiet, backend):
             return 1
     if not (by_uv and run(uv, "pip", *quiet, lock, environment=told)) and not run(*pip, *quiet, lock):
         return 1
@@ -97,18 +99,16 @@ def main(lock: Path) -> int:
     return 0 if run(*pip, *project) else 1
 
 
-def _without_uv(lock: Path) -> Path:
-    """The same lock without uv, for a platform that uv has no wheel for."""
+def without(text: str, name: str) -> str:
+    """A lock's text without one package, for a platform that has no wheel of it."""
     kept: list[str] = []
     skipping = False
-    for line in lock.read_text().splitlines():
+    for line in text.splitlines():
         if line and not line.startswith((" ", "#")):
-            skipping = line.startswith("uv==")
+            skipping = line.startswith(f"{name}==")
         if not skipping:
             kept.append(line)
-    path = Path(sys.prefix) / "install-without-uv.lock"
-    path.write_text("\n".join(kept) + "\n")
-    return path
+    return "\n".join(kept) + "\n"
 
 
 if __name__ == "__main__":

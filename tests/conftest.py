@@ -2,4 +2,4 @@
 
 from __future__ import annotations
 
-pytest_plugins = ["tests.testbed.pg_fixtures"]
+pytest_plugins = ["tests.require_all", "tests.testbed.kube_fixtures", "tests.testbed.pg_fixtures"]
