@@ -1,0 +1,121 @@
+"""Run All in JupyterLab, in a real browser, with all sources up and with one dead."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import nbformat
+import pytest
+from playwright.sync_api import Page, expect, sync_playwright
+
+from tests.faults.tcp_proxy import closed_port
+from tests.review.environment import NOTEBOOK, Configured
+
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+TOKEN = "of-the-test"  # noqa: S105 - for a server on loopback that lives as long as the test
+
+
+@contextmanager
+def jupyterlab(configured: Configured) -> Iterator[str]:
+    """JupyterLab on the configuration's folder."""
+    port = closed_port()
+    variables = configured.variables | {"JUPYTER_CONFIG_DIR": str(configured.folder / "jupyter")}
+    log = configured.folder / "jupyterlab.log"
+    command = ["jupyterlab", "--no-browser", "--allow-root", f"--port={port}", f"--IdentityProvider.token={TOKEN}"]
+    with log.open("w") as out:
+        server = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                *command,
+                "--LabApp.news_url=",
+                "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+            ],
+            cwd=configured.folder,
+            env=variables,
+            stdout=out,
+            stderr=out,
+        )
+        try:
+            url = f"http://127.0.0.1:{port}"
+            deadline = time.monotonic() + 60
+            while True:
+                try:
+                    urllib.request.urlopen(f"{url}/api?token={TOKEN}", timeout=2)
+                    break
+                except OSError:
+                    assert server.poll() is None, log.read_text()
+                    assert time.monotonic() < deadline, log.read_text()
+                    time.sleep(0.2)
+            yield url
+        finally:
+            server.terminate()
+            try:
+                server.wait(15)
+            except subprocess.TimeoutExpired:
+                server.kill()
+
+
+def run_all(page: Page, url: str, name: str) -> None:
+    page.goto(f"{url}/lab/tree/{name}?token={TOKEN}&reset")
+    page.wait_for_selector(".jp-NotebookPanel", timeout=60_000)
+    expect(page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]")).to_have_count(1, timeout=60_000)
+    page.wait_for_timeout(2000)  # JupyterLab drops a "Run All" that comes before the kernel's first idle has settled
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+
+
+@pytest.mark.parametrize("dead", [False, True], ids=["all up", "one dead"])
+def test_run_all_reaches_the_verdict(dead: bool, whole: Configured, half: Configured, chromium: str) -> None:
+    configured = half if dead else whole
+    copy = configured.folder / NOTEBOOK.name
+    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    cell = next(cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", []))
+    cell.source = cell.source.replace('"demo"', '"real"')
+    nbformat.write(notebook, copy)
+    last = next(i for i, cell in reversed(list(enumerate(notebook.cells))) if cell.cell_type == "code")
+    with jupyterlab(configured) as url, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        page = browser.new_page(viewport={"width": 1400, "height": 1000})
+        run_all(page, url, copy.name)
+        saved = wait_for_verdict(page, copy, last)
+        page.screenshot(path=str(configured.folder / "jupyterlab.png"))
+        browser.close()
+    outputs = [output for cell in saved["cells"] for output in cell.get("outputs", [])]
+    raised = [output["ename"] for output in outputs if output["output_type"] == "error"]
+    assert any("application/vnd.plotly.v1+json" in output.get("data", {}) for output in outputs)
+    if dead:
+        assert raised[-1] == "IncompleteRun"
+        assert len(raised) > 1
+    else:
+        assert raised == []
+    text = json.dumps(saved["cells"][last]["outputs"])
+    assert "CRIT" in text  # faults are planted
+    assert "questions answered" in text
+    shutil.rmtree(configured.folder / "jupyter", ignore_errors=True)
+
+
+def wait_for_verdict(page: Page, notebook: Path, last: int) -> dict[str, list[dict[str, list[dict[str, object]]]]]:
+    """Save until the last code cell has been executed; what was saved."""
+    deadline = time.monotonic() + 180
+    while time.monotonic() < deadline:
+        page.keyboard.press("Control+s")
+        page.wait_for_timeout(1000)
+        saved = json.loads(notebook.read_text())
+        if saved["cells"][last].get("execution_count") and saved["cells"][last]["outputs"]:
+            return dict(saved)
+    raise AssertionError("the last cell was not executed in time")
