@@ -1,0 +1,450 @@
+"""Executing a notebook's cells in a kernel of its own, so that every ending is told as it was.
+
+nbclient turns its kernel's messages into outputs; when a cell begins, how long it may take and how it ended is decided here,
+because nbclient and papermill know only "done" and "raised", and stamp what never ran as completed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+from gocoffee_ops.errors import OpsError
+from gocoffee_ops.evidence.redact import Redactor
+from gocoffee_ops.runbooks import cells
+from gocoffee_ops.runbooks.cells import CellRecord, State
+
+if TYPE_CHECKING:
+    from nbclient import NotebookClient
+    from nbformat import NotebookNode
+
+VERDICT = re.compile(r"\bops\.verdict\(")
+TICK_S = 0.25
+DRAIN_S = 10.0  # for the outputs of a cell that has answered
+SHUTDOWN_S = 3.0  # for the kernel to close what it holds
+SOCKET_PATH_MAX = 90  # sun_path holds 108 bytes
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How long things may take; None is without end."""
+
+    run_s: float | None = None
+    cell_s: float | None = None
+    start_s: float = 60.0
+    interrupt_s: float = 5.0  # for the kernel to answer an interrupt before it is killed
+    verdict_s: float = 30.0  # for the verdict when the run's time is used up
+
+
+class Stop:
+    """Asks what is running to stop; a second time, at once. Safe from any thread."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self._lock = threading.Lock()
+        self._listeners: list[Callable[[int], None]] = []
+
+    def ask(self) -> None:
+        """Stop after an interrupt of the running cell; asked again, kill the kernel."""
+        with self._lock:
+            self.asked += 1
+            listeners = list(self._listeners)
+        for listener in listeners:
+            listener(self.asked)
+
+    def listen(self, listener: Callable[[int], None]) -> None:
+        """Be told; at once when it was asked before."""
+        with self._lock:
+            self._listeners.append(listener)
+            asked = self.asked
+        if asked:
+            listener(asked)
+
+    def forget(self, listener: Callable[[int], None]) -> None:
+        """No longer be told."""
+        with self._lock:
+            self._listeners.remove(listener)
+
+
+class Watcher(Protocol):
+    """Is told what happens; `tick` comes several times a second, from the thread that called `run`."""
+
+    def cell_started(self, number: int, total: int, heading: str) -> None: ...
+    def cell_ended(self, record: CellRecord, nb: NotebookNode) -> None: ...
+    def tick(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class _Ending:
+    state: State
+    error: str = ""
+
+
+@dataclass
+class Execution:
+    """One execution of one notebook; `run` fills the notebook's outputs and `records`, whatever happens."""
+
+    notebook: Mapping[str, Any]  # JSON, or a NotebookNode, which is then filled in place
+    watcher: Watcher
+    cwd: Path
+    env: Mapping[str, str] = field(default_factory=dict)
+    limits: Limits = Limits()
+    redactor: Redactor = field(default_factory=Redactor)
+    kernel_name: str = ""  # "" is this Python
+    stop: Stop = field(default_factory=Stop)
+
+    def __post_init__(self) -> None:
+        self.nb: Any = self.notebook  # a NotebookNode once the kernel is on its way
+        self.records: list[CellRecord] = []
+        self._spoilt: dict[str, int] = {}
+        self._over = ""  # why nothing more is run
+        self._halted = ""  # why nothing more is run but for the verdict
+        self._fault: BaseException | None = None
+        self._process: Any = None  # jupyter_client's provisioner
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether somebody stopped it."""
+        return self.stop.asked > 0
+
+    @property
+    def ok(self) -> bool:
+        """Whether every cell ran and none raised."""
+        return all(record.state is State.OK for record in self.records)
+
+    def run(self) -> list[CellRecord]:
+        """Execute all cells; Ctrl-C here stops it. Raises only for a fault that is not the notebook's."""
+        thread = threading.Thread(target=self._thread, name="notebook", daemon=True)
+        thread.start()
+        while thread.is_alive():
+            try:
+                thread.join(TICK_S)
+                self.watcher.tick()
+            except KeyboardInterrupt:
+                self.stop.ask()
+        if self._fault is not None:
+            raise self._fault
+        return self.records
+
+    def _thread(self) -> None:
+        try:
+            # A loop of its own: the caller's thread may be running one.
+            asyncio.run(self._main())
+        except BaseException as fault:  # noqa: BLE001 - raised again by run, in the caller's thread
+            self._fault = fault
+
+    async def _main(self) -> None:
+        self._deadline = time.monotonic() + self.limits.run_s if self.limits.run_s else None
+        self._stopped, self._kill_now = asyncio.Event(), asyncio.Event()
+        loop = asyncio.get_running_loop()
+
+        def told(times: int) -> None:
+            loop.call_soon_threadsafe(self._stopped.set)
+            if times > 1:
+                loop.call_soon_threadsafe(self._kill_now.set)
+
+        self.stop.listen(told)
+        folder = Path(tempfile.mkdtemp(prefix="gocoffee-"))
+        try:
+            await self._start(folder)
+            await self._cells()
+        finally:
+            self.stop.forget(told)
+            if len(self.records) < len(self._code()):
+                self._over = self._over or "the run broke off"
+                self._rest()
+            await self._shutdown()
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _code(self) -> list[tuple[int, Any]]:
+        """The code cells with something to run."""
+        found = enumerate(self.nb["cells"])
+        return [(i, c) for i, c in found if c["cell_type"] == "code" and "".join(c["source"]).strip()]
+
+    # The kernel.
+
+    async def _start(self, folder: Path) -> None:
+        from jupyter_client.kernelspec import KernelSpec
+        from jupyter_client.manager import AsyncKernelManager
+
+        connection = folder / "kernel.json"
+        ipc = len(str(connection)) < SOCKET_PATH_MAX and os.name == "posix"
+        self._km = AsyncKernelManager(connection_file=str(connection), transport="ipc" if ipc else "tcp")
+        self._kc: Any = None
+        extra: list[str] = []
+        if self.kernel_name:
+            self._km.kernel_name = self.kernel_name
+        else:
+            # Not the kernelspec "python3": one in the user's home may be of another Python.
+            argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+            self._km._kernel_spec = KernelSpec(argv=argv, language="python", display_name="Python 3")
+            extra = ["--HistoryManager.hist_file=:memory:"]
+        env = {**os.environ, "PYDEVD_DISABLE_FILE_VALIDATION": "1", **self.env}
+        try:
+            await self._km.start_kernel(cwd=str(self.cwd), env=env, extra_arguments=extra)
+            self._process = self._km.provisioner
+            self._client = self._outputs_client()  # its import takes about as long as the kernel's start
+            self._kc = self._km.client()
+            self._kc.start_channels()
+            ready = asyncio.ensure_future(self._kc.wait_for_ready(timeout=self.limits.start_s))
+            stopped = asyncio.ensure_future(self._stopped.wait())
+            await asyncio.wait({ready, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            stopped.cancel()
+            if ready.done():
+                ready.result()
+            else:
+                ready.cancel()
+                self._over = "the run was stopped before its kernel had started"
+        except Exception as error:
+            raise OpsError(
+                "start the kernel",
+                target=self.kernel_name or sys.executable,
+                why=f"{type(error).__name__}: {error}",
+                hint=f"does `{sys.executable} -m ipykernel_launcher --version` work?",
+            ) from error
+        self._client.kc = self._kc
+
+    def _outputs_client(self) -> NotebookClient:
+        import nbformat
+        from nbclient import NotebookClient
+
+        if not isinstance(self.notebook, nbformat.NotebookNode):
+            self.nb = nbformat.from_dict(self.notebook)  # type: ignore[no-untyped-call]
+            for cell in self.nb.cells:
+                cell.source = "".join(cell.source)
+        self.nb.metadata.setdefault("language_info", nbformat.NotebookNode(name="python"))
+        for cell in self.nb.cells:
+            if cell.cell_type == "code":
+                cell.outputs, cell.execution_count = [], None
+        return NotebookClient(self.nb, km=self._km, record_timing=False)
+
+    async def _returncode(self) -> int | None:
+        """None while the kernel lives."""
+        return cast(int | None, await self._process.poll())
+
+    async def _death(self) -> None:
+        while await self._returncode() is None:
+            await asyncio.sleep(0.1)
+
+    async def _kill(self) -> None:
+        await self._process.send_signal(signal.SIGKILL)
+        await asyncio.wait_for(self._death(), 10)
+
+    async def _shutdown(self) -> None:
+        if self._process is None:
+            return
+        if await self._returncode() is None:
+            self._km.shutdown_wait_time = SHUTDOWN_S
+            await self._km.shutdown_kernel(now=self._kc is None or self._kill_now.is_set())
+        await self._km.cleanup_resources()
+        if self._kc is not None:
+            self._kc.stop_channels()
+
+    # The cells.
+
+    async def _cells(self) -> None:
+        code = self._code()
+        for number, (index, cell) in enumerate(code, 1):
+            last = number == len(code) and VERDICT.search(cell.source) is not None
+            title = cells.heading(self.nb.cells, index)
+            self.watcher.cell_started(number, len(code), title)
+            started = time.monotonic()
+            ending = await self._turn(index, cell, last)
+            self._record(index, cell, title, ending, time.monotonic() - started)
+
+    def _rest(self) -> None:
+        done = {record.index for record in self.records}
+        for index, cell in self._code():
+            if index not in done:
+                ending = _Ending(State.NOT_RUN, self._over)
+                self._record(index, cell, cells.heading(self.nb["cells"], index), ending, 0.0)
+
+    async def _turn(self, index: int, cell: Any, last: bool) -> _Ending:
+        """Run one cell, unless something before it forbids."""
+        tags = cell.metadata.get("tags", [])
+        self._over = self._over or ("the run was stopped" if self._stopped.is_set() else "")
+        if not self._over and await self._returncode() is not None:
+            self._over = f"its kernel is gone: {await self._cause_of_death()}"
+        left = self._deadline - time.monotonic() if self._deadline else None
+        if left is not None and left <= 0 and not self._halted:
+            self._halted = f"the run's deadline of {self.limits.run_s:g} s was reached"
+        if self._over or (self._halted and not last):
+            return _Ending(State.NOT_RUN, self._over or self._halted)
+        if "skip-execution" in tags:
+            return _Ending(State.NOT_RUN, "tagged skip-execution")
+        found = cells.names(cell.source) if self._python else cells.Names(frozenset(), frozenset())
+        hit = cells.blocker(self._spoilt, found.reads)
+        if hit is not None:
+            ending = _Ending(State.BLOCKED, self._needs(*hit))
+        else:
+            ending = await self._execute(index, cell, *self._allowance(left, last))
+        cells.spoil(self._spoilt, index, found, ok=ending.state is State.OK)
+        if ending.state is State.EXITED:
+            self._halted = self._halted or f"cell {index} ended the program"
+        elif ending.state is not State.OK and "raises-exception" not in tags:
+            self._halted = self._halted or f"cell {index} is {ending.state.value}, and all that follows rests on it"
+        return ending
+
+    @property
+    def _python(self) -> bool:
+        return str(self.nb.metadata.get("language_info", {}).get("name", "python")).lower() in {"python", "ipython"}
+
+    def _allowance(self, left: float | None, last: bool) -> tuple[float | None, str]:
+        """How long the next cell may take, and what ends it then."""
+        cell_s = self.limits.cell_s
+        if left is not None and last:
+            left = max(left, self.limits.verdict_s)
+        if left is not None and (cell_s is None or left < cell_s):
+            return left, f"the run's deadline of {self.limits.run_s:g} s came"
+        return cell_s, f"it took longer than {cell_s:g} s" if cell_s else ""
+
+    def _needs(self, name: str, index: int) -> str:
+        title = cells.heading(self.nb.cells, index)
+        where = f"cell {index}" + (f" ({title})" if title else "")
+        return f"needs `{name}`, which {where} should have assigned"
+
+    async def _execute(self, index: int, cell: Any, seconds: float | None, too_long: str) -> _Ending:
+        """Run a cell; one of its answer, its kernel's death, its deadline or a stop ends it."""
+        content = {
+            "code": cell.source,
+            "silent": False,
+            "store_history": True,
+            "user_expressions": {},
+            "allow_stdin": False,
+            "stop_on_error": False,
+        }
+        identity = {"cellId": cell["id"]} if cell.get("id") else {}
+        request = self._kc.session.msg("execute_request", content, metadata=identity)
+        self._client.clear_before_next_output = False
+        reply = asyncio.ensure_future(self._reply(request["header"]["msg_id"]))
+        outputs = asyncio.ensure_future(self._outputs(request["header"]["msg_id"], cell, index))
+        dead = asyncio.ensure_future(self._death())
+        stopped = asyncio.ensure_future(self._stopped.wait())
+        self._kc.shell_channel.send(request)
+        try:
+            await asyncio.wait({reply, dead, stopped}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+            if reply.done():
+                await asyncio.wait({outputs, dead}, timeout=DRAIN_S, return_when=asyncio.FIRST_COMPLETED)
+                return await self._answered(reply.result(), dead)
+            if dead.done():
+                return await self._died(outputs)
+            ending = (
+                _Ending(State.INTERRUPTED, "the run was stopped")
+                if stopped.done()
+                else _Ending(State.TIMED_OUT, too_long)
+            )
+            return await self._cut_off(ending, reply, dead, outputs)
+        finally:
+            tasks = (reply, outputs, dead, stopped)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _reply(self, msg_id: str) -> Mapping[str, Any]:
+        while True:
+            message = await self._kc.shell_channel.get_msg(timeout=None)
+            if message["parent_header"].get("msg_id") == msg_id:
+                content: Mapping[str, Any] = message["content"]
+                return content
+
+    async def _outputs(self, msg_id: str, cell: Any, index: int) -> None:
+        from nbclient.exceptions import CellExecutionComplete
+
+        while True:
+            message = await self._kc.iopub_channel.get_msg(timeout=None)
+            if message["parent_header"].get("msg_id") == msg_id:
+                try:
+                    self._client.process_message(message, cell, index)
+                except CellExecutionComplete:
+                    return
+
+    async def _answered(self, reply: Mapping[str, Any], dead: asyncio.Future[None]) -> _Ending:
+        if any(payload.get("source") == "ask_exit" for payload in reply.get("payload", ())):
+            await asyncio.wait({dead}, timeout=SHUTDOWN_S)
+            return _Ending(State.EXITED, "it called exit()")
+        if reply["status"] == "ok":
+            return _Ending(State.OK)
+        name, value = reply.get("ename", "error"), reply.get("evalue", "")
+        if name == "SystemExit":
+            return _Ending(State.EXITED, f"it called sys.exit({value})")
+        missing = re.match(r"name '(\w+)' is not defined", value) if name == "NameError" else None
+        if missing and missing[1] in self._spoilt:
+            return _Ending(State.BLOCKED, self._needs(missing[1], self._spoilt[missing[1]]))
+        return _Ending(State.FAILED, f"{name}: {value}")
+
+    async def _died(self, outputs: asyncio.Future[None]) -> _Ending:
+        await asyncio.wait({outputs}, timeout=0.2)
+        code = await self._returncode()
+        state = State.KILLED if code is not None and code < 0 else State.EXITED
+        return _Ending(state, await self._cause_of_death())
+
+    async def _cause_of_death(self) -> str:
+        code = await self._returncode()
+        if code is not None and code < 0:
+            name = signal.Signals(-code).name if -code in set(signal.Signals) else str(-code)
+            return f"{name} ended the kernel" + (" (out of memory?)" if name == "SIGKILL" else "")
+        return f"the kernel's process ended with status {code}"
+
+    async def _cut_off(
+        self,
+        ending: _Ending,
+        reply: asyncio.Future[Mapping[str, Any]],
+        dead: asyncio.Future[None],
+        outputs: asyncio.Future[None],
+    ) -> _Ending:
+        """Interrupt the kernel, and kill it when it does not answer."""
+        await self._km.interrupt_kernel()
+        killed = asyncio.ensure_future(self._kill_now.wait())
+        answers: set[asyncio.Future[Any]] = {reply, dead, killed}
+        await asyncio.wait(answers, timeout=self.limits.interrupt_s, return_when=asyncio.FIRST_COMPLETED)
+        killed.cancel()
+        if reply.done():
+            await asyncio.wait({outputs, dead}, timeout=DRAIN_S, return_when=asyncio.FIRST_COMPLETED)
+            return ending
+        if not dead.done():
+            await self._kill()
+        return _Ending(ending.state, f"{ending.error}; the kernel did not answer to the interrupt and was killed")
+
+    def _record(self, index: int, cell: Any, title: str, ending: _Ending, seconds: float) -> None:
+        error = self.redactor.text(ending.error)
+        record = CellRecord(index, cell.get("id", ""), title, ending.state, round(seconds, 3), error)
+        self.records.append(record)
+        if not isinstance(self.nb, dict) or "nbformat" not in self.nb:
+            return
+        clean_outputs(cell, self.redactor)
+        cell["metadata"]["gocoffee"] = {k: v for k, v in record.to_record().items() if k not in {"index", "id"}}
+        self.watcher.cell_ended(record, self.nb)
+
+
+def clean_outputs(cell: Any, redactor: Redactor) -> None:
+    """Join neighbouring streams, and mask what is secret in all text that a cell shows."""
+    joined: list[Any] = []
+    for output in cell.get("outputs", ()):
+        stream = output["output_type"] == "stream"
+        if stream and joined and joined[-1]["output_type"] == "stream" and joined[-1]["name"] == output["name"]:
+            joined[-1]["text"] += output["text"]
+        else:
+            joined.append(output)
+    for output in joined:
+        if output["output_type"] == "stream":
+            output["text"] = redactor.text(output["text"])
+        elif output["output_type"] == "error":
+            output["evalue"] = redactor.text(output["evalue"])
+            output["traceback"] = [redactor.text(line) for line in output["traceback"]]
+        else:
+            data = output.get("data", {})
+            for mime in [m for m in data if m.startswith("text/") and isinstance(data[m], str)]:
+                data[mime] = redactor.text(data[mime])
+    if "outputs" in cell:
+        cell["outputs"] = joined

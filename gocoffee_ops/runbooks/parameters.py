@@ -1,0 +1,214 @@
+"""The typed `parameters` cell: read, checked and filled by us.
+
+A runbook's first code cell, tagged `parameters`, declares what it takes, one a line:
+
+    namespace: str = ""  # only this namespace; "" for all
+    limit: int = 20  # statements to show [1..100]
+    by: str = "total"  # order of the statements {total|mean|calls}
+
+The comment is the help text; it may end in a range or in choices. What is given is checked against this before anything is
+contacted: papermill alone accepts a misspelt name, and makes 7 of `-p namespace 007`.
+"""
+
+from __future__ import annotations
+
+import ast
+import io
+import math
+import re
+import tokenize
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from gocoffee_ops.errors import ParameterError, unknown_name
+
+Type = Literal["str", "int", "float", "bool", "list[str]"]
+Value = str | int | float | bool | list[str]
+
+TYPES: tuple[str, ...] = get_args(Type)
+TRUE, FALSE = frozenset({"true", "yes", "on", "1"}), frozenset({"false", "no", "off", "0"})
+_NUMBER = r"-?\d+(?:\.\d+)?"
+_RANGE = re.compile(rf"\s*\[(?P<low>{_NUMBER})?\.\.(?P<high>{_NUMBER})?\]\s*$")
+_CHOICES = re.compile(r"\s*\{(?P<choices>[^{}]*\|[^{}]*)\}\s*$")
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One declared parameter: its type, default and help, and the range or choices that it keeps to."""
+
+    name: str
+    type: Type
+    default: Value
+    help: str = ""
+    low: float | None = None
+    high: float | None = None
+    choices: tuple[str, ...] = ()
+
+    @property
+    def allowed(self) -> str:
+        """What may be given, in words.
+
+        >>> Parameter("limit", "int", 20, low=1, high=100).allowed
+        'a whole number from 1 to 100'
+        """
+        if self.choices:
+            text = f"one of {', '.join(self.choices)}"
+            return f"any of {', '.join(self.choices)}" if self.type == "list[str]" else text
+        text = {
+            "str": "a text",
+            "int": "a whole number",
+            "float": "a number",
+            "bool": "true or false",
+            "list[str]": "texts, separated by commas",
+        }[self.type]
+        if self.low is not None and self.high is not None:
+            return f"{text} from {self.low:g} to {self.high:g}"
+        if self.low is not None:
+            return f"{text}, {self.low:g} or more"
+        return f"{text}, {self.high:g} or less" if self.high is not None else text
+
+    def read(self, given: Sequence[str]) -> Value:
+        """The value of what was given as text; a list takes several, separated by commas or given one by one."""
+        if self.type == "list[str]":
+            return self.check([part.strip() for text in given for part in text.split(",") if part.strip()])
+        if len(given) > 1:
+            raise self._wrong(" and ".join(map(repr, given)), "given more than once")
+        text = given[0]
+        if self.type == "str":
+            return self.check(text)
+        bare = text.strip()
+        try:
+            if self.type == "int":
+                return self.check(int(bare, 10))
+            if self.type == "float":
+                return self.check(float(bare))
+        except ValueError:
+            raise self._wrong(repr(text)) from None
+        if bare.lower() in TRUE | FALSE:
+            return bare.lower() in TRUE
+        raise self._wrong(repr(text))
+
+    def check(self, value: object) -> Value:
+        """The value when it has the type and keeps to the range or choices; raises ParameterError otherwise."""
+        if self.type == "list[str]":
+            if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
+                raise self._wrong(repr(value))
+            items = [str(item) for item in value]
+            if self.choices and not set(items) <= set(self.choices):
+                raise self._wrong(repr(sorted(set(items) - set(self.choices))))
+            return items
+        if self.type == "bool":
+            if not isinstance(value, bool):
+                raise self._wrong(repr(value))
+            return value
+        if self.type == "str":
+            if not isinstance(value, str) or (self.choices and value not in self.choices):
+                raise self._wrong(repr(value))
+            return value
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise self._wrong(repr(value))
+        if self.type == "int" and not isinstance(value, int):
+            raise self._wrong(repr(value))
+        number = float(value) if self.type == "float" else value
+        below = self.low is not None and number < self.low
+        above = self.high is not None and number > self.high
+        if below or above or not math.isfinite(number):
+            raise self._wrong(f"{value:g}")
+        return number
+
+    def _wrong(self, given: str, why: str = "") -> ParameterError:
+        why = f"given {given}" if not why else f"{why}: {given}"
+        return ParameterError(f"parameter {self.name!r} is wrong", why=why, hint=self.allowed)
+
+
+def parse(source: str, runbook: str = "") -> tuple[Parameter, ...]:
+    """The parameters that a `parameters` cell declares; a cell that is not of that form raises ParameterError.
+
+    >>> parse('limit: int = 20  # rows to show [1..100]')
+    (Parameter(name='limit', type='int', default=20, help='rows to show', low=1.0, high=100.0, choices=()),)
+    """
+    try:
+        body = ast.parse(source).body
+        comments = _comments(source)
+    except (SyntaxError, tokenize.TokenError) as error:
+        raise _unreadable(runbook, f"it is not Python: {error}") from error
+    found: list[Parameter] = []
+    for statement in body:
+        if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):
+            continue  # a docstring
+        if not isinstance(statement, ast.AnnAssign) or not isinstance(statement.target, ast.Name):
+            raise _unreadable(runbook, f"line {statement.lineno} is not `name: type = default  # help`")
+        found.append(_parameter(statement, comments.get(statement.end_lineno or statement.lineno, ""), runbook))
+    names = [parameter.name for parameter in found]
+    if len(set(names)) != len(names):
+        raise _unreadable(runbook, "it names a parameter twice")
+    return tuple(found)
+
+
+def values(parameters: Sequence[Parameter], given: Mapping[str, Sequence[str]]) -> dict[str, Value]:
+    """Every parameter's value: what was given, typed and checked, else the default. An unknown name raises."""
+    valid = [parameter.name for parameter in parameters]
+    for name in given:
+        if name not in valid:
+            raise unknown_name("parameter", name, valid, ParameterError)
+    return {p.name: p.read(given[p.name]) if p.name in given else p.default for p in parameters}
+
+
+def typed(parameters: Sequence[Parameter], given: Mapping[str, object]) -> dict[str, Value]:
+    """The same for values that have a type already (of a file, or of an earlier run)."""
+    known = {parameter.name: parameter for parameter in parameters}
+    for name in given:
+        if name not in known:
+            raise unknown_name("parameter", name, known, ParameterError)
+    return {name: known[name].check(value) for name, value in given.items()}
+
+
+def assignments(given: Mapping[str, Value]) -> str:
+    """The source of the cell that sets what was given, as papermill writes it.
+
+    >>> print(assignments({"namespace": "007", "limit": 5}))
+    # Parameters
+    namespace = '007'
+    limit = 5
+    """
+    return "\n".join(["# Parameters", *(f"{name} = {value!r}" for name, value in given.items())])
+
+
+def _parameter(statement: ast.AnnAssign, comment: str, runbook: str) -> Parameter:
+    name, type_ = ast.unparse(statement.target), ast.unparse(statement.annotation)
+    if type_ not in TYPES:
+        raise _unreadable(runbook, f"{name} is {type_!r}; valid: {', '.join(TYPES)}")
+    if statement.value is None:
+        raise _unreadable(runbook, f'{name} has no default; "" stands for none')
+    try:
+        default = ast.literal_eval(statement.value)
+    except ValueError as error:
+        raise _unreadable(runbook, f"the default of {name} is not a literal") from error
+    help_, low, high = comment, None, None
+    choices: tuple[str, ...] = ()
+    if match := _RANGE.search(comment):
+        if type_ not in {"int", "float"} or match["low"] is match["high"] is None:
+            raise _unreadable(runbook, f"{name} has a range that does not fit {type_}")
+        low, high = (float(bound) if bound else None for bound in (match["low"], match["high"]))
+        help_ = comment[: match.start()]
+    elif match := _CHOICES.search(comment):
+        if type_ not in {"str", "list[str]"}:
+            raise _unreadable(runbook, f"{name} has choices, and is {type_}")
+        choices = tuple(choice.strip() for choice in match["choices"].split("|"))
+        help_ = comment[: match.start()]
+    parameter = Parameter(name, type_, "", help_, low, high, choices)  # type: ignore[arg-type]  # one of TYPES
+    try:
+        checked = parameter.check(default)
+    except ParameterError as error:
+        raise _unreadable(runbook, f"its own default is refused: {error}") from error
+    return Parameter(name, parameter.type, checked, help_, low, high, choices)
+
+
+def _comments(source: str) -> dict[int, str]:
+    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    return {t.start[0]: t.string.lstrip("# ").rstrip() for t in tokens if t.type == tokenize.COMMENT}
+
+
+def _unreadable(runbook: str, why: str) -> ParameterError:
+    return ParameterError("read the parameters cell", target=runbook, why=why)
