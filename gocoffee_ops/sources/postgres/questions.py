@@ -53,6 +53,6 @@ def parse(name: str, text: str) -> Question:
     if needs is None or not lines[0].startswith("-- "):
         raise QueryFault(f"read {name}.sql", why="line 1 is '-- Question', line 2 '-- Reads: VIEWS. Needs: ROLE.'")
     role = needs.group(1)
-    # The server's logs and statistics show who asks.
-    marked = f"/* gocoffee-ops: {name} */ " + "\n".join(lines[2:])
+    # The server's logs and statistics show who asks. At the end: PostgreSQL 18 forgets a comment that comes first.
+    marked = "\n".join([*lines[2:], f"/* gocoffee-ops: {name} */"])
     return Question(name, lines[0].removeprefix("-- "), "" if role == "nothing" else role, marked)

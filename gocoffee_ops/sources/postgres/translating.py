@@ -51,6 +51,11 @@ STATES: Mapping[str, Meaning] = MappingProxyType(
     }
 )
 
+TIMED_OUT: Meaning = (DeadlineExceeded, "statement time-out", "is the server overloaded?")
+BROKEN: Meaning = (ServerFault, "the connection broke while it was asked", "read the server's log")
+UNDECODED: Meaning = (Malformed, "the answer could not be decoded", "")
+CANCELLED: Meaning = (ServerFault, "somebody cancelled the question", "")
+
 # While connecting there is no SQLSTATE, only text: libpq's own, or the server's in the server's language.
 CONNECTING: tuple[tuple[str, Meaning], ...] = (
     (r"permission denied for database", (Forbidden, "", "GRANT CONNECT ON DATABASE")),
@@ -96,15 +101,12 @@ def of_asking(error: psycopg.Error, what: str, *, target: str, server_gave_up: b
             )
         return ServerFault(what, target=target, why=f"somebody cancelled the question: {why}")
     if "pg_stat_statements" in why and state in {"42P01", "42883"}:
-        return Unsupported(what, target=target, why=why, hint=f"{PRELOAD}; {UPDATE}")
-    meaning = STATES.get(state) or STATES.get(state[:2])
-    if meaning:
-        return _made(what, meaning, why, target)
-    if not state and isinstance(error, psycopg.OperationalError):
-        return ServerFault(what, target=target, why=f"the connection broke while it was asked: {why}")
+        return _made(what, (Unsupported, "", f"{PRELOAD}; {UPDATE}"), why, target)
     if not state:
-        return Malformed(what, target=target, why=f"the answer could not be decoded: {why}")
-    return ServerFault(what, target=target, why=f"{why} (SQLSTATE {state})")
+        broken = isinstance(error, psycopg.OperationalError)
+        return _made(what, BROKEN if broken else UNDECODED, why, target)
+    unlisted: Meaning = (ServerFault, f"SQLSTATE {state}", "")
+    return _made(what, STATES.get(state) or STATES.get(state[:2]) or unlisted, why, target)
 
 
 def _made(what: str, meaning: Meaning, why: str, target: str) -> SourceError:
@@ -114,6 +116,6 @@ def _made(what: str, meaning: Meaning, why: str, target: str) -> SourceError:
 
 def _shortened(text: str) -> str:
     """One line of libpq's message, without what it tells of the connection: that is the target."""
-    line = " ".join(text.split("\n\t")[0].split("\n"))
+    line = " ".join(text.split("\n\t", maxsplit=1)[0].split("\n"))
     line = re.sub(r"^connection (failed|is bad): ", "", line)
     return re.sub(r"^connection to server (at|on socket) .*? failed: ", "", line).strip()

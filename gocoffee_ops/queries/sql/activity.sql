@@ -1,0 +1,46 @@
+-- What is every session doing, since when, and who holds it up?
+-- Reads: pg_stat_activity, pg_locks (through pg_blocking_pids). Needs: pg_read_all_stats.
+WITH sessions AS (
+    SELECT
+        a.*,
+        CASE
+            WHEN a.backend_type NOT IN ('client backend', 'parallel worker', 'autovacuum worker', 'background worker')
+                THEN 'backend'
+            WHEN a.state IN ('active', 'fastpath function call') AND a.query_start IS NOT NULL THEN 'query'
+            WHEN a.state IN ('idle in transaction', 'idle in transaction (aborted)') THEN 'transaction'
+            WHEN a.state = 'idle' THEN 'idle'
+            ELSE 'backend'
+        END AS age_of
+    FROM pg_stat_activity AS a
+    WHERE a.pid <> pg_backend_pid()
+)
+SELECT
+    s.pid::bigint AS pid,
+    s.usename::text AS role,
+    coalesce(s.application_name, '') AS application,
+    coalesce(host(s.client_addr), s.client_hostname, CASE WHEN s.client_port = -1 THEN 'local' END) AS client,
+    s.backend_type,
+    s.state,
+    s.wait_event_type,
+    s.wait_event,
+    -- An idle session keeps its last query_start: its age is how long it has been idle.
+    greatest(0, extract(epoch FROM clock_timestamp() - CASE s.age_of
+        WHEN 'query' THEN s.query_start
+        WHEN 'transaction' THEN s.xact_start
+        WHEN 'idle' THEN s.state_change
+        ELSE s.backend_start
+    END))::float8 AS age_s,
+    s.age_of,
+    s.datname::text AS connected_to,
+    s.backend_start AS backend_start_at,
+    s.xact_start AS xact_start_at,
+    s.query_start AS query_start_at,
+    s.state_change AS state_change_at,
+    CASE
+        WHEN s.wait_event_type = 'Lock' THEN
+            ARRAY(SELECT b::text FROM (SELECT DISTINCT unnest(pg_blocking_pids(s.pid)) AS b) AS x ORDER BY b)
+        ELSE ARRAY[]::text[]
+    END AS blocked_by,
+    nullif(s.query, '') AS statement
+FROM sessions AS s
+ORDER BY s.backend_type <> 'client backend', s.age_of, age_s DESC, s.pid
