@@ -10,13 +10,14 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from gocoffee_ops.frames import records
 from gocoffee_ops.ui.text import label, lines
 
 if TYPE_CHECKING:
     import pandas as pd
     import plotly.graph_objects as go
 
-NODES: Final = 20
+NODES: Final = 15
 PODS: Final = 15
 STATEMENTS: Final = 10
 APPLICATIONS: Final = 15
@@ -44,8 +45,8 @@ def node_utilisation(nodes: pd.DataFrame, node_usage: pd.DataFrame) -> go.Figure
     """
     if nodes.empty:
         return _nothing("no nodes")
-    usage = {(row["cluster"], row["node"]): row for row in _rows(node_usage)}
-    rows = [_node(row, usage.get((row["cluster"], row["node"]), {})) for row in _rows(nodes)]
+    usage = {(row["cluster"], row["node"]): row for row in records(node_usage)}
+    rows = [_node(row, usage.get((row["cluster"], row["node"]), {})) for row in records(nodes)]
     rows.sort(key=lambda r: -max((v for v in r["shares"].values() if v is not None), default=-1.0))
     shown = rows[:NODES]
     names = _names([r["cluster"] for r in rows], [(r["cluster"], r["node"]) for r in shown])
@@ -74,7 +75,7 @@ def requests_against_usage(pod_usage: pd.DataFrame) -> go.Figure:
     """
     if pod_usage.empty:
         return _nothing("no pod usage")
-    rows = _rows(pod_usage)
+    rows = records(pod_usage)
     for row in rows:
         gaps = [_gap(row, "cpu_millicores", "cpu_request_millicores"), _gap(row, "memory_mib", "memory_request_mib")]
         row["gap"] = max(gaps)
@@ -109,7 +110,7 @@ def statement_share(statements: pd.DataFrame) -> go.Figure:
 
     Takes the table of `database.statements`.
     """
-    known = [row for row in _rows(statements) if _value(row["share"]) is not None]
+    known = [row for row in records(statements) if _value(row["share"]) is not None]
     if not known:
         return _nothing("no statements")
     known.sort(key=lambda r: -r["share"])
@@ -143,7 +144,7 @@ def connection_states(connections: pd.DataFrame) -> go.Figure:
     """
     if connections.empty:
         return _nothing("no client connections")
-    rows = _rows(connections)
+    rows = records(connections)
     totals: dict[tuple[str, str], int] = {}
     for row in rows:
         row["of"] = (row["database"], row["application"] or "(no application name)")
@@ -168,11 +169,6 @@ def connection_states(connections: pd.DataFrame) -> go.Figure:
     alt = f"Connections by application and state. {'; '.join(used)}."
     cap = _cap(len(shown), len(owners), "applications", "most connections first")
     return _finish(figure, len(shown), 1, alt, "<br>".join([*used, cap] if cap else used))
-
-
-def _rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = frame.astype(object).to_dict("records")  # type: ignore[assignment]
-    return rows
 
 
 def _value(value: Any) -> float | None:

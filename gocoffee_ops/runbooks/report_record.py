@@ -1,0 +1,218 @@
+"""What a run's folder says: `run.json`, and from the ledger which cell found what and what changed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+from gocoffee_ops.errors import EvidenceError, OpsError
+from gocoffee_ops.evidence.ledger import Entry, read_entries, read_table
+from gocoffee_ops.model import Finding, Status
+from gocoffee_ops.ui.panels import covered
+
+RUN: Final = "run.json"
+EVIDENCE: Final = "evidence"
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """How much of what was asked was answered."""
+
+    answered: int
+    asked: int
+    by_target: Mapping[str, tuple[int, int]]
+
+    @property
+    def percent(self) -> str:
+        """In percent, rounded down: 100 % is said only of all."""
+        return covered(self.answered, self.asked)
+
+    @property
+    def lacking(self) -> dict[str, tuple[int, int]]:
+        """The targets that did not answer everything."""
+        return {target: pair for target, pair in self.by_target.items() if pair[0] < pair[1]}
+
+
+@dataclass(frozen=True)
+class Change:
+    """One finding that differs from the earlier run's."""
+
+    kind: str  # new, changed, "now OK", "not judged this time"
+    before: Status | None
+    now: Status | None
+    subject: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What changed since the last run: either `said` in one sentence, or also the findings that differ."""
+
+    said: str
+    known: bool = True
+    items: tuple[Change, ...] = ()
+
+
+@dataclass(frozen=True)
+class Found:
+    """A finding, and the cell that made it (as the ledger names cells; empty when it does not say)."""
+
+    finding: Finding
+    cell: str = ""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run, read from its folder."""
+
+    folder: Path
+    raw: Mapping[str, Any]
+    status: Status
+    coverage: Coverage
+    found: tuple[Found, ...]
+    changes: Changes
+    gaps: tuple[str, ...] = field(default=())  # what of the folder itself could not be read
+
+    def text(self, name: str) -> str:
+        """A text of run.json; empty when it is not there."""
+        value = self.raw.get(name)
+        return value if isinstance(value, str) else ""
+
+    def time(self, name: str) -> datetime | None:
+        """A time of run.json."""
+        return parsed_time(self.text(name))
+
+
+def parsed_time(text: str) -> datetime | None:
+    """An ISO time; None when the text is not one."""
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+def read_json(folder: Path) -> Mapping[str, Any]:
+    """`run.json` of a folder; raises EvidenceError when it is missing or is not one."""
+    path = folder / RUN
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise EvidenceError("no run.json here", target=str(folder), hint="name a run's folder") from error
+    except (OSError, ValueError) as error:
+        raise EvidenceError("run.json cannot be read", target=str(path), why=str(error)) from error
+    if not isinstance(raw, dict):
+        raise EvidenceError("run.json is not a record of a run", target=str(path), why=f"it holds {type(raw).__name__}")
+    return raw
+
+
+def status_of(raw: Mapping[str, Any], folder: Path) -> Status:
+    """The run's verdict; raises EvidenceError when run.json names none."""
+    try:
+        return Status(str(raw.get("status")))
+    except ValueError as error:
+        raise EvidenceError("run.json names no verdict", target=str(folder / RUN), why=str(error)) from error
+
+
+def coverage_of(raw: Mapping[str, Any]) -> Coverage:
+    """The run's coverage; what is not recorded counts as nothing answered."""
+    record = raw.get("coverage")
+    if not isinstance(record, dict):
+        return Coverage(0, 0, {})
+    by_target = {str(target): _pair(pair) for target, pair in dict(record.get("by_target") or {}).items()}
+    return Coverage(int(record.get("answered") or 0), int(record.get("asked") or 0), by_target)
+
+
+def _pair(value: Any) -> tuple[int, int]:
+    if isinstance(value, Mapping):
+        return int(value["answered"]), int(value["asked"])
+    answered, asked = value
+    return int(answered), int(asked)
+
+
+def read(folder: Path) -> Run:
+    """Read a run's folder; a ledger that cannot be read is stated, not hidden."""
+    raw = read_json(folder)
+    gaps: list[str] = []
+    entries: list[Entry] = []
+    try:
+        entries = list(read_entries(folder / EVIDENCE))
+    except OpsError as error:
+        gaps.append(str(error))
+    findings = [Finding.from_record(record) for record in raw.get("findings", ())]
+    found = tuple(Found(f, cell) for f, cell in _placed(findings, entries))
+    changes = _changes(raw, findings, entries, folder / EVIDENCE)
+    return Run(folder, raw, status_of(raw, folder), coverage_of(raw), found, changes, tuple(gaps))
+
+
+def _placed(findings: Iterable[Finding], entries: Iterable[Entry]) -> list[tuple[Finding, str]]:
+    """Each finding with the cell that made it, worst first, in the notebook's order within a status."""
+    cells: dict[tuple[Any, ...], list[str]] = {}
+    for entry in entries:
+        if entry.kind == "finding":
+            made = Finding.from_record(entry.body)
+            cells.setdefault((*made.key, made.status, made.reason), []).append(str(entry.body.get("cell", "")))
+    placed = [(f, cells.get((*f.key, f.status, f.reason), [""])[-1]) for f in findings]
+    return sorted(placed, key=lambda pair: -pair[0].status.severity)
+
+
+def _changes(raw: Mapping[str, Any], findings: list[Finding], entries: Iterable[Entry], evidence: Path) -> Changes:
+    prefix = "as the recorded run saw it: " if raw.get("replay_of") else ""
+    asked = {entry.body["query"]: entry.body for entry in entries if entry.kind == "query"}
+    runs, before = asked.get("history.runs"), asked.get("history.previous_findings")
+    if runs is None:
+        return Changes("not known: this run did not compare itself with an earlier one", known=False)
+    try:
+        earlier = _rows(runs, evidence)
+        if not earlier:
+            return Changes(f"{prefix}no earlier run to compare with")
+        if before is None:
+            return Changes("not known: the findings of the earlier run were not read", known=False)
+        items = tuple(_differences(findings, _rows(before, evidence)))
+    except OpsError as error:
+        return Changes(f"not known: {error}", known=False)
+    last = earlier[0]
+    when = last.get("finished_at") or last.get("as_of")
+    since = f"{prefix}since {when:%Y-%m-%d %H:%M} UTC ({last['status']})"
+    return Changes(since if items else f"{since}: no finding differs", items=items)
+
+
+def _rows(query: Mapping[str, Any], evidence: Path) -> list[dict[str, Any]]:
+    """The rows of a recorded query; the error that it met is raised again."""
+    if query["error"] is not None:
+        error = query["error"]
+        raise EvidenceError(error["what"], target=error["target"], why=error["why"], hint=error["hint"])
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    rows: list[dict[str, Any]] = pq.read_table(pa.BufferReader(read_table(evidence, query["table"]))).to_pylist()
+    return rows
+
+
+def _differences(findings: Iterable[Finding], before: Iterable[Mapping[str, Any]]) -> list[Change]:
+    """What is worse or new first, then what is gone."""
+    now: dict[tuple[str, ...], Finding] = {}
+    for f in findings:
+        if f.key not in now or f.status.severity > now[f.key].status.severity:
+            now[f.key] = f
+    was: dict[tuple[str, ...], tuple[Status, str]] = {}
+    for row in before:
+        key = (row["check"], row["cluster"] or "", row["namespace"] or "", row["subject"])
+        status = Status(row["status"])
+        if key not in was or status.severity > was[key][0].severity:
+            was[key] = (status, row["reason"])
+    changes: list[Change] = []
+    for key, f in now.items():
+        old = was.get(key, (None, ""))[0]
+        if f.status is not Status.OK and f.status is not old:
+            changes.append(Change("new" if old in {None, Status.OK} else "changed", old, f.status, f.subject, f.reason))
+        elif f.status is Status.OK and old not in {None, Status.OK}:
+            changes.append(Change("now OK", old, f.status, f.subject, f.reason))
+    for key, (status, reason) in was.items():
+        if status is not Status.OK and key not in now:
+            changes.append(Change("not judged this time", status, None, key[3], f"was: {reason}"))
+    order = ("new", "changed", "not judged this time", "now OK")
+    return sorted(changes, key=lambda c: (order.index(c.kind), -(c.now or c.before or Status.OK).severity))

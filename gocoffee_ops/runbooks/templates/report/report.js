@@ -1,0 +1,103 @@
+"use strict";
+(() => {
+  const plots = [...document.querySelectorAll(".r-plot")];
+  const root = document.documentElement;
+  const PAGE = { width: 690, height: 880 }; // what A4 and Letter both hold within the margins, in CSS pixels
+  for (const box of document.querySelectorAll(".gc-box")) {
+    if (box.scrollWidth > box.clientWidth + 1) {
+      box.tabIndex = 0;
+      box.setAttribute("role", "region");
+      const named = box.getAttribute("aria-label") || box.querySelector("caption")?.textContent || "table";
+      box.setAttribute("aria-label", named);
+    }
+  }
+
+  const colour = (name) => getComputedStyle(root).getPropertyValue(name).trim();
+  const themed = (layout) => {
+    const set = { "font.color": colour("--plot-ink") };
+    for (const key of Object.keys(layout)) {
+      if (/^[xy]axis\d*$/.test(key)) set[`${key}.gridcolor`] = colour("--plot-grid");
+    }
+    return set;
+  };
+
+  async function script() {
+    const packed = document.getElementById("gc-plotly").textContent.trim();
+    const bytes = Uint8Array.from(atob(packed), (c) => c.charCodeAt(0));
+    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+    const text = await new Response(stream).arrayBuffer();
+    const url = URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
+    await new Promise((done, failed) => {
+      const element = document.createElement("script");
+      element.src = url;
+      element.onload = done;
+      element.onerror = () => failed(new Error("plotly's script did not load"));
+      document.head.append(element);
+    });
+    URL.revokeObjectURL(url);
+  }
+
+  async function draw() {
+    const figures = JSON.parse(document.getElementById("gc-figures").textContent);
+    await script();
+    for (const plot of plots) {
+      const figure = figures[Number(plot.dataset.figure)];
+      const layout = { ...figure.layout, autosize: true };
+      delete layout.width;
+      const words = plot.firstElementChild;
+      const place = document.createElement("div");
+      plot.append(place);
+      await Plotly.newPlot(place, figure.data, layout, { responsive: true, displaylogo: false, displayModeBar: false });
+      await Plotly.relayout(place, themed(place.layout));
+      words.remove();
+      plot.dataset.drawn = "yes";
+    }
+  }
+
+  const drawn = () => plots.filter((plot) => plot.dataset.drawn).map((plot) => [plot, plot.firstElementChild]);
+  const recolour = () => drawn().forEach(([, place]) => Plotly.relayout(place, themed(place.layout)));
+
+  function beforePrint() {
+    if (root.classList.contains("gc-printing")) return;
+    root.classList.add("gc-printing");
+    for (const box of document.querySelectorAll(".gc-box")) {
+      const table = box.querySelector("table");
+      if (!table) continue;
+      const scale = Math.min(1, PAGE.width / table.scrollWidth);
+      if (scale < 1) table.style.zoom = String(scale);
+      table.classList.toggle("gc-long", table.offsetHeight * scale > PAGE.height);
+    }
+    for (const [plot, place] of drawn()) {
+      const height = place.layout.height || place.offsetHeight;
+      const scale = Math.min(1, PAGE.height / height);
+      Plotly.relayout(place, { ...themed(place.layout), autosize: false, width: PAGE.width / scale, height });
+      plot.style.zoom = String(scale);
+    }
+  }
+
+  function afterPrint() {
+    root.classList.remove("gc-printing");
+    for (const table of document.querySelectorAll(".gc-box table")) table.style.zoom = "";
+    for (const [plot, place] of drawn()) {
+      plot.style.zoom = "";
+      Plotly.relayout(place, { ...themed(place.layout), autosize: true, width: null });
+    }
+  }
+
+  addEventListener("beforeprint", beforePrint);
+  addEventListener("afterprint", afterPrint);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", recolour);
+  const ready = plots.length ? draw() : Promise.resolve();
+  ready.then(
+    () => { root.dataset.ready = "yes"; },
+    (error) => {
+      root.dataset.ready = "failed";
+      for (const plot of plots) {
+        const said = document.createElement("p");
+        said.className = "r-dim";
+        said.textContent = `This figure could not be drawn here (${error.message}). In words:`;
+        plot.prepend(said);
+      }
+    },
+  );
+})();
