@@ -1,0 +1,476 @@
+"""What a cluster is and does now: its nodes, pods, usage and events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from gocoffee_ops.analysis.quantities import fractional_millicores, mib, millicores, seconds, whole
+from gocoffee_ops.errors import Forbidden, NotFound
+from gocoffee_ops.frames import Column, Schema
+from gocoffee_ops.queries.listing import Lists
+from gocoffee_ops.queries.pod_resources import ENDED, lacking, limits_total, pod_limit, requested
+from gocoffee_ops.queries.printed import is_true, pressures, print_node, print_pod, print_roles, why_not_ready
+from gocoffee_ops.queries.query import Ask, Rows, query
+from gocoffee_ops.sources.kubernetes import Cluster
+from gocoffee_ops.sources.kubernetes.lists import EVENTS, NODE_USAGE, NODES, POD_USAGE, PODS
+from gocoffee_ops.sources.kubernetes.shapes import Container, Event, Node, Pod, PodMetrics, Quantities, Resources
+
+NOT_ENDED = "status.phase!=Succeeded,status.phase!=Failed"
+POOL_LABELS = (
+    "cloud.google.com/gke-nodepool",
+    "eks.amazonaws.com/nodegroup",
+    "kubernetes.azure.com/agentpool",
+    "karpenter.sh/nodepool",
+    "agentpool",
+    "node.kubernetes.io/pool",
+    "pool",
+)
+WORKLOADS = ("deployment", "replicaset", "statefulset", "daemonset", "job")
+
+NODE_TABLE = Schema(
+    "nodes",
+    (
+        Column("node", "string"),
+        Column("status", "string", help="as kubectl prints it"),
+        Column("ready", "boolean"),
+        Column("roles", "string"),
+        Column("pool", "string", optional=True, help="node pool, by the label of the provider"),
+        Column("kubelet_version", "string"),
+        Column("server_version", "string", optional=True),
+        Column("unschedulable", "boolean", help="cordoned"),
+        Column("taints", "list[string]"),
+        Column("pressures", "list[string]", help="conditions but Ready that are True, or not known (=Unknown)"),
+        Column("cpu_capacity_millicores", "Int64", "millicores"),
+        Column("memory_capacity_mib", "Float64", "MiB"),
+        Column("cpu_allocatable_millicores", "Int64", "millicores"),
+        Column("memory_allocatable_mib", "Float64", "MiB"),
+        Column("pods_allocatable", "Int64"),
+        Column("cpu_requested_millicores", "Int64", "millicores", "as the scheduler counts"),
+        Column("memory_requested_mib", "Float64", "MiB", "as the scheduler counts"),
+        Column("cpu_limits_millicores", "Int64", "millicores", "sum of the limits that are set"),
+        Column("memory_limits_mib", "Float64", "MiB", "sum of the limits that are set"),
+        Column("pods", "Int64", help="pods that have not ended"),
+        Column("created_at", "timestamp"),
+        Column("age_s", "Float64", "s"),
+    ),
+)
+
+
+@query("cluster", NODE_TABLE)
+def nodes(ask: Ask[Cluster]) -> Rows:
+    """Which nodes are there, are they well, and how much of them is requested?
+
+    STATUS hides memory, disk and PID pressure and cordons; `pressures`, `taints` and `unschedulable` show them. Requests
+    and limits are those of pods that have not ended, as `kubectl describe node` adds them up.
+
+    API: core/v1 nodes and pods, /version. Permission: list nodes, and list pods in the whole cluster. Raises
+    SourceError.
+    """
+    lists = Lists(ask)
+    found = lists.all(NODES)
+    by_node = pods_by_node(lists.all(PODS, field_selector=NOT_ENDED))
+    try:
+        version = ask.source.server_version(ask.deadline)
+    except (Forbidden, NotFound):  # some hardened servers keep it to themselves; the table says that it is missing
+        version = None
+    return Rows(
+        [_node_row(node, by_node.get(node.metadata.name, ()), version, ask.as_of) for node in found],
+        notes=lists.notes(),
+    )
+
+
+def _node_row(node: Node, pods_here: Sequence[Pod], version: str | None, as_of: datetime) -> dict[str, Any]:
+    labels = node.metadata.labels or {}
+    capacity, allocatable = node.status.capacity or {}, _allocatable(node)
+    created = node.metadata.creation_timestamp
+    return {
+        "node": node.metadata.name,
+        "status": print_node(node),
+        "ready": is_true(node.status.conditions, "Ready"),
+        "roles": print_roles(labels),
+        "pool": next((labels[key] for key in POOL_LABELS if key in labels), None),
+        "kubelet_version": node.status.node_info.kubelet_version,
+        "server_version": version,
+        "unschedulable": node.spec.unschedulable,
+        "taints": [_taint(one.key, one.value, one.effect) for one in node.spec.taints or ()],
+        "pressures": pressures(node),
+        "cpu_capacity_millicores": millicores(capacity.get("cpu", "0")),
+        "memory_capacity_mib": mib(whole(capacity.get("memory", "0"))),
+        "cpu_allocatable_millicores": millicores(allocatable.get("cpu", "0")),
+        "memory_allocatable_mib": mib(whole(allocatable.get("memory", "0"))),
+        "pods_allocatable": whole(allocatable.get("pods", "0")),
+        "cpu_requested_millicores": sum(requested(pod, "cpu") for pod in pods_here),
+        "memory_requested_mib": mib(sum(requested(pod, "memory") for pod in pods_here)),
+        "cpu_limits_millicores": sum(limits_total(pod, "cpu") for pod in pods_here),
+        "memory_limits_mib": mib(sum(limits_total(pod, "memory") for pod in pods_here)),
+        "pods": len(pods_here),
+        "created_at": created,
+        "age_s": age_s(created, as_of),
+    }
+
+
+def _allocatable(node: Node) -> Quantities:
+    return node.status.allocatable or node.status.capacity or {}
+
+
+def _taint(key: str, value: str, effect: str) -> str:
+    return f"{key}={value}:{effect}" if value else f"{key}:{effect}"
+
+
+def pods_by_node(found: Iterable[Pod]) -> dict[str, list[Pod]]:
+    """The pods that have not ended, by the node that they are bound to."""
+    by_node: dict[str, list[Pod]] = {}
+    for pod in found:
+        if pod.spec.node_name and pod.status.phase not in ENDED:
+            by_node.setdefault(pod.spec.node_name, []).append(pod)
+    return by_node
+
+
+def age_s(created: datetime | None, as_of: datetime) -> float | None:
+    """Seconds since an object was made; what was made after the run's `as_of` is 0 old."""
+    return max(0.0, (as_of - created).total_seconds()) if created else None
+
+
+POD_TABLE = Schema(
+    "pods",
+    (
+        Column("namespace", "string"),
+        Column("pod", "string"),
+        Column("status", "string", help="as kubectl prints it"),
+        Column("reason", "string", optional=True, help="why it is not ready, in one sentence"),
+        Column("phase", "string"),
+        Column("ready", "boolean", help="its Ready condition, readiness gates included"),
+        Column("finished", "boolean", help="ended with success: a completed Job is not ready, and well"),
+        Column("ready_containers", "Int64", help="as kubectl prints it"),
+        Column("containers", "Int64", help="as kubectl prints it: sidecars count"),
+        Column("restarts", "Int64", help="as kubectl prints it"),
+        Column("last_restart_at", "timestamp", optional=True, help="when the last terminated container ended"),
+        Column("owner", "string", optional=True, help="deployment/coffee-service, job/seed; its own when it has none"),
+        Column("node", "string", optional=True),
+        Column("pod_ip", "string", optional=True),
+        Column("app", "string", optional=True, help="label app, or app.kubernetes.io/name"),
+        Column("qos", "string"),
+        Column("created_at", "timestamp"),
+        Column("age_s", "Float64", "s"),
+        Column("cpu_request_millicores", "Int64", "millicores", "as the scheduler counts"),
+        Column("memory_request_mib", "Float64", "MiB", "as the scheduler counts"),
+        Column("cpu_limit_millicores", "Int64", "millicores", "missing when a container has none", optional=True),
+        Column("memory_limit_mib", "Float64", "MiB", "missing when a container has none", optional=True),
+        Column("containers_without_requests", "Int64", help="lacking one for CPU or for memory"),
+        Column("containers_without_limits", "Int64", help="lacking one for CPU or for memory"),
+        Column("images", "list[string]"),
+    ),
+)
+
+
+@query("cluster", POD_TABLE)
+def pods(ask: Ask[Cluster], *, namespace: str = "") -> Rows:
+    """Which pods are there, what does kubectl print for them, and are they really ready?
+
+    STATUS alone shows a pod that is not ready, or keeps restarting, as Running, and a completed Job as something else;
+    judge `ready`, `finished`, `restarts` and `reason`.
+
+    API: core/v1 pods. Permission: list pods, in `namespace` or in the whole cluster. Raises SourceError; NotFound when
+    there is no such namespace.
+    """
+    lists = Lists(ask)
+    found = lists.all(PODS, namespace=namespace)
+    as_of = ask.as_of
+    rows = [_pod_row(pod, as_of) for pod in found]
+    columns = zip(*rows, strict=True) if rows else ((),) * len(POD_TABLE.names)
+    return Rows(dict(zip(POD_TABLE.names, columns, strict=True)), notes=lists.notes())
+
+
+def _pod_row(pod: Pod, as_of: datetime) -> tuple[Any, ...]:
+    """One pod in the order of POD_TABLE: tuples, as there are many of them."""
+    meta, spec, status = pod.metadata, pod.spec, pod.status
+    printed = print_pod(pod)
+    ready = is_true(status.conditions, "Ready")
+    finished = status.phase == "Succeeded"
+    labels = meta.labels or {}
+    memory_limit = pod_limit(pod, "memory")
+    return (
+        meta.namespace,
+        meta.name,
+        printed.status,
+        None if ready or finished else why_not_ready(pod) or None,
+        status.phase,
+        ready,
+        finished,
+        printed.ready_containers,
+        printed.containers,
+        printed.restarts,
+        printed.last_restart_at,
+        owner(pod),
+        spec.node_name or None,
+        status.pod_ip or None,
+        labels.get("app") or labels.get("app.kubernetes.io/name"),
+        status.qos_class,
+        meta.creation_timestamp,
+        age_s(meta.creation_timestamp, as_of),
+        requested(pod, "cpu"),
+        mib(requested(pod, "memory")),
+        pod_limit(pod, "cpu"),
+        None if memory_limit is None else mib(memory_limit),
+        lacking(pod, "requests"),
+        lacking(pod, "limits"),
+        [container.image for container in [*spec.containers, *(spec.init_containers or ())]],
+    )
+
+
+def owner(pod: Pod) -> str | None:
+    """The workload that a pod belongs to: of a ReplicaSet that a Deployment made, the Deployment."""
+    for one in pod.metadata.owner_references or ():
+        if one.controller:
+            suffix = f"-{(pod.metadata.labels or {}).get('pod-template-hash', '')}"
+            if one.kind == "ReplicaSet" and len(suffix) > 1 and one.name.endswith(suffix):
+                return f"deployment/{one.name.removesuffix(suffix)}"
+            return f"{one.kind.lower()}/{one.name}"
+    return None
+
+
+NODE_USAGE_TABLE = Schema(
+    "node_usage",
+    (
+        Column("node", "string"),
+        Column("cpu_millicores", "Float64", "millicores", "missing when the metrics API has none", optional=True),
+        Column("memory_mib", "Float64", "MiB", "working set; missing when the metrics API has none", optional=True),
+        Column("cpu_allocatable_millicores", "Int64", "millicores"),
+        Column("memory_allocatable_mib", "Float64", "MiB"),
+        Column("cpu_of_allocatable", "Float64", "ratio", optional=True),
+        Column("memory_of_allocatable", "Float64", "ratio", optional=True),
+        Column("cpu_requested_millicores", "Int64", "millicores", "as the scheduler counts"),
+        Column("memory_requested_mib", "Float64", "MiB", "as the scheduler counts"),
+        Column("measured_at", "timestamp", optional=True),
+        Column("window_s", "Float64", "s", "what the figure is an average over", optional=True),
+    ),
+)
+
+
+@query("cluster", NODE_USAGE_TABLE)
+def node_usage(ask: Ask[Cluster]) -> Rows:
+    """How much CPU and memory does each node use, of what it can give, beside what is requested of it?
+
+    One sample of seconds, as `kubectl top node` shows it: no history. Every node has a row; one that the metrics API
+    does not measure has no figures, which is not zero.
+
+    API: metrics.k8s.io/v1beta1 nodes; core/v1 nodes and pods. Permission: list them. Raises SourceError; Unsupported
+    when metrics-server is missing.
+    """
+    lists = Lists(ask)
+    measured = {one.metadata.name: one for one in lists.all(NODE_USAGE)}
+    by_node = pods_by_node(lists.all(PODS, field_selector=NOT_ENDED))
+    rows = []
+    for node in lists.all(NODES):
+        name, usage = node.metadata.name, measured.get(node.metadata.name)
+        cpu, memory = _allocatable(node).get("cpu", "0"), _allocatable(node).get("memory", "0")
+        used_cpu = fractional_millicores(usage.usage.get("cpu", "0")) if usage else None
+        used_memory = whole(usage.usage.get("memory", "0")) if usage else None
+        rows.append(
+            {
+                "node": name,
+                "cpu_millicores": used_cpu,
+                "memory_mib": None if used_memory is None else mib(used_memory),
+                "cpu_allocatable_millicores": millicores(cpu),
+                "memory_allocatable_mib": mib(whole(memory)),
+                "cpu_of_allocatable": ratio(used_cpu, millicores(cpu)),
+                "memory_of_allocatable": ratio(used_memory, whole(memory)),
+                "cpu_requested_millicores": sum(requested(pod, "cpu") for pod in by_node.get(name, ())),
+                "memory_requested_mib": mib(sum(requested(pod, "memory") for pod in by_node.get(name, ()))),
+                "measured_at": usage.timestamp if usage else None,
+                "window_s": seconds(usage.window) if usage else None,
+            }
+        )
+    return Rows(rows, notes=lists.notes())
+
+
+def ratio(part: float | None, of: float | None) -> float | None:
+    """A share; None where either is missing or there is nothing to divide by."""
+    return part / of if part is not None and of else None
+
+
+POD_USAGE_TABLE = Schema(
+    "pod_usage",
+    (
+        Column("namespace", "string"),
+        Column("pod", "string"),
+        Column("owner", "string", optional=True),
+        Column("node", "string", optional=True),
+        Column("cpu_millicores", "Float64", "millicores", "missing when the metrics API has none", optional=True),
+        Column("memory_mib", "Float64", "MiB", "working set; missing when the metrics API has none", optional=True),
+        Column("cpu_request_millicores", "Int64", "millicores", "as the scheduler counts"),
+        Column("memory_request_mib", "Float64", "MiB", "as the scheduler counts"),
+        Column("cpu_limit_millicores", "Int64", "millicores", "missing when a container has none", optional=True),
+        Column("memory_limit_mib", "Float64", "MiB", "missing when a container has none", optional=True),
+        Column("cpu_of_request", "Float64", "ratio", optional=True),
+        Column("memory_of_request", "Float64", "ratio", optional=True),
+        Column("cpu_of_limit", "Float64", "ratio", "of the container that is nearest its limit", optional=True),
+        Column("memory_of_limit", "Float64", "ratio", "of the container that is nearest its limit", optional=True),
+        Column("measured_at", "timestamp", optional=True),
+    ),
+)
+
+
+@query("cluster", POD_USAGE_TABLE)
+def pod_usage(ask: Ask[Cluster], *, namespace: str = "") -> Rows:
+    """How much CPU and memory does each pod use, of its requests and of its limits?
+
+    One sample of seconds, as `kubectl top pod` shows it: no history. Every running pod has a row; one that the metrics
+    API does not measure has no figures, which is not zero. Pods that do not run use nothing and have no row.
+
+    API: metrics.k8s.io/v1beta1 pods; core/v1 pods. Permission: list them, in `namespace` or in the whole cluster. Raises
+    SourceError; Unsupported when metrics-server is missing; NotFound when there is no such namespace.
+    """
+    lists = Lists(ask)
+    measured = {(one.metadata.namespace, one.metadata.name): one for one in lists.all(POD_USAGE, namespace=namespace)}
+    found = lists.all(PODS, namespace=namespace)
+    rows = []
+    for pod in found:
+        usage = measured.pop((pod.metadata.namespace, pod.metadata.name), None)
+        if usage is not None or pod.status.phase == "Running":
+            rows.append(_usage_row(pod, usage))
+    # A pod that went away between the two lists was measured, and has no row.
+    return Rows(rows, notes=lists.notes(gone_while_reading=len(measured)))
+
+
+def _usage_row(pod: Pod, usage: PodMetrics | None) -> dict[str, Any]:
+    cpu_request, memory_request = requested(pod, "cpu"), requested(pod, "memory")
+    cpu_limit, memory_limit = pod_limit(pod, "cpu"), pod_limit(pod, "memory")
+    cpu = memory = None
+    by_container: dict[str, Quantities] = {}
+    if usage is not None:
+        by_container = {one.name: one.usage for one in usage.containers}
+        cpu = sum(fractional_millicores(one.get("cpu", "0")) for one in by_container.values())
+        memory = sum(whole(one.get("memory", "0")) for one in by_container.values())
+    return {
+        "namespace": pod.metadata.namespace,
+        "pod": pod.metadata.name,
+        "owner": owner(pod),
+        "node": pod.spec.node_name or None,
+        "cpu_millicores": cpu,
+        "memory_mib": None if memory is None else mib(memory),
+        "cpu_request_millicores": cpu_request,
+        "memory_request_mib": mib(memory_request),
+        "cpu_limit_millicores": cpu_limit,
+        "memory_limit_mib": None if memory_limit is None else mib(memory_limit),
+        "cpu_of_request": ratio(cpu, cpu_request),
+        "memory_of_request": ratio(memory, memory_request),
+        "cpu_of_limit": _nearest_limit(pod, by_container, "cpu", cpu),
+        "memory_of_limit": _nearest_limit(pod, by_container, "memory", memory),
+        "measured_at": usage.timestamp if usage else None,
+    }
+
+
+def _nearest_limit(pod: Pod, by_container: dict[str, Quantities], resource: str, total: float | None) -> float | None:
+    """The highest share of a limit: of a container's own, or of the pod's."""
+    read = fractional_millicores if resource == "cpu" else whole
+    limit_of = millicores if resource == "cpu" else whole
+    shares = []
+    containers: list[Container] = [*pod.spec.containers, *(pod.spec.init_containers or ())]
+    for container in containers:
+        limit = _limit(container.resources, resource)
+        used = by_container.get(container.name)
+        if limit is not None and used is not None and resource in used:
+            shares.append(ratio(read(used[resource]), limit_of(limit)))
+    own = _limit(pod.spec.resources, resource)
+    if own is not None:
+        shares.append(ratio(total, limit_of(own)))
+    return max((share for share in shares if share is not None), default=None)
+
+
+def _limit(resources: Resources | None, resource: str) -> str | None:
+    return (resources.limits or {}).get(resource) if resources is not None else None
+
+
+EVENT_TABLE = Schema(
+    "events",
+    (
+        Column("namespace", "string"),
+        Column("object", "string", help="what it is about: pod/orders-0"),
+        Column("type", "string", help="Normal or Warning"),
+        Column("reason", "string"),
+        Column("message", "string"),
+        Column("count", "Int64", help="how often it was seen; the API server may have merged repeats"),
+        Column("first_seen_at", "timestamp", optional=True),
+        Column("last_seen_at", "timestamp"),
+        Column("source", "string", help="the component that reported it"),
+    ),
+)
+
+
+@query("cluster", EVENT_TABLE)
+def events(ask: Ask[Cluster], *, namespace: str = "") -> Rows:
+    """What did the cluster's components report, how often, and when last?
+
+    Sorted by when it was last seen, newest first (kubectl's creationTimestamp is when it was *first* seen). Events are
+    kept for an hour by default: see `event_horizon`, for no event is no evidence.
+
+    API: core/v1 events. Permission: list events, in `namespace` or in the whole cluster. Raises SourceError; NotFound
+    when there is no such namespace.
+    """
+    lists = Lists(ask)
+    rows = [_event_row(event) for event in lists.all(EVENTS, namespace=namespace)]
+    rows.sort(key=lambda row: row["last_seen_at"], reverse=True)
+    return Rows(rows, notes=lists.notes())
+
+
+def _event_row(event: Event) -> dict[str, Any]:
+    series, about = event.series, event.involved_object
+    return {
+        "namespace": event.metadata.namespace,
+        "object": f"{about.kind.lower()}/{about.name}",
+        "type": event.type,
+        "reason": event.reason,
+        "message": event.message,
+        "count": (series.count if series else 0) or event.count or 1,
+        "first_seen_at": event.first_timestamp or event.event_time or event.metadata.creation_timestamp,
+        "last_seen_at": last_seen(event),
+        "source": event.source.component or event.reporting_component,
+    }
+
+
+def last_seen(event: Event) -> datetime | None:
+    """When an event was last seen, in whichever form its reporter writes it."""
+    times = [event.series.last_observed_time if event.series else None, event.last_timestamp, event.event_time]
+    return max((time for time in times if time is not None), default=event.metadata.creation_timestamp)
+
+
+HORIZON_TABLE = Schema(
+    "event_horizon",
+    (
+        Column("events", "Int64", help="events that the API server still has, of all namespaces"),
+        Column(
+            "oldest_at", "timestamp", optional=True, help="the oldest one's last sighting: what was before is not known"
+        ),
+        Column("newest_at", "timestamp", optional=True),
+        Column(
+            "retention_s",
+            "Float64",
+            "s",
+            "how long they are kept; the API does not say (3600 by default)",
+            optional=True,
+        ),
+    ),
+)
+
+
+@query("cluster", HORIZON_TABLE)
+def event_horizon(ask: Ask[Cluster]) -> Rows:
+    """How far back do the cluster's events reach?
+
+    The API server drops events an hour (by default) after they were last written and does not tell its setting, so that
+    the absence of an event before `oldest_at` says nothing.
+
+    API: core/v1 events. Permission: list events in the whole cluster. Raises SourceError.
+    """
+    lists = Lists(ask)
+    seen = [time for event in lists.all(EVENTS) if (time := last_seen(event)) is not None]
+    row = {
+        "events": len(seen),
+        "oldest_at": min(seen, default=None),
+        "newest_at": max(seen, default=None),
+        "retention_s": None,
+    }
+    return Rows([row], notes=lists.notes())

@@ -1,0 +1,38 @@
+"""Listing for a query: whole lists, what they were as of for the record, and a namespace that is really there."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from gocoffee_ops.queries.query import Ask
+from gocoffee_ops.sources.kubernetes import Cluster, Kind
+
+T = TypeVar("T")
+
+
+class Lists:
+    """The lists that one question reads."""
+
+    def __init__(self, ask: Ask[Cluster]) -> None:
+        self._ask = ask
+        self._versions: dict[str, str] = {}
+        self._restarts: dict[str, int] = {}
+
+    def all(self, kind: Kind[T], *, namespace: str = "", field_selector: str = "") -> list[T]:
+        """A whole list. An empty one in a namespace that does not exist raises NotFound: a misspelt name is no answer."""
+        ask = self._ask
+        listing = ask.source.list(kind, ask.deadline, namespace=namespace, field_selector=field_selector)
+        name = f"{kind.plural}.{kind.group}" if kind.group else kind.plural
+        self._versions[name] = listing.resource_version
+        if listing.restarts:
+            self._restarts[name] = listing.restarts
+        if namespace and not listing.items:
+            ask.source.require_namespace(namespace, ask.deadline)
+        return listing.items
+
+    def notes(self, **more: Any) -> dict[str, Any]:
+        """What the record says of the lists: their resourceVersions, and how often one expired and was read anew."""
+        notes: dict[str, Any] = {"resource_versions": self._versions}
+        if self._restarts:
+            notes["expired_and_read_again"] = self._restarts
+        return notes | more

@@ -1,0 +1,216 @@
+"""Pods and nodes as kubectl prints them: the API server's own printer, rule by rule.
+
+Follows `printPod` and `printNode` of kubernetes/pkg/printers/internalversion (1.36).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import NamedTuple
+
+from gocoffee_ops.sources.kubernetes.shapes import Condition, ContainerStatus, Node, Pod, Terminated
+
+ROLE_PREFIX = "node-role.kubernetes.io/"
+PRESSURES = ("MemoryPressure", "DiskPressure", "PIDPressure")  # every kubelet reports these
+
+
+class Printed(NamedTuple):
+    """READY, STATUS and RESTARTS of `kubectl get pods`."""
+
+    ready_containers: int
+    containers: int
+    status: str
+    restarts: int
+    last_restart_at: datetime | None
+
+
+def condition(conditions: list[Condition] | None, kind: str) -> Condition | None:
+    """The condition of that type."""
+    for one in conditions or ():
+        if one.type == kind:
+            return one
+    return None
+
+
+def is_true(conditions: list[Condition] | None, kind: str) -> bool:
+    """Whether the condition of that type is True; a missing one is not."""
+    found = condition(conditions, kind)
+    return found is not None and found.status == "True"
+
+
+def print_pod(pod: Pod) -> Printed:
+    """What `kubectl get pods` prints for a pod."""
+    spec, status = pod.spec, pod.status
+    reason = status.reason or status.phase
+    scheduled = condition(status.conditions, "PodScheduled")
+    if scheduled is not None and scheduled.reason == "SchedulingGated":
+        reason = "SchedulingGated"
+    containers, ready, restarts = len(spec.containers), 0, 0
+    last: datetime | None = None
+    initializing = False
+    if spec.init_containers or status.init_container_statuses:
+        sidecars = {container.name for container in spec.init_containers or () if container.sidecar}
+        containers += len(sidecars)
+        ready, restarts, last, starting = _print_init(pod, sidecars)
+        initializing = bool(starting)
+        reason = starting or reason
+        if not initializing or is_true(status.conditions, "Initialized"):
+            restarts, last = _restarts(status.init_container_statuses, sidecars)
+    if not initializing or is_true(status.conditions, "Initialized"):
+        main = _print_main(status.container_statuses or [], status.conditions, reason)
+        ready, restarts, reason = ready + main.ready_containers, restarts + main.restarts, main.status
+        last = _later(last, main.last_restart_at)
+    if pod.metadata.deletion_timestamp is not None:
+        if status.reason == "NodeLost":
+            reason = "Unknown"
+        elif status.phase not in {"Succeeded", "Failed"}:
+            reason = "Terminating"
+    return Printed(ready, containers, reason, restarts, last)
+
+
+def _print_init(pod: Pod, sidecars: set[str]) -> tuple[int, int, datetime | None, str]:
+    """Ready sidecars, restarts and their last time up to the container that is starting, and what that one says."""
+    ready, restarts = 0, 0
+    last: datetime | None = None
+    for i, container in enumerate(pod.status.init_container_statuses or ()):
+        restarts += container.restart_count
+        last = _later(last, _ended(container))
+        state = container.state
+        terminated = state.terminated if state else None
+        waiting = state.waiting if state else None
+        if terminated is not None and terminated.exit_code == 0:
+            continue
+        if container.name in sidecars and container.started:
+            ready += container.ready
+            continue
+        if terminated is not None:
+            return ready, restarts, last, f"Init:{_how(terminated)}"
+        if waiting is not None and waiting.reason and waiting.reason != "PodInitializing":
+            return ready, restarts, last, f"Init:{waiting.reason}"
+        return ready, restarts, last, f"Init:{i}/{len(pod.spec.init_containers or ())}"
+    return ready, restarts, last, ""
+
+
+def _restarts(statuses: list[ContainerStatus] | None, names: set[str]) -> tuple[int, datetime | None]:
+    """Restarts of the named containers that the printer got to, and when the last one ended."""
+    restarts = 0
+    last: datetime | None = None
+    for container in statuses or ():
+        if container.name in names:
+            restarts += container.restart_count
+            last = _later(last, _ended(container))
+        terminated = container.state.terminated if container.state else None
+        done = terminated is not None and terminated.exit_code == 0
+        if not done and not (container.name in names and container.started):
+            break  # the printer stops at the container that is starting
+    return restarts, last
+
+
+def _print_main(statuses: list[ContainerStatus], conditions: list[Condition] | None, reason: str) -> Printed:
+    """The containers, last to first, so that the first one's reason wins."""
+    ready, restarts, failed = 0, 0, ""
+    last: datetime | None = None
+    running = False
+    for container in reversed(statuses):
+        restarts += container.restart_count
+        if container.last_state is not None:
+            last = _later(last, _ended(container))
+        state = container.state
+        if state is None:
+            continue
+        if state.waiting is not None and state.waiting.reason:
+            reason = state.waiting.reason
+        elif state.terminated is not None:
+            reason = _how(state.terminated)
+            failed = reason if state.terminated.exit_code else failed
+        elif container.ready and state.running is not None:
+            running = True
+            ready += 1
+    if reason == "Completed":
+        if running and is_true(conditions, "Ready"):
+            reason = "Running"
+        elif failed:
+            reason = failed
+        elif running:
+            reason = "NotReady"
+    return Printed(ready, len(statuses), reason, restarts, last)
+
+
+def _how(terminated: Terminated) -> str:
+    if terminated.reason:
+        return terminated.reason
+    return f"Signal:{terminated.signal}" if terminated.signal else f"ExitCode:{terminated.exit_code}"
+
+
+def _ended(container: ContainerStatus) -> datetime | None:
+    before = container.last_state.terminated if container.last_state else None
+    return before.finished_at if before else None
+
+
+def _later(one: datetime | None, other: datetime | None) -> datetime | None:
+    if one is None or other is None:
+        return one or other
+    return max(one, other)
+
+
+def print_node(node: Node) -> str:
+    """STATUS of `kubectl get nodes`: it hides pressure, and shows a cordon only as SchedulingDisabled."""
+    ready = condition(node.status.conditions, "Ready")
+    status = "Unknown" if ready is None else "Ready" if ready.status == "True" else "NotReady"
+    return f"{status},SchedulingDisabled" if node.spec.unschedulable else status
+
+
+def print_roles(labels: dict[str, str] | None) -> str:
+    """ROLES of `kubectl get nodes`."""
+    roles = set()
+    for key, value in (labels or {}).items():
+        if key.startswith(ROLE_PREFIX) and key != ROLE_PREFIX:
+            roles.add(key.removeprefix(ROLE_PREFIX))
+        elif key == "kubernetes.io/role" and value:
+            roles.add(value)
+    return ",".join(sorted(roles)) or "<none>"
+
+
+def pressures(node: Node) -> list[str]:
+    """Conditions but Ready that are True or not known; one that every kubelet reports and is missing is not known."""
+    found = {one.type: one.status for one in node.status.conditions or ()}
+    found = {**dict.fromkeys(PRESSURES, "Unknown"), **found}
+    return [
+        kind if status == "True" else f"{kind}={status}"
+        for kind, status in found.items()
+        if kind != "Ready" and status != "False"
+    ]
+
+
+def why_not_ready(pod: Pod) -> str:
+    """Why a pod is not what it should be, in one sentence; empty when nothing says so."""
+    status = pod.status
+    if status.reason or status.message:
+        return ": ".join(part for part in (status.reason, status.message) if part)
+    scheduled = condition(status.conditions, "PodScheduled")
+    if scheduled is not None and scheduled.status != "True":
+        return ": ".join(part for part in (scheduled.reason, scheduled.message) if part)
+    for container in [*(status.init_container_statuses or ()), *(status.container_statuses or ())]:
+        said = _container_says(container)
+        if said:
+            return said
+    for gate in pod.spec.readiness_gates or ():
+        if not is_true(status.conditions, gate.condition_type):
+            return f"readiness gate {gate.condition_type} is not True"
+    ready = condition(status.conditions, "Ready")
+    if ready is not None and ready.status != "True":
+        return ": ".join(part for part in (ready.reason, ready.message) if part)
+    return ""
+
+
+def _container_says(container: ContainerStatus) -> str:
+    state = container.state
+    before = container.last_state.terminated if container.last_state else None
+    ended = f"; ended before with {before.exit_code} ({before.reason})" if before is not None else ""
+    if state is not None and state.waiting is not None and state.waiting.reason not in {"", "PodInitializing"}:
+        return f"{container.name}: {state.waiting.reason}: {state.waiting.message}".rstrip(": ") + ended
+    if state is not None and state.terminated is not None and state.terminated.exit_code:
+        return f"{container.name}: ended with {state.terminated.exit_code} ({_how(state.terminated)})"
+    if state is not None and state.running is not None and not container.ready:
+        return f"{container.name}: running, not ready{ended}"
+    return ""

@@ -1,0 +1,307 @@
+"""A cluster that is read: whole lists and single objects, each within one deadline."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+from urllib.parse import quote, urlencode
+
+import msgspec
+
+from gocoffee_ops.errors import DeadlineExceeded, Malformed, OpsError, Throttled, Unauthenticated
+from gocoffee_ops.sources.deadline import Deadline
+from gocoffee_ops.sources.kubernetes import failures, shapes
+from gocoffee_ops.sources.kubernetes.credentials import Access, Where, bearer_secrets, load, server_of
+from gocoffee_ops.sources.kubernetes.failures import Failure, Reply, Request
+from gocoffee_ops.sources.kubernetes.lists import PAGE, Kind, Listing, page_decoder
+
+if TYPE_CHECKING:
+    from urllib3 import BaseHTTPResponse
+
+T = TypeVar("T")
+
+CONNECT_S = 10.0  # a network that drops packets is told apart from a server that thinks
+RETRIES = 3  # of a lost connection or a 5xx; a 429 is retried until the deadline
+BACKOFF_S = 0.2
+BACKOFF_CAP_S = 5.0
+CHUNK = 1 << 18
+PAGED_RESTARTS = 2  # then the list is asked for in one piece, which cannot expire
+SLACK_S = 0.2  # for the thread that reads to say itself what it last saw
+MASK = "[redacted]"
+
+
+@dataclass
+class _Seen:
+    """What was last seen of a question, for the message when its time is up."""
+
+    text: str = "nothing"
+
+
+class Cluster:
+    """One cluster. Making it contacts nothing; the configuration is read, and a credential got, by the first question.
+
+    `context` and `kubeconfig` default as kubectl's do; without a kubeconfig, inside a pod, its service account is
+    used. `on_secret` is told every secret value as soon as it is known, before any answer is returned. Safe to share
+    between threads.
+    """
+
+    def __init__(
+        self,
+        name: str = "",
+        *,
+        context: str = "",
+        kubeconfig: str = "",
+        in_cluster: bool = False,
+        on_secret: Callable[[str], None] | None = None,
+        page_size: int = PAGE,
+    ) -> None:
+        self.name = name or context or "cluster"
+        self.target = f"cluster/{self.name}"
+        self._where = Where(context, kubeconfig, in_cluster)
+        self._on_secret = on_secret
+        self._page_size = page_size
+        self._access: Access | None = None
+        self._secrets: set[str] = set()
+        self._lock = threading.Lock()
+
+    def describe(self) -> str:
+        """Context and address, for the report; no secret, and nothing is contacted. Raises ConfigError."""
+        context, server = server_of(self._where)
+        return f"{context} at {server}"
+
+    def secrets(self) -> frozenset[str]:
+        """The secret values known so far."""
+        return frozenset(self._secrets)
+
+    def close(self) -> None:
+        """Close the pooled connections."""
+        if self._access is not None:
+            self._access.api.close()
+
+    def list(self, kind: Kind[T], deadline: Deadline, *, namespace: str = "", field_selector: str = "") -> Listing[T]:
+        """A whole list, paged; when it expires in the middle (410) it starts over, so it is of one moment.
+
+        Raises the errors of `errors.SourceError`. Permission: `list` on the resource, in `namespace` or in all.
+        """
+        request = Request(
+            "list", kind.plural, kind.path(quote(namespace, safe="")), kind.group, kind.version, namespace
+        )
+        decoder = page_decoder(cast(Hashable, kind.shape))
+        listing: Listing[T] = Listing()
+        seen = _Seen()
+        token = ""
+        while True:
+            parameters = {"limit": str(self._page_size)} if listing.restarts <= PAGED_RESTARTS else {}
+            parameters |= {"continue": token} if token else {}
+            parameters |= {"fieldSelector": field_selector} if field_selector else {}
+            reply = self._fetch(request, parameters, deadline, seen)
+            if reply.status == 410:
+                listing, token = Listing(restarts=listing.restarts + 1), ""
+                seen.text = f"410 Gone, {listing.restarts} times"
+                continue
+            page = self._decode(decoder, reply, request)
+            if page.kind != kind.list_kind:
+                raise self._malformed(request, f"a {page.kind} instead of a {kind.list_kind}")
+            listing.items += page.items or ()
+            listing.pages += 1
+            listing.resource_version = listing.resource_version or page.metadata.resource_version
+            token = page.metadata.continue_
+            if not token:
+                return listing
+            seen.text = f"{len(listing.items)} {kind.plural} on {listing.pages} pages"
+
+    def read(self, request: Request, shape: type[T], deadline: Deadline) -> T:
+        """One object. Raises the errors of `errors.SourceError`; NotFound when it is not there."""
+        reply = self._fetch(request, {}, deadline, _Seen())
+        found: T = self._decode(msgspec.json.Decoder(shape), reply, request)
+        return found
+
+    def server_version(self, deadline: Deadline) -> str:
+        """The API server's version (`v1.36.3`). Permission: every authenticated user has it."""
+        return self.read(Request("get", "/version", "/version"), shapes.Version, deadline).git_version
+
+    def require_namespace(self, namespace: str, deadline: Deadline) -> None:
+        """Raise NotFound when there is no such namespace: a list in it would just be empty."""
+        path = f"/api/v1/namespaces/{quote(namespace, safe='')}"
+        self.read(Request("get", "namespaces", path, name=namespace), shapes.Namespace, deadline)
+
+    # One request.
+
+    def _fetch(self, request: Request, parameters: dict[str, str], deadline: Deadline, seen: _Seen) -> Reply:
+        """A 200 or 410 answer, after as many attempts as help; raises what the last one met."""
+        attempt, renewed = 0, False
+        while True:
+            deadline.check(request.what, target=self.target, last_seen=seen.text)
+            access = self._signed_in(deadline, request)
+            outcome = self._attempt(access, request, parameters, deadline, seen)
+            if isinstance(outcome, Reply):
+                return outcome
+            if isinstance(outcome.error, Unauthenticated) and not renewed:
+                renewed = True
+                self._forget(access)
+                continue
+            attempt += 1
+            wait = (
+                outcome.after_s if outcome.after_s is not None else min(BACKOFF_S * 2 ** (attempt - 1), BACKOFF_CAP_S)
+            )
+            patient = isinstance(outcome.error, Throttled)
+            if not outcome.retry or (attempt > RETRIES and not patient) or wait >= deadline.left():
+                raise self._clean(outcome.error)
+            seen.text = f"{outcome.error.why} (attempt {attempt})"
+            time.sleep(wait)
+
+    def _attempt(
+        self, access: Access, request: Request, parameters: dict[str, str], deadline: Deadline, seen: _Seen
+    ) -> Reply | Failure:
+        from urllib3.exceptions import HTTPError
+
+        def exchange() -> Reply | Failure:
+            try:
+                return self._exchange(access, request.path, parameters, deadline, seen)
+            except (HTTPError, OSError) as error:
+                return failures.of_exception(
+                    error, request, self.target, access.host, access.server_name, access.proxied, deadline
+                )
+
+        reply = self._bounded(exchange, deadline, request, seen)
+        if isinstance(reply, Failure):
+            if isinstance(reply.error, DeadlineExceeded):
+                reply.error.why += f"; last seen: {seen.text}"
+            return reply
+        if reply.status in {200, 410}:
+            return reply
+        return failures.of_reply(reply, request, self.target)
+
+    def _bounded(self, work: Callable[[], T], deadline: Deadline, request: Request, seen: _Seen) -> T:
+        """The result of `work` in a thread, which is left behind at the deadline: name lookups know no time limit."""
+        done: queue.SimpleQueue[T | BaseException] = queue.SimpleQueue()
+
+        def run() -> None:
+            try:
+                done.put(work())
+            except BaseException as error:  # noqa: BLE001 - raised by the waiting thread
+                done.put(error)
+
+        threading.Thread(target=run, name=f"{request.what} ({self.target})", daemon=True).start()
+        try:
+            result = done.get(timeout=deadline.left() + SLACK_S)
+        except queue.Empty:
+            why = f"not complete after {deadline.seconds:g} s; last seen: {seen.text}"
+            raise self._clean(DeadlineExceeded(request.what, target=self.target, why=why)) from None
+        if isinstance(result, BaseException):
+            raise result
+        return result
+
+    def _exchange(
+        self, access: Access, path: str, parameters: dict[str, str], deadline: Deadline, seen: _Seen
+    ) -> Reply:
+        import urllib3
+
+        _, url, headers, *_ = access.api.param_serialize(
+            "GET",
+            path,
+            header_params={"Accept": "application/json", "Accept-Encoding": "gzip"},
+            auth_settings=["BearerToken"],
+        )
+        self._learn(bearer_secrets(headers.get("authorization", "")))
+        query = f"?{urlencode(parameters)}" if parameters else ""
+        left = max(deadline.left(), 0.001)
+        response = access.api.rest_client.pool_manager.request(
+            "GET",
+            url + query,
+            headers=headers,
+            timeout=urllib3.Timeout(connect=min(left, CONNECT_S), read=left),
+            retries=False,
+            redirect=False,
+            preload_content=False,
+        )
+        try:
+            body = _whole_body(response, deadline, seen)
+        except BaseException:
+            response.close()
+            raise
+        response.release_conn()
+        headers_in = response.headers
+        return Reply(response.status, headers_in.get("Content-Type", ""), headers_in.get("Retry-After", ""), body)
+
+    def _decode(self, decoder: msgspec.json.Decoder[Any], reply: Reply, request: Request) -> Any:
+        try:
+            return decoder.decode(reply.body)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            if "json" not in reply.content_type:
+                raise self._malformed(
+                    request, f"{reply.content_type or 'no content type'} instead of JSON: {reply.start}"
+                ) from error
+            raise self._malformed(request, f"{error} ({len(reply.body)} bytes)") from error
+
+    def _malformed(self, request: Request, why: str) -> OpsError:
+        hint = "is this the address of an API server?"
+        return self._clean(Malformed(request.what, target=self.target, why=why, hint=hint))
+
+    # Credentials.
+
+    def _signed_in(self, deadline: Deadline, request: Request) -> Access:
+        if not self._lock.acquire(timeout=deadline.left()):
+            why = "another question is still getting a credential"
+            raise DeadlineExceeded(request.what, target=self.target, why=why)
+        try:
+            if self._access is None or self._access.stale():
+                seen = _Seen("reading the kubeconfig and getting a credential")
+                self._access = self._bounded(lambda: load(self._where, deadline, self.target), deadline, request, seen)
+                self._learn(self._access.secrets)
+        except OpsError as error:
+            raise self._clean(error) from None
+        else:
+            return self._access
+        finally:
+            self._lock.release()
+
+    def _forget(self, access: Access) -> None:
+        """Get a new credential for the next attempt, unless another thread already did."""
+        with self._lock:
+            if self._access is access:
+                self._access = None
+
+    def _learn(self, secrets: set[str] | frozenset[str]) -> None:
+        new = secrets - self._secrets
+        if new:
+            self._secrets = self._secrets | new
+            if self._on_secret is not None:
+                for secret in new:
+                    self._on_secret(secret)
+
+    def _clean(self, error: OpsError) -> OpsError:
+        """The error without the secret values that a server or a plugin may have echoed."""
+        for secret in self._secrets:
+            error.what, error.why, error.hint = (
+                text.replace(secret, MASK) for text in (error.what, error.why, error.hint)
+            )
+        error.args = (error.what,)
+        return error
+
+
+def _whole_body(response: BaseHTTPResponse, deadline: Deadline, seen: _Seen) -> bytes:
+    """The body, read as it comes: a slow drip would keep any other read busy for as long as it likes."""
+    import urllib3
+
+    before = seen.text
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        left = deadline.left()
+        if left <= 0:
+            seen.text = f"{response.status}, {size} bytes of the body (before: {before})"
+            raise urllib3.exceptions.TimeoutError
+        sock = getattr(response.connection, "sock", None)
+        if sock is not None:
+            sock.settimeout(left)
+        chunk = response.read1(CHUNK)
+        if not chunk:
+            return b"".join(parts)
+        parts.append(chunk)
+        size += len(chunk)
+        seen.text = f"{response.status}, {size} bytes of the body (before: {before})"

@@ -1,0 +1,466 @@
+"""What is decoded of each Kubernetes object: only the fields that the tables need.
+
+Go leaves out zero values, so everything has a default but what makes the object what it is; a `null` list is an empty one.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Generic, TypeVar
+
+import msgspec
+
+T = TypeVar("T")
+Quantities = dict[str, str]
+
+
+class Shape(msgspec.Struct, rename="camel", gc=False):
+    """A decoded object; never changed, so it holds no cycles."""
+
+
+class Owner(Shape):
+    """Who made an object."""
+
+    kind: str
+    name: str
+    controller: bool = False
+
+
+class Meta(Shape):
+    """metadata."""
+
+    name: str
+    namespace: str = ""
+    creation_timestamp: datetime | None = None
+    deletion_timestamp: datetime | None = None
+    labels: dict[str, str] | None = None
+    annotations: dict[str, str] | None = None
+    owner_references: list[Owner] | None = None
+
+
+class PodMeta(Shape):
+    """metadata of a pod, without its annotations: they are long, and no table shows them."""
+
+    name: str
+    namespace: str = ""
+    creation_timestamp: datetime | None = None
+    deletion_timestamp: datetime | None = None
+    labels: dict[str, str] | None = None
+    owner_references: list[Owner] | None = None
+
+
+class ListMeta(Shape):
+    """metadata of a list."""
+
+    resource_version: str = ""
+    continue_: str = msgspec.field(name="continue", default="")
+
+
+class ListOf(Shape, Generic[T]):
+    """One page of a list. `items` must be there, even if null."""
+
+    kind: str
+    metadata: ListMeta
+    items: list[T] | None
+
+
+class Condition(Shape):
+    """One of an object's conditions."""
+
+    type: str
+    status: str = ""
+    reason: str = ""
+    message: str = ""
+
+
+# Pods
+
+
+class Resources(Shape):
+    """Requests and limits as quantities."""
+
+    requests: Quantities | None = None
+    limits: Quantities | None = None
+
+
+class Container(Shape):
+    """A container, or an init container; one that restarts always is a sidecar."""
+
+    name: str
+    image: str = ""
+    restart_policy: str = ""
+    resources: Resources | None = None
+
+    @property
+    def sidecar(self) -> bool:
+        """Whether it is a restartable init container."""
+        return self.restart_policy == "Always"
+
+
+class Toleration(Shape):
+    """What taint a pod tolerates."""
+
+    key: str = ""
+    operator: str = "Equal"
+    value: str = ""
+    effect: str = ""
+
+
+class Expression(Shape):
+    """One requirement of a selector."""
+
+    key: str
+    operator: str
+    values: list[str] | None = None
+
+
+class NodeTerm(Shape):
+    """One alternative of a node affinity; its requirements hold all together."""
+
+    match_expressions: list[Expression] | None = None
+    match_fields: list[Expression] | None = None
+
+
+class NodeSelector(Shape):
+    """Alternatives."""
+
+    node_selector_terms: list[NodeTerm]
+
+
+class NodeAffinity(Shape):
+    """Only what is required; preferences bind nothing."""
+
+    required: NodeSelector | None = msgspec.field(name="requiredDuringSchedulingIgnoredDuringExecution", default=None)
+
+
+class Affinity(Shape):
+    """Where a pod may run."""
+
+    node_affinity: NodeAffinity | None = None
+
+
+class ReadinessGate(Shape):
+    """A condition that must be True before the pod is ready."""
+
+    condition_type: str
+
+
+class PodSpec(Shape):
+    """spec of a pod."""
+
+    containers: list[Container]
+    init_containers: list[Container] | None = None
+    node_name: str = ""
+    node_selector: dict[str, str] | None = None
+    affinity: Affinity | None = None
+    tolerations: list[Toleration] | None = None
+    readiness_gates: list[ReadinessGate] | None = None
+    overhead: Quantities | None = None
+    resources: Resources | None = None
+
+
+class Running(Shape):
+    """The container runs."""
+
+    started_at: datetime | None = None
+
+
+class Waiting(Shape):
+    """The container waits, and why."""
+
+    reason: str = ""
+    message: str = ""
+
+
+class Terminated(Shape):
+    """The container ended, and how."""
+
+    exit_code: int = 0
+    reason: str = ""
+    signal: int = 0
+    finished_at: datetime | None = None
+
+
+class State(Shape):
+    """One of three."""
+
+    running: Running | None = None
+    waiting: Waiting | None = None
+    terminated: Terminated | None = None
+
+
+class ContainerStatus(Shape):
+    """What the kubelet says of a container."""
+
+    name: str
+    state: State | None = None
+    last_state: State | None = None
+    ready: bool = False
+    restart_count: int = 0
+    started: bool | None = None
+    resources: Resources | None = None
+    allocated_resources: Quantities | None = None
+
+
+class PodStatus(Shape):
+    """status of a pod."""
+
+    phase: str = ""
+    reason: str = ""
+    message: str = ""
+    pod_ip: str = msgspec.field(name="podIP", default="")
+    qos_class: str = ""
+    conditions: list[Condition] | None = None
+    container_statuses: list[ContainerStatus] | None = None
+    init_container_statuses: list[ContainerStatus] | None = None
+    resources: Resources | None = None
+    allocated_resources: Quantities | None = None
+
+
+class Pod(Shape):
+    """A pod."""
+
+    metadata: PodMeta
+    spec: PodSpec
+    status: PodStatus
+
+
+# Nodes
+
+
+class Taint(Shape):
+    """What keeps pods off a node."""
+
+    key: str
+    effect: str
+    value: str = ""
+
+
+class NodeSpec(Shape):
+    """spec of a node."""
+
+    unschedulable: bool = False
+    taints: list[Taint] | None = None
+
+
+class NodeInfo(Shape):
+    """What the kubelet says of itself."""
+
+    kubelet_version: str = ""
+
+
+class NodeStatus(Shape):
+    """status of a node."""
+
+    capacity: Quantities | None = None
+    allocatable: Quantities | None = None
+    conditions: list[Condition] | None = None
+    node_info: NodeInfo = msgspec.field(default_factory=NodeInfo)
+
+
+class Node(Shape):
+    """A node."""
+
+    metadata: Meta
+    status: NodeStatus
+    spec: NodeSpec = msgspec.field(default_factory=NodeSpec)
+
+
+# Usage (metrics.k8s.io)
+
+
+class ContainerMetrics(Shape):
+    """Usage of a container."""
+
+    name: str
+    usage: Quantities
+
+
+class NodeMetrics(Shape):
+    """Usage of a node."""
+
+    metadata: Meta
+    timestamp: datetime
+    window: str
+    usage: Quantities
+
+
+class PodMetrics(Shape):
+    """Usage of a pod's containers."""
+
+    metadata: Meta
+    timestamp: datetime
+    window: str
+    containers: list[ContainerMetrics]
+
+
+# Workloads
+
+
+class LabelSelector(Shape):
+    """Labels that must all be there, and requirements that must all hold."""
+
+    match_labels: dict[str, str] | None = None
+    match_expressions: list[Expression] | None = None
+
+
+class PodTemplateMeta(Shape):
+    """metadata of a pod template."""
+
+    labels: dict[str, str] | None = None
+
+
+class PodTemplate(Shape):
+    """The pods that a workload makes."""
+
+    spec: PodSpec
+    metadata: PodTemplateMeta = msgspec.field(default_factory=PodTemplateMeta)
+
+
+class DeploymentSpec(Shape):
+    """spec of a deployment."""
+
+    template: PodTemplate
+    replicas: int = 1
+
+
+class DeploymentStatus(Shape):
+    """status of a deployment."""
+
+    replicas: int = 0
+    ready_replicas: int = 0
+    updated_replicas: int = 0
+    available_replicas: int = 0
+    unavailable_replicas: int = 0
+
+
+class Deployment(Shape):
+    """A deployment."""
+
+    metadata: Meta
+    spec: DeploymentSpec
+    status: DeploymentStatus = msgspec.field(default_factory=DeploymentStatus)
+
+
+class ScaleTarget(Shape):
+    """What an autoscaler scales."""
+
+    kind: str
+    name: str
+
+
+class AutoscalerSpec(Shape):
+    """spec of a horizontal pod autoscaler."""
+
+    scale_target_ref: ScaleTarget
+    max_replicas: int
+    min_replicas: int = 1
+
+
+class AutoscalerStatus(Shape):
+    """status of a horizontal pod autoscaler."""
+
+    current_replicas: int = 0
+    desired_replicas: int = 0
+    conditions: list[Condition] | None = None
+
+
+class Autoscaler(Shape):
+    """A horizontal pod autoscaler (autoscaling/v2)."""
+
+    metadata: Meta
+    spec: AutoscalerSpec
+    status: AutoscalerStatus = msgspec.field(default_factory=AutoscalerStatus)
+
+
+class BudgetSpec(Shape):
+    """spec of a pod disruption budget."""
+
+    selector: LabelSelector | None = None
+
+
+class BudgetStatus(Shape):
+    """status of a pod disruption budget."""
+
+    disruptions_allowed: int = 0
+
+
+class Budget(Shape):
+    """A pod disruption budget (policy/v1)."""
+
+    metadata: Meta
+    spec: BudgetSpec = msgspec.field(default_factory=BudgetSpec)
+    status: BudgetStatus = msgspec.field(default_factory=BudgetStatus)
+
+
+# Events
+
+
+class Involved(Shape):
+    """What an event is about."""
+
+    kind: str = ""
+    name: str = ""
+    namespace: str = ""
+
+
+class EventSource(Shape):
+    """Who said it, in the older form."""
+
+    component: str = ""
+    host: str = ""
+
+
+class EventSeries(Shape):
+    """Repeats, in the newer form."""
+
+    count: int = 0
+    last_observed_time: datetime | None = None
+
+
+class Event(Shape):
+    """An event (core/v1)."""
+
+    metadata: Meta
+    involved_object: Involved
+    type: str = ""
+    reason: str = ""
+    message: str = ""
+    count: int = 0
+    first_timestamp: datetime | None = None
+    last_timestamp: datetime | None = None
+    event_time: datetime | None = None
+    series: EventSeries | None = None
+    source: EventSource = msgspec.field(default_factory=EventSource)
+    reporting_component: str = ""
+
+
+class Version(Shape):
+    """/version."""
+
+    git_version: str
+
+
+class Namespace(Shape):
+    """A namespace; that it is there is all we ask."""
+
+    metadata: Meta
+
+
+class ProblemDetails(Shape):
+    """Details of a refusal."""
+
+    name: str = ""
+    group: str = ""
+    kind: str = ""
+    retry_after_seconds: int = 0
+
+
+class Problem(Shape):
+    """The API's Status object: why a request was refused."""
+
+    kind: str
+    message: str = ""
+    reason: str = ""
+    code: int = 0
+    details: ProblemDetails | None = None
