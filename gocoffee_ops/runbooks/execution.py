@@ -27,7 +27,6 @@ from gocoffee_ops.runbooks.cells import CellRecord, State
 
 if TYPE_CHECKING:
     from nbclient import NotebookClient
-    from nbformat import NotebookNode
 
 VERDICT = re.compile(r"\bops\.verdict\(")
 TICK_S = 0.25
@@ -81,7 +80,7 @@ class Watcher(Protocol):
     """Is told what happens; `tick` comes several times a second, from the thread that called `run`."""
 
     def cell_started(self, number: int, total: int, heading: str) -> None: ...
-    def cell_ended(self, record: CellRecord, nb: NotebookNode) -> None: ...
+    def cell_ended(self, record: CellRecord, nb: Any) -> None: ...
     def tick(self) -> None: ...
 
 
@@ -223,7 +222,7 @@ class Execution:
             self.nb = nbformat.from_dict(self.notebook)  # type: ignore[no-untyped-call]
             for cell in self.nb.cells:
                 cell.source = "".join(cell.source)
-        self.nb.metadata.setdefault("language_info", nbformat.NotebookNode(name="python"))
+        self.nb.metadata.setdefault("language_info", nbformat.NotebookNode(name="python"))  # type: ignore[no-untyped-call]
         for cell in self.nb.cells:
             if cell.cell_type == "code":
                 cell.outputs, cell.execution_count = [], None

@@ -1,0 +1,409 @@
+"""One run of a runbook, headless: everything checked first, its folder built aside, its record true whatever happens."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from gocoffee_ops.errors import ParameterError, Unreachable, UsageError
+from gocoffee_ops.evidence import record
+from gocoffee_ops.evidence.ledger import LEDGER, Ledger, parse_entry, read_entries
+from gocoffee_ops.evidence.redact import Redactor
+from gocoffee_ops.model import Finding, Status, worst
+from gocoffee_ops.runbooks import catalog, parameters
+from gocoffee_ops.runbooks.catalog import Runbook
+from gocoffee_ops.runbooks.cells import CellRecord
+from gocoffee_ops.runbooks.execution import Execution, Limits, Stop
+from gocoffee_ops.runbooks.parameters import Value
+from gocoffee_ops.runbooks.progress import Progress, Silent
+from gocoffee_ops.runbooks.run_folder import (
+    EVIDENCE,
+    HANDSHAKE_VARIABLE,
+    NOTEBOOK,
+    NOTEBOOK_VARIABLE,
+    REPLAY_VARIABLE,
+    REPORTS_VARIABLE,
+    RUN_FOLDER_VARIABLE,
+    RUN_JSON,
+    RunFolder,
+    reports_folder,
+    write_json,
+    write_text,
+)
+
+FAULT, INTERRUPTED = 70, 130
+SAVE_EVERY_S = 2.0
+VERSIONS = ("gocoffee-ops", "ipykernel", "kubernetes", "nbclient", "pandas", "plotly", "psycopg", "pyarrow")
+
+
+@dataclass(frozen=True)
+class Order:
+    """A run that was checked and may begin; nothing was contacted yet."""
+
+    runbook: Runbook
+    values: Mapping[str, Value]  # every parameter
+    given: Mapping[str, Value]  # those that differ from the notebook's own
+    environment: str
+    reports: Path
+    replay: Path | None
+    limits: Limits
+    redactor: Redactor
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """How a run ended, and where its record is."""
+
+    runbook: str
+    status: Status
+    exit_code: int
+    folder: Path
+    report: Path | None
+    cells: tuple[CellRecord, ...]
+    findings: tuple[Finding, ...]
+    coverage: record.Coverage
+    partial: bool = False
+    fault: str = ""
+
+
+def prepare(
+    runbook: str | Runbook,
+    given: Mapping[str, Sequence[str]] | None = None,
+    *,
+    env: str = "",
+    reports: Path | None = None,
+    replay: Path | None = None,
+    run_s: float | None = None,
+    cell_s: float | None = None,
+) -> Order:
+    """Check runbook, parameters, environment and bundle; raises UsageError (exit 64) before anything is contacted."""
+    book = catalog.find(runbook) if isinstance(runbook, str) else runbook
+    texts = dict(given or {})
+    recorded = _recorded(book, replay) if replay else {}
+    if env:
+        if texts.get("env", [env]) != [env]:
+            raise ParameterError(f"the environment is given twice: {env!r} and {texts['env'][0]!r}")
+        texts["env"] = [env]
+    defaults = {p.name: p.default for p in book.parameters}
+    values = {**parameters.values(book.parameters, texts)}
+    values |= {name: value for name, value in recorded.items() if name not in texts}
+    named = values.get("env")
+    environment = named if isinstance(named, str) and named else "demo"
+    limits, redactor = _checked_environment(environment, book, replay)
+    return Order(
+        runbook=book,
+        values=values,
+        given={name: value for name, value in values.items() if value != defaults[name]},
+        environment=environment,
+        reports=(reports or reports_folder(book.path.parent)).absolute(),
+        replay=replay.absolute() if replay else None,
+        limits=replace(limits, run_s=run_s or limits.run_s, cell_s=cell_s or limits.cell_s),
+        redactor=redactor,
+    )
+
+
+def run(order: Order, progress: Progress | None = None, stop: Stop | None = None) -> RunResult:
+    """Run it; a fault of ours ends with exit status 70 in the result, and what is recorded stays."""
+    return _Run(order, progress or Silent(), stop or Stop()).run()
+
+
+def run_all(orders: Sequence[Order], progress: Progress | None = None, stop: Stop | None = None) -> list[RunResult]:
+    """Run a set, as many at once as cores and memory allow; results in the order given."""
+    stop = stop or Stop()
+    results: dict[int, RunResult] = {}
+    faults: list[BaseException] = []
+    slots = threading.Semaphore(kernels_at_once())
+
+    def work(i: int) -> None:
+        with slots:
+            try:
+                results[i] = run(orders[i], progress, stop)
+            except BaseException as fault:  # noqa: BLE001 - raised again below, in the caller's thread
+                faults.append(fault)
+
+    threads = [threading.Thread(target=work, args=(i,), name=f"run {i}", daemon=True) for i in range(len(orders))]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        try:
+            for thread in threads:
+                thread.join(0.2)
+        except KeyboardInterrupt:
+            stop.ask()
+    if faults:
+        raise faults[0]
+    return [results[i] for i in range(len(orders))]
+
+
+def exit_code(results: Sequence[RunResult]) -> int:
+    """A set's exit status: 130 and 70 first, then the worst verdict."""
+    codes = {result.exit_code for result in results}
+    for code in (INTERRUPTED, FAULT):
+        if code in codes:
+            return code
+    return worst(result.status for result in results).exit_code
+
+
+def kernels_at_once(kernel_mib: int = 500) -> int:
+    """As many as there are cores, and as fit in the memory that is available."""
+    available = [int(os.sysconf("SC_AVPHYS_PAGES")) * int(os.sysconf("SC_PAGE_SIZE")) >> 20]
+    with contextlib.suppress(
+        OSError, ValueError
+    ):  # not Linux, or no cgroup limit: then the machine's own memory counts
+        limit = Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii").strip()
+        used = int(Path("/sys/fs/cgroup/memory.current").read_text(encoding="ascii"))
+        available.append((int(limit) - used) >> 20)
+    return max(1, min(os.cpu_count() or 1, min(available) // kernel_mib))
+
+
+def _checked_environment(name: str, book: Runbook, replay: Path | None) -> tuple[Limits, Redactor]:
+    """The environment's deadlines and secrets; of a replay, what the bundle is."""
+    from gocoffee_ops import config, places
+    from gocoffee_ops.evidence.redact import dsn_secrets
+
+    redactor = Redactor()
+    if replay is not None:
+        places.replay_places(replay, environment=name)
+        defaults = config.Limits()
+        return Limits(run_s=defaults.run_deadline_s, cell_s=defaults.cell_deadline_s), redactor
+    environment = config.environment(name, book.path.parent)
+    for database in environment.databases:
+        with contextlib.suppress(Unreachable):  # the section that asks it will say so
+            for secret in dsn_secrets(places.read_dsn(database)):
+                redactor.add(secret)
+    limits = environment.limits
+    return Limits(run_s=limits.run_deadline_s, cell_s=limits.cell_deadline_s), redactor
+
+
+def _recorded(book: Runbook, replay: Path) -> dict[str, Value]:
+    """The parameters of the run that is replayed; a bundle without a run.json has only its environment."""
+    from gocoffee_ops.places import evidence_folder
+
+    evidence = evidence_folder(replay)
+    session = [entry.body for entry in read_entries(evidence) if entry.kind == "session"][-1:]
+    if session and session[0]["runbook"] not in {book.name, ""}:
+        raise UsageError(
+            f"replay {replay} with runbook {book.name!r}", why=f"it was recorded by {session[0]['runbook']!r}"
+        )
+    found: dict[str, Any] = {"env": session[0]["environment"]} if session else {}
+    path = evidence.parent / RUN_JSON
+    if path.is_file():
+        found |= json.loads(path.read_text(encoding="utf-8")).get("parameters", {})
+    names = {p.name for p in book.parameters}
+    return parameters.typed(book.parameters, {name: value for name, value in found.items() if name in names})
+
+
+@dataclass
+class _Run:
+    """One run under way; also its execution's watcher."""
+
+    order: Order
+    progress: Progress
+    stop: Stop
+    _saved: float = 0.0
+    _seen: tuple[int, str] = (0, "")
+    _records: list[CellRecord] = field(default_factory=list)
+
+    def run(self) -> RunResult:
+        """Build the folder, execute, judge, render, rename."""
+        self.started = datetime.now(UTC)
+        self.folder = RunFolder.make(self.order.reports, self.order.runbook.name, self.started)
+        self.ledger = Ledger(self.folder.evidence, self.order.redactor)
+        write_json(self.folder.partial / RUN_JSON, self._record(Status.UNKNOWN, None, partial=True))
+        execution = Execution(
+            self._notebook(),
+            self,
+            self.order.runbook.path.parent,
+            self._environment(),
+            self.order.limits,
+            self.order.redactor,
+            stop=self.stop,
+        )
+        fault = ""
+        try:
+            execution.run()
+        except Exception as error:  # noqa: BLE001 - a fault of ours: on record, and exit status 70
+            fault = self.order.redactor.text(f"{type(error).__name__}: {error}")
+        self._save(execution.nb)
+        return self._finish(execution, fault)
+
+    def _finish(self, execution: Execution, fault: str) -> RunResult:
+        findings = record.findings(self._entries())
+        status = worst([f.status for f in findings] + [Status.UNKNOWN] * (not execution.ok or bool(fault)))
+        code = INTERRUPTED if execution.interrupted else FAULT if fault else status.exit_code
+        self.ledger.append(
+            "run", {"status": status.value, "exit_code": code, "interrupted": execution.interrupted, "fault": fault}
+        )
+        partial, report, folder = execution.interrupted, None, self.folder.partial
+        write_json(folder / RUN_JSON, self._record(status, code, partial=partial, fault=fault))
+        if partial:
+            self.folder.note(f"It was stopped at {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC.")
+        else:
+            report, unreported = self._report()
+            if unreported:
+                code, fault = FAULT, f"{fault}; {unreported}" if fault else unreported
+                write_json(folder / RUN_JSON, self._record(status, code, partial=False, fault=fault))
+            folder = self.folder.complete()
+            report = folder / report.name if report else None
+            fault = self._index() or fault
+            code = FAULT if fault else code
+        return RunResult(
+            runbook=self.order.runbook.name,
+            status=status,
+            exit_code=code,
+            folder=folder,
+            report=report,
+            cells=tuple(execution.records),
+            findings=tuple(findings),
+            coverage=record.coverage(self._entries(folder)),
+            partial=partial,
+            fault=fault,
+        )
+
+    def _report(self) -> tuple[Path | None, str]:
+        """The report, or why there is none: a fault of it must not cost the record."""
+        self.progress.said(self.order.runbook.name, "rendering the report")
+        try:
+            from gocoffee_ops.runbooks import report
+
+            return report.render(self.folder.partial), ""
+        except Exception as error:  # noqa: BLE001 - on record in run.json, and exit status 70
+            return None, f"the report could not be rendered: {type(error).__name__}: {error}"
+
+    def _index(self) -> str:
+        try:
+            from gocoffee_ops.runbooks import report
+
+            report.write_index(self.order.reports)
+        except Exception as error:  # noqa: BLE001 - said, and exit status 70
+            return f"the index could not be written: {type(error).__name__}: {error}"
+        return ""
+
+    def _notebook(self) -> dict[str, Any]:
+        """The notebook, with what was given set after its parameters cell."""
+        notebook = catalog.load(self.order.runbook.path)
+        if self.order.given:
+            source = parameters.assignments(self.order.given)
+            cell: dict[str, Any] = {
+                "cell_type": "code",
+                "id": "injected-parameters",
+                "metadata": {"tags": ["injected-parameters"]},
+                "source": source,
+                "outputs": [],
+                "execution_count": None,
+            }
+            tagged = [i for i, c in enumerate(notebook["cells"]) if "parameters" in c["metadata"].get("tags", ())]
+            notebook["cells"].insert(tagged[0] + 1, cell)
+        return notebook
+
+    def _environment(self) -> dict[str, str]:
+        """What the kernel is told."""
+        return {
+            RUN_FOLDER_VARIABLE: str(self.folder.partial),
+            REPORTS_VARIABLE: str(self.order.reports),
+            NOTEBOOK_VARIABLE: str(self.order.runbook.path),
+            REPLAY_VARIABLE: str(self.order.replay or ""),
+            HANDSHAKE_VARIABLE: "",
+        }
+
+    def _entries(self, folder: Path | None = None) -> list[Any]:
+        evidence = (folder or self.folder.partial) / EVIDENCE
+        return list(read_entries(evidence)) if (evidence / LEDGER).is_file() else []
+
+    def _record(self, status: Status, code: int | None, *, partial: bool, fault: str = "") -> dict[str, Any]:
+        """`run.json`."""
+        entries = self._entries()
+        session = next((entry.body for entry in reversed(entries) if entry.kind == "session"), None)
+        coverage = record.coverage(entries)
+        return {
+            "status": status.value,
+            "exit_code": code,
+            "partial": partial,
+            "fault": fault,
+            "run": self.folder.name,
+            "runbook": self.order.runbook.name,
+            "title": self.order.runbook.title,
+            "environment": self.order.environment,
+            "demo": session["demo"] if session else self.order.environment == "demo",
+            "started": self.started.isoformat(timespec="seconds"),
+            "finished": None if code is None else datetime.now(UTC).isoformat(timespec="seconds"),
+            "replay_of": str(self.order.replay or ""),
+            "parameters": dict(self.order.values),
+            "as_of": {f"{t['kind']}/{t['name']}": t["as_of"] for t in session["targets"]} if session else {},
+            "cells": [cell.to_record() for cell in self._records],
+            "findings": [finding.to_record() for finding in record.findings(entries)],
+            "coverage": {
+                "answered": coverage.answered,
+                "asked": coverage.asked,
+                "percent": round(coverage.percent, 1),
+                "by_target": {
+                    name: {"answered": answered, "asked": asked}
+                    for name, (answered, asked) in coverage.by_target.items()
+                },
+            },
+            "head": self.ledger.head,
+            "versions": _versions(),
+        }
+
+    def _save(self, nb: Any) -> None:
+        write_text(self.folder.partial / NOTEBOOK, json.dumps(nb, ensure_ascii=False, indent=1) + "\n")
+        self._saved = time.monotonic()
+
+    # What the execution tells.
+
+    def cell_started(self, number: int, total: int, heading: str) -> None:
+        """A cell begins; with the first one, the report's libraries are loaded beside it."""
+        if number == 1:
+            threading.Thread(target=_load_report, name="load report", daemon=True).start()
+        self.progress.cell_started(self.order.runbook.name, number, total, heading)
+
+    def cell_ended(self, record: CellRecord, nb: Any) -> None:
+        """A cell ended: into the ledger, and now and then onto disk."""
+        self._records.append(record)
+        self.ledger.append("run_cell", record.to_record())
+        self.progress.cell_ended(self.order.runbook.name, record)
+        if time.monotonic() - self._saved > SAVE_EVERY_S:
+            self._save(nb)
+
+    def tick(self) -> None:
+        """Time passes: say what was learnt last."""
+        self.progress.waiting(self.order.runbook.name, self._last_answer())
+
+    def _last_answer(self) -> str:
+        """The last question that the ledger holds an answer to."""
+        size = self.ledger.path.stat().st_size if self.ledger.path.exists() else 0
+        if size != self._seen[0]:
+            with self.ledger.path.open("rb") as file:
+                file.seek(max(0, size - 65_536))
+                lines = file.read(65_536).split(b"\n")[1 if size > 65_536 else 0 : -1]
+            queries = [line for line in lines if b'"kind":"query"' in line]
+            text = self._seen[1]
+            if queries:
+                body = parse_entry(queries[-1].decode(), self.ledger.path).body
+                text = f"last {'failed' if body['error'] else 'answered'}: {body['query']} of {body['target']}"
+            self._seen = (size, text)
+        return self._seen[1]
+
+
+def _load_report() -> None:
+    with contextlib.suppress(Exception):  # met again, and reported, when the report is rendered
+        import gocoffee_ops.runbooks.report  # noqa: F401
+
+
+def _versions() -> dict[str, str]:
+    from importlib.metadata import PackageNotFoundError, version
+
+    found = {"python": sys.version.split()[0]}
+    for name in VERSIONS:
+        with contextlib.suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
