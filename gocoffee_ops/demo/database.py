@@ -8,6 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from gocoffee_ops.demo.server import Server
+from gocoffee_ops.errors import NotFound
 from gocoffee_ops.sources.postgres import connect
 
 DATABASE = "coffee"
@@ -41,11 +42,10 @@ def fill(server: Server) -> None:
     with connect(server.conninfo(OWNER, "postgres"), application_name=APPLICATION_NAME, autocommit=True) as owner:
         owner.execute(f"CREATE DATABASE {DATABASE}")
     with connect(server.conninfo(OWNER, DATABASE), application_name=APPLICATION_NAME, autocommit=True) as owner:
-        for script in scripts():
-            owner.execute(script)
+        for text in scripts():
+            owner.execute(text)
         # The figures are the services', however often the demo is read.
         owner.execute(f"ALTER ROLE {READER} SET pg_stat_statements.track = 'none'")
-        owner.execute("VACUUM (ANALYZE)")
 
 
 def scripts() -> list[str]:
@@ -61,7 +61,8 @@ def script(name: str) -> str:
 def reader_sql() -> str:
     """The shipped script that makes the reader role: beside the package in a wheel, else in the source tree."""
     package = Path(__file__).resolve().parent.parent
-    for folder in (package, package.parent):
-        if (folder / "deploy" / "reader.sql").is_file():
-            return (folder / "deploy" / "reader.sql").read_text(encoding="utf-8")
-    return script("reader.sql")
+    places = [folder / "deploy" / "reader.sql" for folder in (package, package.parent)]
+    for path in places:
+        if path.is_file():
+            return path.read_text(encoding="utf-8")
+    raise NotFound("read the script that makes the reader role", target=str(places[0]), why="it was not installed")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import signal
 import subprocess
@@ -53,8 +52,7 @@ def stop_orphan(data: Path) -> int | None:
 
 def is_server_of(pid: int, data: Path) -> bool:
     """Whether the process is a PostgreSQL server that was started on this data folder."""
-    words = command_line(pid)
-    return any(a == "-D" and b == str(data) for a, b in itertools.pairwise(words))
+    return f" -D {data} " in f" {' '.join(command_line(pid))} "
 
 
 def command_line(pid: int) -> list[str]:

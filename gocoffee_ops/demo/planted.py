@@ -71,7 +71,8 @@ class PlantedSessions:
     def _are_intact(self) -> bool:
         """Whether each session still exists and is in the state in which it was planted."""
         with self._owner() as owner:
-            found = dict(owner.execute("SELECT pid, state FROM pg_stat_activity WHERE usename = %s", (APP,)).fetchall())
+            rows = owner.execute("SELECT pid, state FROM pg_stat_activity WHERE usename = %s", (APP,)).fetchall()
+        found: dict[int, str] = dict(rows)
         return all(found.get(connection.info.backend_pid) == state for connection, state in self._states)
 
     def close(self) -> None:

@@ -34,7 +34,7 @@ def steps() -> list[Step]:
         Step(
             "coffee-service",
             "SELECT id, status, total, created_at FROM orders WHERE customer_id = %s ORDER BY created_at DESC LIMIT 20",
-            [(1 + n * 41 % 20000,) for n in range(600)],
+            [(1 + n * 41 % 20000,) for n in range(420)],
         ),
         Step(
             "coffee-service",
@@ -68,7 +68,7 @@ def steps() -> list[Step]:
             "analytics-service",
             "SELECT o.id, o.customer_id, o.total, (SELECT count(*) FROM orders e WHERE e.customer_id = o.customer_id"
             " AND e.created_at < o.created_at) AS orders_before FROM orders o"
-            " WHERE o.created_at >= %s::timestamptz AND o.created_at < %s::timestamptz + interval '210 minutes'",
+            " WHERE o.created_at >= %s::timestamptz AND o.created_at < %s::timestamptz + interval '150 minutes'",
             [("2025-06-10 08:00+00",) * 2, ("2025-06-11 08:00+00",) * 2],
         ),
         Step(

@@ -1,2 +1,0 @@
-CREATE ROLE gocoffee_reader LOGIN;
-GRANT pg_monitor TO gocoffee_reader;
