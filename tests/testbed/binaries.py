@@ -1,4 +1,7 @@
-"""Find the control plane's binaries, or build them once from the locked Go modules beside this file."""
+"""Find the control plane's binaries, or build them once from the locked Go modules beside this file.
+
+`python -m tests.testbed.binaries` does so ahead of the tests, and prints the folder.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,7 @@ _LDFLAGS = (
 )
 
 
-class TestbedMissing(Exception):  # noqa: N818  (a state of the machine that a test is skipped for, not an error of the test)
+class TestbedMissing(Exception):
     """The testbed cannot run on this machine; the message names what is missing."""
 
     __test__ = False
@@ -112,3 +115,7 @@ def _build_aside(go: str, folder: Path, note: str) -> None:
         if folder.exists():
             shutil.rmtree(folder)  # an incomplete one: a complete one would have been used
         aside.rename(folder)
+
+
+if __name__ == "__main__":
+    print(find().folder)

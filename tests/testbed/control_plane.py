@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from tests.testbed import supervisor
 from tests.testbed.api import Api
@@ -24,7 +25,7 @@ from tests.testbed.layout import USERS, Layout
 REPOSITORY = Path(__file__).parents[2]
 
 
-class ControlPlaneFailed(Exception):  # noqa: N818
+class ControlPlaneFailed(Exception):
     """The control plane did not start, or has died; the message ends with its components' logs."""
 
 
@@ -65,7 +66,9 @@ class Cluster:
         """What kubectl prints; it fails the test when kubectl fails."""
         done = self.kubectl_run(*arguments, user=user, stdin=stdin, timeout_s=timeout_s)
         if done.returncode != 0:
-            raise AssertionError(f"kubectl {' '.join(arguments)} ended with {done.returncode}: {done.stderr}{self.fate()}")
+            raise AssertionError(
+                f"kubectl {' '.join(arguments)} ended with {done.returncode}: {done.stderr}{self.fate()}"
+            )
         return done.stdout
 
     def get(self, *arguments: str, user: str = "admin") -> Any:
@@ -84,38 +87,51 @@ def control_plane(name: str = "gocoffee") -> Iterator[Cluster]:
     binaries = find()
     folder = Path(tempfile.mkdtemp(prefix="gocoffee-testbed-"))  # short: a socket's path has room for 107 bytes
     layout = Layout(folder, name)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.testbed.supervisor", str(folder), name, str(binaries.folder)],
-        cwd=REPOSITORY,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=(folder / "supervisor.log").open("wb"),
-        start_new_session=True,  # Ctrl-C is for the tests; they end, and their lease with them
-    )
-    try:
-        with _lease(layout, process):
-            yield _wait_until_ready(layout, process, binaries)
-    finally:
-        _wait_until_gone(process)
-        if not layout.failed.exists():
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def attach(folder: Path) -> Cluster:
-    """The cluster that somebody else's `python -m tests.testbed` holds."""
-    ready = json.loads((folder / "ready.json").read_text())
-    return Cluster(ready["name"], ready["server"], ready["version"], folder, find())
+    with (folder / "supervisor.log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.testbed.supervisor", str(folder), name, str(binaries.folder)],
+            cwd=REPOSITORY,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=log,
+            start_new_session=True,  # Ctrl-C is for the tests; they end, and their lease with them
+        )
+    with _lease(layout.lease, process):
+        yield _wait_until_ready(layout, process, binaries)
 
 
 @contextmanager
-def _lease(layout: Layout, process: subprocess.Popen[bytes]) -> Iterator[None]:
+def join(folder: Path) -> Iterator[Cluster]:
+    """A control plane that somebody else started; it stays until both have left."""
+    with _lease(folder / "lease.sock"):
+        ready = json.loads((folder / "ready.json").read_text())
+        yield Cluster(ready["name"], ready["server"], ready["version"], folder, find())
+
+
+def merged_kubeconfig(path: Path, clusters: Sequence[Cluster], user: str = "reader") -> Path:
+    """One kubeconfig with a context for each cluster, called like the cluster."""
+    documents = [yaml.safe_load(cluster.kubeconfig(user).read_text()) for cluster in clusters]
+    merged = documents[0]
+    for document in documents[1:]:
+        for key in ("clusters", "users", "contexts"):
+            merged[key] += document[key]
+    path.write_text(yaml.safe_dump(merged, sort_keys=False))
+    path.chmod(0o600)
+    return path
+
+
+@contextmanager
+def _lease(path: Path, process: subprocess.Popen[bytes] | None = None) -> Iterator[None]:
     deadline = time.monotonic() + supervisor.FIRST_LEASE_DEADLINE_S
     with socket.socket(socket.AF_UNIX) as connection:
-        while connection.connect_ex(str(layout.lease)) != 0:
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise ControlPlaneFailed(f"the supervisor gave no lease: {(layout.root / 'supervisor.log').read_text()}")
+        while connection.connect_ex(str(path)) != 0:
+            if process is None or process.poll() is not None or time.monotonic() > deadline:
+                log = path.with_name("supervisor.log")
+                raise ControlPlaneFailed(f"{path} gave no lease: {log.read_text() if log.exists() else 'it is gone'}")
             time.sleep(0.02)
         yield
+    if process is not None:
+        _reap(process, path.parent)
 
 
 def _wait_until_ready(layout: Layout, process: subprocess.Popen[bytes], binaries: Binaries) -> Cluster:
@@ -130,15 +146,12 @@ def _wait_until_ready(layout: Layout, process: subprocess.Popen[bytes], binaries
     return Cluster(layout.name, ready["server"], ready["version"], layout.root, binaries)
 
 
-def _wait_until_gone(process: subprocess.Popen[bytes]) -> None:
+def _reap(process: subprocess.Popen[bytes], folder: Path) -> None:
+    """Wait for the end of a supervisor whose last lease was ours; others may still hold one."""
     try:
-        process.wait(15.0)
+        process.wait(2.0)
     except subprocess.TimeoutExpired:
-        process.kill()  # the kernel kills its children with it
-        process.wait(5.0)
-
-
-def folder_from_environment() -> Path | None:
-    """$GOCOFFEE_TESTBED: a running testbed that read-only tests may use instead of starting one."""
-    value = os.environ.get("GOCOFFEE_TESTBED")
-    return Path(value) if value else None
+        process.returncode = 0  # it is not ours any more: it ends with the last lease, and init reaps it
+        return
+    if not (folder / "failed.txt").exists():  # else its logs are wanted
+        shutil.rmtree(folder, ignore_errors=True)  # nothing to do but for a supervisor that was killed

@@ -100,8 +100,8 @@ def write_kubeconfig(layout: Layout, user: str, token: str) -> None:
                 "cluster": {"server": layout.server, "certificate-authority": str(layout.pki("ca.crt"))},
             }
         ],
-        "users": [{"name": user, "user": {"token": token}}],
-        "contexts": [{"name": layout.name, "context": {"cluster": layout.name, "user": user}}],
+        "users": [{"name": f"{user}@{layout.name}", "user": {"token": token}}],
+        "contexts": [{"name": layout.name, "context": {"cluster": layout.name, "user": f"{user}@{layout.name}"}}],
     }
     path = layout.kubeconfig(user)
     path.write_text(yaml.safe_dump(document, sort_keys=False))

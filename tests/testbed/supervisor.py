@@ -1,8 +1,9 @@
 """The process that holds one control plane: `python -m tests.testbed.supervisor FOLDER NAME BINARIES`.
 
 It starts the components in order, says in `ready.json` or `failed.txt` how that went, and ends when the last lease is
-gone: a lease is an open connection to `lease.sock`, so a test process that is killed gives its lease back too. Should the
-supervisor itself be killed, the kernel kills its children.
+gone: a lease is an open connection to `lease.sock`, so a test process that is killed gives its lease back too. It removes
+its folder, but for a failed one's, whose logs are wanted. Should the supervisor itself be killed, the kernel kills its
+children.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import base64
 import ctypes
 import os
 import selectors
+import shutil
 import signal
 import socket
 import subprocess
@@ -18,6 +20,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -86,16 +89,19 @@ class Supervisor:
             while not self.leases.gone.wait(0.5):
                 self._all_alive()
         except StartError as error:
-            self.layout.failed.write_text(f"{error}\n\n{logs(self.layout)}")
+            if not self.leases.gone.is_set():
+                self.layout.failed.write_text(f"{error}\n\n{logs(self.layout)}")
         finally:
             self._stop()
+            if not self.layout.failed.exists():
+                shutil.rmtree(self.layout.root, ignore_errors=True)
 
     def _start(self) -> None:
         token = prepare(self.layout)
         api = Api(self.layout.server, self.layout.pki("ca.crt"), token)
         self._spawn("etcd", components.etcd(self.binaries, self.layout))
         self._spawn("apiserver", components.apiserver(self.binaries, self.layout))
-        self._wait("the API server's /readyz", lambda: api.request("GET", "/readyz").status == 200)
+        self._wait("the API server's /readyz", partial(_answers, api, "/readyz"))
         for name, command in (
             ("controller-manager", components.controller_manager),
             ("scheduler", components.scheduler),
@@ -111,9 +117,9 @@ class Supervisor:
         self._reader(api)
         for name in ("controller-manager", "scheduler"):
             probe = Api(f"https://127.0.0.1:{self.layout.ports[name]}", self.layout.pki("ca.crt"), token)
-            self._wait(f"the {name}'s /healthz", lambda probe=probe: probe.request("GET", "/healthz").status == 200)
-        self._wait("the default service account", lambda: _exists(api, "default", "default"))
-        self._wait("metrics.k8s.io to be Available", lambda: _metrics_available(api))
+            self._wait(f"the {name}'s /healthz", partial(_answers, probe, "/healthz"))
+        self._wait("the default service account", partial(_exists, api, "default", "default"))
+        self._wait("metrics.k8s.io to be Available", partial(_metrics_available, api))
         version = api.get("/version")["gitVersion"]
         write_json(
             self.layout.ready,
@@ -126,7 +132,7 @@ class Supervisor:
         kubectl = [self.binaries.path("kubectl"), "--kubeconfig", str(self.layout.kubeconfig("admin"))]
         _checked([*kubectl, "apply", "-f", str(RBAC)])
         account = ["create", "token", "gocoffee-ops-reader", "--namespace", "gocoffee-ops", "--duration", "24h"]
-        self._wait("the reader's service account", lambda: _exists(api, "gocoffee-ops", "gocoffee-ops-reader"))
+        self._wait("the reader's service account", partial(_exists, api, "gocoffee-ops", "gocoffee-ops-reader"))
         write_kubeconfig(self.layout, "reader", _checked([*kubectl, *account]).strip())
 
     def _spawn(self, name: str, command: list[str]) -> None:
@@ -190,7 +196,9 @@ def _die_with_parent() -> None:
 
 
 def _checked(command: list[str]) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False, env={"HOME": "/nonexistent"})
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=30, check=False, env={"HOME": "/nonexistent"}
+    )
     if done.returncode != 0:
         raise StartError(f"{' '.join(command[3:])}: {done.stderr}")
     return done.stdout
@@ -202,8 +210,12 @@ def _create(api: Api, path: str, body: object) -> None:
         raise StartError(f"POST {path} answered {answer.status}: {answer.text}")
 
 
+def _answers(api: Api, path: str) -> bool:
+    return api.request("GET", path).status == 200
+
+
 def _exists(api: Api, namespace: str, account: str) -> bool:
-    return api.request("GET", f"/api/v1/namespaces/{namespace}/serviceaccounts/{account}").status == 200
+    return _answers(api, f"/api/v1/namespaces/{namespace}/serviceaccounts/{account}")
 
 
 def _metrics_available(api: Api) -> bool:

@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import yaml
 
@@ -63,11 +64,11 @@ class Loader:
     def roll_out(self) -> None:
         for revision in self.revisions:
             name = revision["deployment"]
-            self.wait(f"{name} before {revision['cause']}", lambda name=name: self.rolled_out(name))
+            self.wait(f"{name} before {revision['cause']}", partial(self.rolled_out, name))
             patch = {**revision.get("patch", {})}
             patch["metadata"] = {"annotations": {"kubernetes.io/change-cause": revision["cause"]}}
             self.cluster.kubectl("patch", "deployment", name, "-n", NAMESPACE, "-p", json.dumps(patch))
-            self.wait(f"{name} observed", lambda name=name: self.observed(name))
+            self.wait(f"{name} observed", partial(self.observed, name))
 
     def ingress(self) -> None:
         status = {"status": {"loadBalancer": {"ingress": [{"ip": "203.0.113.10"}]}}}
@@ -193,8 +194,7 @@ class Loader:
     def tainted(self) -> str:
         """The node lifecycle controller has turned conditions into taints."""
         taints = {
-            _name(one): {taint["key"] for taint in one["spec"].get("taints", [])}
-            for one in self.list("/api/v1/nodes")
+            _name(one): {taint["key"] for taint in one["spec"].get("taints", [])} for one in self.list("/api/v1/nodes")
         }
         expected = {
             ("MemoryPressure", "True"): "node.kubernetes.io/memory-pressure",

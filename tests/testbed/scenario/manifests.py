@@ -15,7 +15,9 @@ FOLDER = Path(__file__).parent
 
 def manifests(variant: Variant) -> dict[str, list[Manifest]]:
     """Every manifest of the variant, by the base file that it comes from."""
-    groups = {path.stem: list(yaml.safe_load_all(path.read_text())) for path in sorted((FOLDER / "base").glob("*.yaml"))}
+    groups = {
+        path.stem: list(yaml.safe_load_all(path.read_text())) for path in sorted((FOLDER / "base").glob("*.yaml"))
+    }
     if variant == "planted":
         patches = list(yaml.safe_load_all((FOLDER / "planted.yaml").read_text()))
         by_name = {_key(one): one for group in groups.values() for one in group}
