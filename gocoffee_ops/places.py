@@ -77,7 +77,7 @@ def open_places(environment: Environment, *, now: datetime, replay: Path | None 
         places = (*_demo_clusters(now), database)
         return Opened(DEMO, places, demo_thresholds(), True, redactor, held, limit)
     places = (
-        *(_cluster(cluster, now) for cluster in environment.clusters),
+        *(_cluster(cluster, now, redactor) for cluster in environment.clusters),
         *(_database(database, now, redactor) for database in environment.databases),
     )
     return Opened(environment.name, places, environment.thresholds, False, redactor, (), limit)
@@ -178,11 +178,17 @@ def _recorded_thresholds(body: Mapping[str, Any], folder: Path) -> Thresholds:
     return Thresholds(**body)
 
 
-def _cluster(cluster: ClusterConfig, now: datetime) -> Place:
+def _cluster(cluster: ClusterConfig, now: datetime, redactor: Redactor) -> Place:
     def connect() -> Any:
         from gocoffee_ops.sources.kubernetes import Cluster
 
-        return Cluster(context=cluster.context, kubeconfig=cluster.kubeconfig, in_cluster=cluster.in_cluster)
+        return Cluster(
+            cluster.name,
+            context=cluster.context,
+            kubeconfig=cluster.kubeconfig,
+            in_cluster=cluster.in_cluster,
+            on_secret=redactor.add,
+        )
 
     if cluster.in_cluster:
         where = "the cluster that this runs in"

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
+from os import PathLike
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 from urllib.parse import quote, urlencode
 
@@ -53,15 +54,15 @@ class Cluster:
         self,
         name: str = "",
         *,
-        context: str = "",
-        kubeconfig: str = "",
+        context: str | None = None,
+        kubeconfig: str | PathLike[str] | None = None,
         in_cluster: bool = False,
         on_secret: Callable[[str], None] | None = None,
         page_size: int = PAGE,
     ) -> None:
         self.name = name or context or "cluster"
         self.target = f"cluster/{self.name}"
-        self._where = Where(context, kubeconfig, in_cluster)
+        self._where = Where(context or "", str(kubeconfig or ""), in_cluster)
         self._on_secret = on_secret
         self._page_size = page_size
         self._access: Access | None = None
