@@ -216,7 +216,7 @@ def test_a_faulty_api_server_costs_its_own_sections(
     with fault.reach(cluster, tmp_path) as kubeconfig:
         configured = configure(
             tmp_path,
-            clusters={"faulty": (kubeconfig, "reader")},
+            clusters={"faulty": (kubeconfig, cluster.name)},
             databases={"whole": postgres.reader_dsn},
             query_deadline_s=10.0 if fault.recovers else DEADLINE_S,
             run_deadline_s=RUN_DEADLINE_S,
@@ -240,7 +240,7 @@ def test_a_faulty_database_costs_its_own_sections(
     with fault.reach(postgres) as dsn:
         configured = configure(
             tmp_path,
-            clusters={"whole": (cluster.kubeconfig("reader"), "reader")},
+            clusters={"whole": (cluster.kubeconfig(), cluster.name)},
             databases={"faulty": dsn},
             query_deadline_s=DEADLINE_S,
             run_deadline_s=RUN_DEADLINE_S,
@@ -258,7 +258,7 @@ def test_with_every_source_down_a_run_exits_3_and_covers_nothing(cluster: Cluste
     with _refused(cluster, tmp_path) as kubeconfig:
         dsn = f"postgresql://reader:secret-of-nobody@127.0.0.1:{tcp_proxy.closed_port()}/coffee"
         configured = configure(
-            tmp_path, clusters={"down": (kubeconfig, "reader")}, databases={"down": dsn}, query_deadline_s=DEADLINE_S
+            tmp_path, clusters={"down": (kubeconfig, cluster.name)}, databases={"down": dsn}, query_deadline_s=DEADLINE_S
         )
         ran = review(configured)
     assert ran.exit_code == 3

@@ -18,7 +18,7 @@ def whole(cluster: Cluster, postgres: PostgresServer, tmp_path: Path) -> Configu
     """Every source answers."""
     return configure(
         tmp_path / "whole",
-        clusters={"eu": (cluster.kubeconfig("reader"), "reader")},
+        clusters={"eu": (cluster.kubeconfig(), cluster.name)},
         databases={"coffee": postgres.reader_dsn},
     )
 
@@ -28,7 +28,7 @@ def half(cluster: Cluster, postgres: PostgresServer, tmp_path: Path) -> Configur
     """The database is dead."""
     return configure(
         tmp_path / "half",
-        clusters={"eu": (cluster.kubeconfig("reader"), "reader")},
+        clusters={"eu": (cluster.kubeconfig(), cluster.name)},
         databases={"coffee": postgres.tcp_dsn("gocoffee_reader", port=closed_port())},
     )
 

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "weekly" / "performance-review.ipynb"
-CONTEXT = "gocoffee"
 
 
 @dataclass(frozen=True)

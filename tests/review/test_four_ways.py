@@ -103,8 +103,8 @@ def test_two_clusters_are_two_sets_of_rows(
     both = configure(
         tmp_path / "both",
         clusters={
-            "eu": (cluster.kubeconfig("reader"), "reader"),
-            "us": (second_cluster.kubeconfig("reader"), "reader"),
+            "eu": (cluster.kubeconfig(), cluster.name),
+            "us": (second_cluster.kubeconfig(), second_cluster.name),
         },
         databases={"coffee": postgres.reader_dsn},
     )
@@ -122,7 +122,7 @@ def test_one_dead_cluster_costs_its_own_rows(cluster: Any, postgres: Any, tmp_pa
     gone.write_text(gone.read_text().replace(cluster.server, "https://127.0.0.1:1"))
     both = configure(
         tmp_path / "both",
-        clusters={"eu": (cluster.kubeconfig("reader"), "reader"), "us": (gone, "reader")},
+        clusters={"eu": (cluster.kubeconfig(), cluster.name), "us": (gone, cluster.name)},
         databases={"coffee": postgres.reader_dsn},
     )
     ran = review(both)

@@ -39,9 +39,11 @@ def questions() -> Iterator[tuple[Query[...], dict[str, Any]]]:
         for query in vars(module).values():
             if not isinstance(query, Query):
                 continue
-            namespaced = "namespace" in inspect.signature(query.function).parameters
-            for arguments in [{}, {"namespace": NAMESPACE}] if namespaced else [{}]:
-                yield query, arguments
+            namespace = inspect.signature(query.function).parameters.get("namespace")
+            if namespace is None or namespace.default is not inspect.Parameter.empty:
+                yield query, {}
+            if namespace is not None:
+                yield query, {"namespace": NAMESPACE}
 
 
 def record(cluster: Cluster, folder: Path) -> None:
