@@ -248,12 +248,10 @@ def test_the_wheel_carries_notebooks_manifests_and_typing_marker(tmp_path: Path)
     (wheel,) = tmp_path.glob("*.whl")
     names = set(zipfile.ZipFile(wheel).namelist())
 
-    package = PROJECT / "gocoffee_ops"
-    data = {
-        p.relative_to(PROJECT).as_posix() for p in package.rglob("*") if p.suffix in {".sql", ".typed", ".json", ".j2"}
-    }
-    notebooks = {f"gocoffee_ops/{p.relative_to(PROJECT)}" for p in (PROJECT / "notebooks").rglob("*.ipynb")}
-    manifests = {f"gocoffee_ops/{p.relative_to(PROJECT)}" for p in (PROJECT / "deploy").glob("*.*ml")}
+    package = source / "gocoffee_ops"
+    data = {p.relative_to(source).as_posix() for p in package.rglob("*") if p.is_file() and p.suffix != ".pyc"}
+    notebooks = {f"gocoffee_ops/{p.relative_to(source)}" for p in (source / "notebooks").rglob("*.ipynb")}
+    manifests = {f"gocoffee_ops/{p.relative_to(source)}" for p in (source / "deploy").glob("*.*")}
     assert data
     assert notebooks
     assert manifests
