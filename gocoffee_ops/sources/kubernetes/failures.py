@@ -154,12 +154,12 @@ def of_exception(  # noqa: PLR0911 - one return a cause
     if isinstance(error, x.NameResolutionError):
         why = f"no such host {urlsplit(host).hostname}: {_cause(error)}"
         return Failure(Unreachable(what, target=target, why=why, hint="check DNS, or the VPN"), retry=True)
+    if isinstance(error, x.NewConnectionError):  # a subclass of the next one
+        why = f"{host}: {_cause(error)}"
+        return Failure(Unreachable(what, target=target, why=why, hint="is the API server up?"), retry=True)
     if isinstance(error, x.ConnectTimeoutError):
         why = f"{host} did not accept the connection in time"
         return Failure(Unreachable(what, target=target, why=why, hint="check the network, or the VPN"))
-    if isinstance(error, x.NewConnectionError):
-        why = f"{host}: {_cause(error)}"
-        return Failure(Unreachable(what, target=target, why=why, hint="is the API server up?"), retry=True)
     if isinstance(error, x.TimeoutError):
         why = f"no answer after {deadline.seconds:g} s"
         return Failure(DeadlineExceeded(what, target=target, why=why))
