@@ -21,7 +21,8 @@ def main() -> int:
         print(__doc__, file=sys.stderr)
         return 64
     variant: Variant = "healthy" if arguments == ["healthy"] else "planted"
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):  # also when started in the background, where SIGINT is ignored
+        signal.signal(number, signal.default_int_handler)
     began = time.monotonic()
     try:
         with control_plane(variant) as cluster:

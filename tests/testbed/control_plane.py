@@ -123,15 +123,18 @@ def merged_kubeconfig(path: Path, clusters: Sequence[Cluster], user: str = "read
 @contextmanager
 def _lease(path: Path, process: subprocess.Popen[bytes] | None = None) -> Iterator[None]:
     deadline = time.monotonic() + supervisor.FIRST_LEASE_DEADLINE_S
-    with socket.socket(socket.AF_UNIX) as connection:
-        while connection.connect_ex(str(path)) != 0:
-            if process is None or process.poll() is not None or time.monotonic() > deadline:
-                log = path.with_name("supervisor.log")
-                raise ControlPlaneFailed(f"{path} gave no lease: {log.read_text() if log.exists() else 'it is gone'}")
-            time.sleep(0.02)
-        yield
-    if process is not None:
-        _reap(process, path.parent)
+    try:
+        with socket.socket(socket.AF_UNIX) as connection:
+            while connection.connect_ex(str(path)) != 0:
+                if process is None or process.poll() is not None or time.monotonic() > deadline:
+                    log = path.with_name("supervisor.log")
+                    why = log.read_text() if log.exists() else "nobody is there"
+                    raise ControlPlaneFailed(f"{path} gave no lease: {why}")
+                time.sleep(0.02)
+            yield
+    finally:
+        if process is not None:
+            _reap(process, path.parent)
 
 
 def _wait_until_ready(layout: Layout, process: subprocess.Popen[bytes], binaries: Binaries) -> Cluster:
