@@ -29,7 +29,8 @@ BLUE, ORANGE, GREEN, VERMILLION, SKY, PURPLE, GREY = (
 )
 INK: Final = "#767b83"  # 4.2:1 on white and 4.5:1 on JupyterLab's dark; the report sets its own
 GRID: Final = "rgba(128,134,142,0.3)"
-ROW_PX: Final = 46
+ROW_PX: Final = 50  # a label and two bars
+THIN_ROW_PX: Final = 36  # a label and a bar, or marks
 STATES: Final = {
     "active": (BLUE, ""),
     "idle": (SKY, ""),
@@ -58,14 +59,14 @@ def node_utilisation(nodes: pd.DataFrame, node_usage: pd.DataFrame) -> go.Figure
     for n, (unit, bars) in enumerate(panels, start=1):
         for i, (kind, colour) in enumerate((("used", BLUE), ("requested", ORANGE))):
             _bars(figure, n, kind, colour, [b[i] for b in bars], hover=[b[2] for b in bars], legend=n == 1)
-        _row_labels(figure, n, names, [None if b[0] is not None else "usage not read" for b in bars])
+        _row_labels(figure, n, names, [None if b[0] is not None else "usage not read" for b in bars], above=11)
         top = max((v for b in bars for v in b[:2] if v is not None), default=0.0)
         figure.update_xaxes(row=n, col=1, title=f"{unit}, % of allocatable", range=[0, max(105.0, top * 1.05)])
         figure.add_vline(100, row=n, col=1, line={"color": INK, "dash": "dot", "width": 1.5})
     worst = max((v for v in rows[0]["shares"].values() if v is not None), default=None)
     most = f"; highest {rows[0]['node']} with {worst:.0f} %" if worst is not None else ""
     alt = f"CPU and memory of {len(rows)} nodes, used and requested, in % of allocatable{most}."
-    return _finish(figure, len(shown), 2, alt, _cap(len(shown), len(rows), "nodes", "fullest first"))
+    return _finish(figure, len(shown), 2, alt, _cap(len(shown), len(rows), "nodes", "fullest first"), row_px=ROW_PX)
 
 
 def requests_against_usage(pod_usage: pd.DataFrame) -> go.Figure:
@@ -327,21 +328,25 @@ def _spans(figure: go.Figure, row: int, spans: Sequence[tuple[float | None, floa
     figure.add_scatter(mode="lines", x=x, y=y, line=line, hoverinfo="skip", showlegend=False, row=row, col=1)
 
 
-def _row_labels(figure: go.Figure, row: int, names: Sequence[str], notes: Sequence[str | None]) -> None:
+def _row_labels(
+    figure: go.Figure, row: int, names: Sequence[str], notes: Sequence[str | None], *, above: int = 6
+) -> None:
     """Each row's name above its bars, so that a long one costs no width, on a phone neither."""
     axis = "" if row == 1 else str(row)
     for i, (name, note) in enumerate(zip(names, notes, strict=True)):
-        text = label(name, 44) + (f"  <i>{note}</i>" if note else "")
+        text = label(name, 52) + (f"  <i>{note}</i>" if note else "")
         place = {"xref": f"x{axis} domain", "x": 0, "xanchor": "left", "yref": f"y{axis}", "y": i, "yanchor": "bottom"}
-        figure.add_annotation(text=text, yshift=9, showarrow=False, font={"size": 12}, **place)
+        figure.add_annotation(text=text, yshift=above, showarrow=False, font={"size": 12}, **place)
     figure.update_yaxes(row=row, col=1, range=[len(names) - 0.5, -0.8], autorange=False)
 
 
-def _finish(figure: go.Figure, rows: int, panels: int, alt: str, stated: str) -> go.Figure:
+def _finish(
+    figure: go.Figure, rows: int, panels: int, alt: str, stated: str, *, row_px: int = THIN_ROW_PX
+) -> go.Figure:
     """Height that fits the rows, and what was capped written under the figure."""
     notes = stated.count("<br>") + 1 if stated else 0
     top, bottom = 52, 48 + 18 * notes
-    panel = max(110, rows * ROW_PX + 20)
+    panel = max(110, rows * row_px + 20)
     height = top + bottom + panel * panels + (70 * (panels - 1))
     if panels > 1:
         inner = height - top - bottom

@@ -15,10 +15,10 @@ CSS: Final = """
 .gc table{border-collapse:collapse;margin:0;font-size:inherit;border:0;font-variant-numeric:tabular-nums}
 .gc th,.gc td{padding:.3em .7em;text-align:left!important;vertical-align:top;border:0;border-bottom:1px solid
  var(--gc-line,var(--jp-border-color2,#d0d7de));color:inherit;white-space:normal;max-width:34em;overflow-wrap:break-word}
-.gc thead th{font-weight:600;vertical-align:bottom;white-space:nowrap;border-bottom-width:2px;
+.gc thead th{font-weight:600;vertical-align:bottom;border-bottom-width:2px;
  background:var(--gc-head,var(--jp-layout-color2,#f3f4f6))}
 .gc tbody tr{background:none!important}
-.gc .gc-num{text-align:right!important;white-space:nowrap}
+.gc .gc-num{text-align:right!important}.gc td.gc-num{white-space:nowrap}
 .gc .gc-time{white-space:nowrap}
 .gc .gc-na{color:var(--gc-dim,var(--jp-content-font-color2,#5b636d));font-style:italic}
 .gc caption{caption-side:top;text-align:left;padding:.2em 0 .4em;color:var(--gc-dim,var(--jp-content-font-color2,#5b636d))}
@@ -27,7 +27,7 @@ CSS: Final = """
  white-space:pre-wrap;overflow-wrap:anywhere;max-height:9.5em;overflow-y:auto;min-width:20em;max-width:46em;margin:0}
 .gc-note{margin:.2em 0 .5em;padding:.35em .7em;border-left:4px solid #b45309}
 .gc-note.gc-gap{border-left-color:#6e4fb0}
-.gc-demo{display:inline-block;margin:.2em 0 .5em;padding:.15em .6em;border:1px dashed #b45309;border-radius:4px;font-weight:600}
+.gc-demo{width:fit-content;margin:.2em 0 .5em;padding:.15em .6em;border:1px dashed #b45309;border-radius:4px;font-weight:600}
 .gc-badge{display:inline-block;padding:.1em .55em;border-radius:4px;font-weight:700;white-space:nowrap;
  color:#fff;background:#5b636d}
 .gc-crit{background:#b3261e;color:#fff}.gc-warn{background:#ffc53d;color:#201600}
