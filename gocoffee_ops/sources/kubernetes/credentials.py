@@ -153,7 +153,7 @@ def _from_kubeconfig(
     def plugin(section: Mapping[str, Any], folder: str, cluster: Mapping[str, Any]) -> PluginAnswer:
         return run_plugin(section, folder, cluster, deadline, target)
 
-    loader = _loader(plugin)(config_dict=merged, active_context=context)
+    loader = _loader(plugin)(config_dict=merged, active_context=context, config_base_path=None)
     loader.load_and_set(configuration)
     configuration.refresh_api_key_hook = None  # renewed by us, inside the deadline of the question that needs it
     return loader.expires_at, _user_secrets(loader.user()) | loader.plugin_secrets

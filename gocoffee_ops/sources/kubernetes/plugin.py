@@ -64,10 +64,9 @@ def run_plugin(
         raise Unauthenticated(what, target=target, why=str(error), hint=hint) from error
     try:
         out, err = process.communicate(timeout=deadline.left())
-    except subprocess.TimeoutExpired:
+    except subprocess.TimeoutExpired as late:
         _end(process)
-        err = process.stderr.read1(STDERR_SHOWN) if process.stderr else b""  # type: ignore[attr-defined]
-        said = _tail(err)
+        said = _tail(late.stderr or b"")
         why = f"it did not end within {deadline.seconds:g} s" + (f"; it wrote: {said}" if said else "")
         raise DeadlineExceeded(what, target=target, why=why, hint="run it by hand: does it wait for a login?") from None
     if process.returncode != 0:
@@ -115,6 +114,9 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     except ProcessLookupError:
         process.kill()
     process.wait()
+    for pipe in (process.stdout, process.stderr):
+        if pipe is not None:
+            pipe.close()
 
 
 def _tail(data: bytes) -> str:
