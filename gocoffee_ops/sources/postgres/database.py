@@ -13,7 +13,7 @@ from psycopg import sql
 
 from gocoffee_ops.errors import DeadlineExceeded, Forbidden, Unsupported
 from gocoffee_ops.sources.deadline import Deadline
-from gocoffee_ops.sources.postgres import questions, translating
+from gocoffee_ops.sources.postgres import columnar, questions, translating
 from gocoffee_ops.sources.postgres.connecting import Address, Connection, Watchdog
 
 if TYPE_CHECKING:
@@ -113,11 +113,13 @@ class Database:
         return Extension(name, found["schema"][0], found["version"][0])
 
     def read_frame(self, query: str, deadline: Deadline) -> pd.DataFrame:
-        """A large result as a DataFrame, through COPY; see `columnar.read_frame`."""
-        from gocoffee_ops.sources.postgres import columnar
+        """The result of one SELECT, however large, as a DataFrame; its dtypes are those that `columnar` names.
 
+        `query` is sent as it is: values and identifiers are composed by the caller, with `sql`.
+        """
         with self._transaction("read a frame", deadline) as connection:
-            return columnar.read_frame(connection, query)
+            answer = columnar.copied(connection, query)
+        return columnar.frame(answer, target=self.describe())
 
     def _require(self, connection: Connection, question: questions.Question) -> None:
         role = question.needs
@@ -191,6 +193,7 @@ class Database:
             "statement_timeout": statement_ms,
             "lock_timeout": max(1, statement_ms // 2),
             "idle_in_transaction_session_timeout": statement_ms + 1000,
+            "client_encoding": "UTF8",
             "DateStyle": "ISO",
             "IntervalStyle": "postgres",
             "TimeZone": "UTC",

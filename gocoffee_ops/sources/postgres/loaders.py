@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import psycopg
+from psycopg.adapt import Loader
 from psycopg.types.datetime import IntervalLoader, TimestamptzLoader
 
 EARLIEST = datetime.min.replace(tzinfo=UTC)
@@ -39,7 +40,16 @@ class SecondsLoader(IntervalLoader):
         return super().load(data).total_seconds()
 
 
+class TextLoader(Loader):
+    """Text; statistics can hold statements of databases in other encodings, whose bytes are no UTF-8."""
+
+    def load(self, data: bytes | bytearray | memoryview) -> str:
+        return bytes(data).decode("utf-8", errors="replace")
+
+
 def register(connection: psycopg.Connection[tuple[object, ...]]) -> None:
     """Use these loaders on a connection."""
     connection.adapters.register_loader("timestamptz", BoundedTimestamptzLoader)
     connection.adapters.register_loader("interval", SecondsLoader)
+    for name in ("text", "varchar", "name"):
+        connection.adapters.register_loader(name, TextLoader)

@@ -36,7 +36,8 @@ STATES: Mapping[str, Meaning] = MappingProxyType(
         "28": (Unauthenticated, "", "check user, password and pg_hba.conf"),
         "3D000": (NotFound, "", ""),
         "40001": (ServerFault, "the replica ended the question, which conflicted with recovery", "ask again"),
-        "42": (Unsupported, "the server does not know what the question names", UPDATE),
+        "42": (Unsupported, "the server does not understand the question", ""),
+        "42703": (Unsupported, "", UPDATE),
         "42501": (Forbidden, "", READER),
         "42P01": (NotFound, "", ""),
         "3F000": (NotFound, "", ""),
@@ -94,12 +95,8 @@ def of_asking(error: psycopg.Error, what: str, *, target: str, server_gave_up: b
     """The error of a question. `server_gave_up`: our statement time-out had passed when it came."""
     state = error.sqlstate or ""
     why = error.diag.message_primary or _shortened(str(error))
-    if state == "57014":
-        if server_gave_up:
-            return DeadlineExceeded(
-                what, target=target, why=f"statement time-out: {why}", hint="is the server overloaded?"
-            )
-        return ServerFault(what, target=target, why=f"somebody cancelled the question: {why}")
+    if state == "57014":  # of a time-out and of a cancellation; the message is in the server's language
+        return _made(what, TIMED_OUT if server_gave_up else CANCELLED, why, target)
     if "pg_stat_statements" in why and state in {"42P01", "42883"}:
         return _made(what, (Unsupported, "", f"{PRELOAD}; {UPDATE}"), why, target)
     if not state:
