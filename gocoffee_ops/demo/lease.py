@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import subprocess
 import sys
 from collections.abc import Callable
@@ -19,12 +20,14 @@ from gocoffee_ops.demo.places import Places, default_home, own_folder, require_p
 from gocoffee_ops.demo.stamp import stamp
 from gocoffee_ops.demo.state import State, is_alive, read_state
 from gocoffee_ops.demo.waiting import wait_until
-from gocoffee_ops.errors import ServerFault, error_from_record
+from gocoffee_ops.errors import DeadlineExceeded, OpsError, ServerFault, error_from_record
 from gocoffee_ops.sources.deadline import Deadline
 
 GRACE_S = 3.0
 START_DEADLINE_S = 180.0
 STOP_DEADLINE_S = 45.0
+SPAWN_DEADLINE_S = 60.0
+SPAWNS_MAX = 3
 BOOT = (
     "import sys; sys.path.append(sys.argv.pop(1)); "
     "from gocoffee_ops.demo.supervisor import main; sys.exit(main(sys.argv[1:]))"
@@ -114,7 +117,8 @@ class _Starter:
         self.places = places
         self.grace_s = grace_s
         self.progress = progress
-        self.child: subprocess.Popen[bytes] | None = None
+        self.token = secrets.token_hex(8)
+        self.spawned = 0
         self.last_phase = ""
 
     def run(self, deadline: Deadline) -> State:
@@ -128,7 +132,7 @@ class _Starter:
         )
         state = live_state(self.places)
         if state is None:
-            raise ServerFault("start the demo's database", target=str(self.places.root), why="it stopped at once")
+            raise self._failure(None)
         return state
 
     def _request_sessions(self) -> None:
@@ -148,44 +152,60 @@ class _Starter:
         return state.phase == "ready" and not self.places.plant_request.exists()
 
     def _start_supervisor(self) -> None:
-        if self.child is not None:
-            status = self.child.poll()
-            if status is None:
-                return
-            if status:
-                raise self._failure(status)
-        if not is_locked(self.places.supervisor_lock):
-            self.child = spawn(self.places, self.grace_s)
-
-    def _failure(self, status: int) -> Exception:
+        if is_locked(self.places.supervisor_lock):
+            return  # one is there, and has not said anything yet
         state = read_state(self.places.state)
+        if state is not None and state.token == self.token:
+            raise self._failure(state)
+        if self.spawned == SPAWNS_MAX:
+            raise self._failure(None)
+        self.spawned += 1
+        spawn(self.places, self.grace_s, self.token)
+
+    def _failure(self, state: State | None) -> OpsError:
+        """Why our supervisor is gone: its own word for it, else the end of its log."""
         if state is not None and state.phase == "failed":
             return error_from_record(json.loads(state.error))
+        target = str(self.places.supervisor_log)
+        if state is not None and state.phase in {"stopping", "stopped"}:
+            return ServerFault("start the demo's database", target=target, why="somebody stopped it meanwhile")
         try:
             log = self.places.supervisor_log.read_text(errors="replace").splitlines()[-3:]
         except FileNotFoundError:
             log = []
-        why = " | ".join(log) or f"its supervisor ended with status {status}"
-        return ServerFault("start the demo's database", target=str(self.places.supervisor_log), why=why)
+        why = " | ".join(log) or "its supervisor ended without a word"
+        return ServerFault("start the demo's database", target=target, why=why)
 
 
-def spawn(places: Places, grace_s: float) -> subprocess.Popen[bytes]:
-    """Start a supervisor that outlives us, our terminal and our working folder."""
+def spawn(places: Places, grace_s: float, token: str) -> None:
+    """Start a supervisor that outlives us, our terminal and our working folder.
+
+    When this returns, the supervisor lock is held, by the new supervisor or by another that was first, or it has ended.
+    """
     package_parent = Path(__file__).resolve().parents[2]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+    options = {"--home": places.home, "--stamp": places.stamp, "--grace-s": grace_s, "--token": token}
+    command = [sys.executable, "-P", "-c", BOOT, str(package_parent)]
+    command += [str(word) for option in options.items() for word in option]
+    what = "start the demo's supervisor"
     with places.supervisor_log.open("ab") as log:
-        return subprocess.Popen(
-            [
-                *(sys.executable, "-P", "-c", BOOT, str(package_parent)),
-                *("--home", str(places.home), "--stamp", places.stamp, "--grace-s", str(grace_s)),
-            ],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            cwd="/",
-            env=environment,
-            start_new_session=True,
-        )
+        try:
+            subprocess.run(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                cwd="/",
+                env=environment,
+                start_new_session=True,
+                check=False,  # what it says stands in its state and its log
+                timeout=SPAWN_DEADLINE_S,
+            )
+        except subprocess.TimeoutExpired as error:
+            why = f"not complete after {SPAWN_DEADLINE_S:g} s"
+            raise DeadlineExceeded(what, target=str(places.root), why=why) from error
+        except OSError as error:
+            raise ServerFault(what, target=sys.executable, why=str(error)) from error
 
 
 def live_state(places: Places) -> State | None:

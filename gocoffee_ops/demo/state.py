@@ -15,11 +15,13 @@ from gocoffee_ops.demo.server import Server
 class State:
     """The demo as its supervisor last described it; to be believed only while that supervisor lives.
 
-    `phase` is starting, building, ready, stopping, stopped or failed.
+    `phase` is starting, building, ready, stopping, stopped or failed. `token` is what the one who started the supervisor
+    gave to it, so that he knows its word from an earlier one's.
     """
 
     phase: str
     pid: int
+    token: str = ""
     server_pid: int | None = None
     release: str = ""
     dsn: str = ""
@@ -28,11 +30,12 @@ class State:
     error: str = ""
 
     @classmethod
-    def of(cls, server: Server, phase: str) -> State:
+    def of(cls, server: Server, phase: str, token: str) -> State:
         """The state of this process's server."""
         return cls(
             phase=phase,
             pid=os.getpid(),
+            token=token,
             server_pid=server.pid,
             release=server.binaries.release,
             dsn=server.conninfo(READER, DATABASE),

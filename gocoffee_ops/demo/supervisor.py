@@ -45,9 +45,10 @@ class StopRequested(Exception):
 class Supervisor:
     """One demo's life, from its folders to its end."""
 
-    def __init__(self, places: Places, account: Account, binaries: Binaries, grace_s: float) -> None:
+    def __init__(self, places: Places, account: Account, binaries: Binaries, grace_s: float, token: str) -> None:
         self.places = places
         self.grace_s = grace_s
+        self.token = token
         self.terminated = False
         self._leases = FileLock(places.lease_lock)
         folders = Folders(
@@ -85,7 +86,7 @@ class Supervisor:
         self.terminated = True
 
     def _publish(self, phase: str) -> None:
-        write_state(self.places.state, State.of(self.server, phase))
+        write_state(self.places.state, State.of(self.server, phase, self.token))
 
     def _keep_going(self) -> None:
         if self.terminated or self.places.stop_request.exists():
@@ -193,24 +194,28 @@ def _acquire_patiently(lock: FileLock) -> bool:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the supervisor; 0 also when another one is already there."""
+    """Run the supervisor in the background; returns once it holds its lock, or another one does."""
     parser = argparse.ArgumentParser(prog="gocoffee_ops.demo.supervisor", description=__doc__)
     parser.add_argument("--home", type=Path, required=True)
     parser.add_argument("--stamp", required=True)
     parser.add_argument("--grace-s", type=float, required=True)
+    parser.add_argument("--token", default="")
     given = parser.parse_args(arguments)
     os.umask(0o077)
     places = Places(given.home, given.stamp)
     lock = FileLock(places.supervisor_lock)
     if not _acquire_patiently(lock):
         return 0
+    if os.fork():  # the lock stays with the child; who started us need not wait for it, nor reap it
+        return 0
     try:
         account = run_account()
         require_passable(places.root, account)
-        Supervisor(places, account, find_binaries(account, places.home), given.grace_s).run()
+        Supervisor(places, account, find_binaries(account, places.home), given.grace_s, given.token).run()
     except OpsError as error:
         traceback.print_exc()
-        write_state(places.state, State(phase="failed", pid=os.getpid(), error=json.dumps(error.to_record())))
+        failed = State(phase="failed", pid=os.getpid(), token=given.token, error=json.dumps(error.to_record()))
+        write_state(places.state, failed)
         return error.exit_code
     return 0
 

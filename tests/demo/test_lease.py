@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from gocoffee_ops.demo.lease import Lease
 from gocoffee_ops.demo.places import Places
 from gocoffee_ops.demo.state import State, read_state, write_state
 from gocoffee_ops.demo.waiting import wait_until
-from gocoffee_ops.errors import Unreachable
+from gocoffee_ops.errors import ServerFault, Unreachable
 from gocoffee_ops.sources.deadline import Deadline
 from gocoffee_ops.sources.postgres import connect
 from tests.demo.conftest import Holder, await_stopped, processes_of
@@ -169,3 +170,38 @@ def test_damaged_data_are_made_anew(home: Path) -> None:
     control.write_bytes(bytes(control.stat().st_size))
     with start(home) as lease:
         assert ask(lease.app_dsn, "SELECT count(*) FROM orders") == 150_000
+
+
+@pytest.fixture
+def broken_home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A home whose PostgreSQL knows its release and can do nothing else."""
+    with tempfile.TemporaryDirectory(prefix="gco-broken-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        for program, last in (("postgres", "exit 1"), ("initdb", "echo 'initdb: disk full' >&2; exit 1")):
+            text = f"#!/bin/sh\n[ \"$1\" = --version ] && echo 'postgres (PostgreSQL) 18.0' && exit 0\n{last}\n"
+            (folder / program).write_text(text)
+            (folder / program).chmod(0o755)
+        monkeypatch.setenv("GOCOFFEE_POSTGRES_BIN", name)
+        yield folder / "home"
+
+
+def test_a_demo_that_cannot_be_made_says_why_each_time_and_leaves_nothing_running(broken_home: Path) -> None:
+    for _ in range(2):
+        with pytest.raises(ServerFault, match="disk full"):
+            start(broken_home)
+    assert processes_of(broken_home) == []
+    assert [status.phase for status in demo.status(home=broken_home)] == ["stopped"]
+    assert list(broken_home.glob("*/.partial-*")) == []
+
+
+def test_a_stop_during_the_start_ends_it_with_that_reason(demo_home: Path) -> None:
+    def stop_at(phase: str) -> None:
+        if phase == "starting":
+            demo.stop(home=demo_home)
+
+    start(demo_home).close()
+    await_stopped(demo_home)
+    with pytest.raises(ServerFault, match="somebody stopped it meanwhile"):
+        demo.start(home=demo_home, progress=stop_at)
+    assert processes_of(demo_home) == []
