@@ -80,7 +80,8 @@ def start(
     """A lease on the demo's database, which is made and started when it is not running.
 
     `dsn` connects as the shipped reader role, `app_dsn` as the services do, `owner_dsn` as superuser. `progress` is told
-    what is being waited for. The first start makes the data (seconds); later ones find them.
+    what is being waited for. The first start makes the data (seconds); later ones find them. The server runs on for
+    `grace_s` after its last lease; the longest that anybody asked for counts.
 
     Raises Unsupported where PostgreSQL cannot run here, ServerFault when it does not start, DeadlineExceeded.
     """
@@ -136,10 +137,10 @@ class _Starter:
         return state
 
     def _request_sessions(self) -> None:
-        """A supervisor that runs already is asked to bring back the planted sessions that somebody ended."""
+        """A supervisor that runs already is asked for our grace time, and for the planted sessions that somebody ended."""
         state = live_state(self.places)
         if state is not None and state.phase == "ready":
-            self.places.plant_request.touch()
+            self.places.plant_request.write_text(str(self.grace_s))
 
     def _is_ready(self) -> bool:
         state = live_state(self.places)

@@ -9,6 +9,7 @@ waits and then starts another.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import shutil
@@ -156,7 +157,9 @@ class Supervisor:
             if not self.server.is_running:
                 raise ServerFault("hold the demo's database", target=self.places.stamp, why=self.server.log_tail())
             if self.places.plant_request.exists():
-                self._plant()
+                with contextlib.suppress(ValueError):  # empty: it is just being written, and read at the next turn
+                    self.grace_s = max(self.grace_s, float(self.places.plant_request.read_text()))
+                    self._plant()
             if not self._leases.acquire():
                 free_since = None
                 continue

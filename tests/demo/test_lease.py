@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -143,7 +144,7 @@ def test_files_that_a_reboot_left_do_not_hinder_it(home: Path) -> None:
     (places.data / "postmaster.pid").write_text(f"{os.getpid()}\n{places.data}\n1\n5432\n\n\n\nready\n")
     for name in (".s.PGSQL.5432", ".s.PGSQL.5432.lock"):
         (places.root / "sockets" / name).write_text(f"{os.getpid()}\n")
-    places.plant_request.touch()
+    places.plant_request.write_text("1")
     places.stop_request.touch()
     assert [status.phase for status in demo.status(home=home)] == ["stopped"]
     with start(home) as lease:
@@ -170,6 +171,13 @@ def test_damaged_data_are_made_anew(home: Path) -> None:
     control.write_bytes(bytes(control.stat().st_size))
     with start(home) as lease:
         assert ask(lease.app_dsn, "SELECT count(*) FROM orders") == 150_000
+
+
+def test_the_longest_grace_that_was_asked_for_counts(home: Path) -> None:
+    with start(home):
+        demo.start(home=home, grace_s=600.0).close()
+    time.sleep(2.0)  # twice the first one's grace
+    assert [status.phase for status in demo.status(home=home)] == ["ready"]
 
 
 @pytest.fixture
