@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -143,7 +144,7 @@ def list_(as_json: bool) -> None:
 
     table = Table("chapter", "runbook", "symptom", "parameters", "owner", show_lines=True)
     for book in books:
-        lines = [f"{p.name}: {p.type} = {p.default!r}  {p.help}" for p in book.parameters]
+        lines = [f"{p.name}: {p.type} = {p.default!r}  {p.help} ({p.allowed})" for p in book.parameters]
         cells = (book.chapter, book.name, book.symptom, "\n".join(lines), book.owner)
         table.add_row(*(Text(cell) for cell in cells))
     Console(width=None if sys.stdout.isatty() else 140).print(table)
@@ -300,8 +301,11 @@ def _show(result: RunResult) -> None:
     click.echo(f"  coverage  {coverage.answered} of {coverage.asked} questions answered ({int(coverage.percent)} %)")
     if bad:
         click.echo(f"  cells     {len(bad)} of {len(result.cells)} are not ok:")
-        for cell in bad:
-            click.echo(f"            {cell.state.value}: {cell.heading or f'cell {cell.index}'} ({cell.error})")
+        for (state, error), group in groupby(bad, key=lambda cell: (cell.state.value, cell.error)):
+            same = list(group)
+            where = same[0].heading or f"cell {same[0].index}"
+            more = f" and the {len(same) - 1} after it" if len(same) > 1 else ""
+            click.echo(f"            {state}: {where}{more} ({error})")
     if result.fault:
         click.echo(f"  fault     {result.fault}")
     click.echo(f"  report    {result.report}" if result.report else f"  record    {result.folder}")

@@ -110,6 +110,8 @@ class Hooks:
                 result.error_before_exec = _masked(result.error_before_exec, redactor)
         elif getattr(self._shell, "_last_traceback_during_displayhook", False):
             text = "its result could not be shown"
+        elif any(payload.get("source") == "ask_exit" for payload in self._shell.payload_manager.read_payload()):
+            text = "it called exit()"  # no error for IPython, and cells that are quick enough still run
         self._session.cell_ended(cell, self._execution, text)
 
 

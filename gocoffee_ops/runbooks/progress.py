@@ -52,10 +52,25 @@ class Silent:
         """Something else to tell."""
 
 
-class Plain:
+class _Telling:
+    """What is not run for one reason is said once."""
+
+    def __init__(self) -> None:
+        self._reasons: set[tuple[str, str]] = set()
+
+    def _told(self, run: str, record: CellRecord) -> bool:
+        reason = (run, record.error)
+        told = record.state is State.NOT_RUN and reason in self._reasons
+        if record.state is State.NOT_RUN:
+            self._reasons.add(reason)
+        return told
+
+
+class Plain(_Telling):
     """One line a cell, and one every ten seconds while a cell runs."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
+        super().__init__()
         self._stream = stream or sys.stderr
         self._lines: dict[str, _Line] = {}
 
@@ -67,6 +82,8 @@ class Plain:
     def cell_ended(self, run: str, record: CellRecord) -> None:
         """Its line."""
         line = self._lines.get(run)
+        if self._told(run, record):
+            return
         place = f"{line.number:2}/{line.total} " if line and record.state is not State.NOT_RUN else ""
         text = f"{run}  {place}{record.state.value:8} {record.seconds:6.1f} s  {record.heading}"
         self._print(text + (f"  ({record.error})" if record.state is not State.OK else ""))
@@ -89,13 +106,14 @@ class Plain:
         self._stream.flush()
 
 
-class Live:
+class Live(_Telling):
     """A line for each run, redrawn; what is not ok stays above it."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
         from rich.console import Console
         from rich.live import Live as RichLive
 
+        super().__init__()
         self._lines: dict[str, _Line] = {}
         self._lock = threading.Lock()
         console = Console(file=stream or sys.stderr)
@@ -117,7 +135,7 @@ class Live:
 
     def cell_ended(self, run: str, record: CellRecord) -> None:
         """A cell that is not ok stays visible."""
-        if record.state is not State.OK:
+        if record.state is not State.OK and not self._told(run, record):
             self.said(run, f"{record.state.value}: {record.heading or f'cell {record.index}'} ({record.error})")
 
     def waiting(self, run: str, last_seen: str) -> None:

@@ -396,7 +396,9 @@ class _Run:
 
 def _load_report() -> None:
     with contextlib.suppress(Exception):  # met again, and reported, when the report is rendered
-        import gocoffee_ops.runbooks.report  # noqa: F401
+        from gocoffee_ops.runbooks import report
+
+        report.prepare()
 
 
 def _versions() -> dict[str, str]:
