@@ -345,7 +345,7 @@ def _finish(
 ) -> go.Figure:
     """Height that fits the rows, and what was capped written under the figure."""
     notes = stated.count("<br>") + 1 if stated else 0
-    top, bottom = 52, 48 + 18 * notes
+    top, bottom = 52, (66 if notes else 52) + 18 * notes
     panel = max(110, rows * row_px + 20)
     height = top + bottom + panel * panels + (70 * (panels - 1))
     if panels > 1:
@@ -355,7 +355,7 @@ def _finish(
     figure.update_layout(height=height, margin={"l": 12, "r": 24, "t": top, "b": bottom}, meta={"alt": alt})
     if stated:
         place = {"xref": "paper", "x": 0, "xanchor": "left", "yref": "paper", "y": 0, "yanchor": "top"}
-        figure.add_annotation(text=stated, yshift=-46, align="left", showarrow=False, font={"size": 12}, **place)
+        figure.add_annotation(text=stated, yshift=-60, align="left", showarrow=False, font={"size": 12}, **place)
     return figure
 
 

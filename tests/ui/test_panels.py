@@ -1,0 +1,50 @@
+"""Panels of findings and of the verdict."""
+
+from __future__ import annotations
+
+from gocoffee_ops.evidence.record import Coverage
+from gocoffee_ops.model import Finding, Status
+from gocoffee_ops.ui.panels import FindingsPanel, VerdictPanel
+
+SCRIPT = "<script>alert(1)</script>"
+BAD = Finding(Status.CRIT, "check", f"node/{SCRIPT}", f"not ready {SCRIPT}\x1b[31m", cluster=f"c{SCRIPT}")
+FINE = [Finding(Status.OK, "check", f"node/n{i}", "ready") for i in range(5)]
+
+
+def test_the_worst_finding_comes_first_and_ok_ones_fold_away() -> None:
+    shown = FindingsPanel([*FINE, BAD])._repr_html_()
+    assert shown.index("CRIT") < shown.index("<details>") < shown.index("node/n0")
+    assert "5 findings are OK" in shown
+
+
+def test_three_ok_findings_are_shown_unfolded() -> None:
+    assert "<details>" not in FindingsPanel(FINE[:3])._repr_html_()
+
+
+def test_hostile_findings_are_text() -> None:
+    panel = VerdictPanel(Status.CRIT, [BAD], Coverage({f"cluster/{SCRIPT}": (1, 2)}), {"cell": SCRIPT}, demo=True)
+    assert "<script" not in panel._repr_html_()
+    assert "\x1b" not in repr(panel)
+
+
+def test_a_verdict_shows_its_coverage_the_targets_that_lack_and_the_cells_that_raised() -> None:
+    panel = VerdictPanel(
+        Status.UNKNOWN, FINE, Coverage({"cluster/a": (2, 3), "database/b": (4, 4)}), {"c": "Forbidden: no"}
+    )
+    shown = panel._repr_html_()
+    assert "? UNKNOWN" in shown
+    assert "85 % coverage" in shown
+    assert "cluster/a: 2 of 3" in shown
+    assert "database/b" not in shown
+    assert "1 cell raised" in shown
+    assert panel.headline == "UNKNOWN · 6 of 7 questions answered (85 %) · 1 cell raised"
+
+
+def test_coverage_is_never_rounded_up_to_all() -> None:
+    assert "(99 %)" in VerdictPanel(Status.OK, FINE, Coverage({"cluster/a": (999, 1000)}), {}).headline
+
+
+def test_demo_data_is_marked_in_html_and_text() -> None:
+    panel = FindingsPanel(FINE, demo=True)
+    assert "Demo data" in panel._repr_html_()
+    assert repr(panel).startswith("Demo data")

@@ -1,0 +1,157 @@
+"""Tables for people."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from html.parser import HTMLParser
+
+import pandas as pd
+import pytest
+
+from gocoffee_ops.frames import Column, Schema
+from gocoffee_ops.ui.tables import SQL_CHARACTERS, Table, html
+
+HOSTILE = "<script>alert(1)</script>\x1b[31m\u202e&amp;'\""
+
+
+class _Cells(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows: list[list[str]] = []
+        self.tags: list[str] = []
+        self.css: list[str] = []
+        self._inside = False
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        if tag == "tr":
+            self.rows.append([])
+        if tag in {"td", "th"}:
+            self.rows[-1].append("")
+            self.css.append(dict(attrs).get("class") or "")
+            self._inside = True
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in {"td", "th"}:
+            self._inside = False
+
+    def handle_data(self, data: str) -> None:
+        if self._inside:
+            self.rows[-1][-1] += data
+
+
+def cells(text: str) -> _Cells:
+    parsed = _Cells()
+    parsed.feed(text)
+    return parsed
+
+
+def one(column: str, values: list[object], dtype: str) -> list[str]:
+    frame = pd.DataFrame({column: pd.Series(values, dtype=dtype)})
+    return [row[0] for row in cells(html(frame)).rows]
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "dtype", "heading", "shown"),
+    [
+        ("memory_mib", 13_500.5, "Float64", "memory, MiB", "13,500.5"),
+        ("memory_request_mib", 256.0, "Float64", "memory request, MiB", "256"),
+        ("cpu_millicores", 3920, "Int64", "cpu, millicores", "3,920"),
+        ("mean_exec_ms", 0.0041, "Float64", "mean exec, ms", "0.0041"),
+        ("memory_of_limit", 0.934, "Float64", "memory of limit, %", "93.4"),
+        ("ratio", 0.0, "Float64", "ratio, %", "0.0"),
+        ("dead_ratio", 0.00004, "Float64", "dead ratio, %", "0.004"),
+        ("age_of", "transaction", "string", "age of", "transaction"),
+        ("age_s", 200_000.0, "Float64", "age", "2 d 7 h"),
+        ("pid", 1_234_567, "Int64", "pid", "1234567"),
+        ("ready", True, "boolean", "ready", "yes"),
+        ("calls", 1_204_331, "Int64", "calls", "1,204,331"),
+    ],
+)
+def test_a_columns_name_gives_its_heading_and_unit(
+    column: str, value: object, dtype: str, heading: str, shown: str
+) -> None:
+    assert one(column, [value], dtype) == [heading, shown]
+
+
+def test_times_are_utc_and_say_so() -> None:
+    moment = datetime(2026, 3, 2, 7, 30, 1, tzinfo=UTC)
+    schema = Schema("t", (Column("created_at", "timestamp"), Column("last_seen_at", "timestamp", optional=True)))
+    shown = cells(html(schema.from_rows([{"created_at": moment, "last_seen_at": None}]))).rows
+    assert shown == [["created, UTC", "last seen, UTC"], ["2026-03-02 07:30:01", "n/a"]]
+
+
+@pytest.mark.parametrize("dtype", ["Int64", "Float64", "boolean", "string", "object", "float64"])
+def test_a_missing_value_is_said_to_be_missing_and_is_never_a_number(dtype: str) -> None:
+    assert one("x", [None], dtype)[1] == "n/a"
+
+
+def test_not_a_number_is_missing_in_numpy_floats() -> None:
+    assert one("x", [float("nan")], "float64")[1] == "n/a"
+
+
+def test_numbers_are_aligned_to_the_right_with_their_heading() -> None:
+    parsed = cells(html(pd.DataFrame({"calls": [1], "name": ["a"]})))
+    assert parsed.css == ["gc-num", "", "gc-num", ""]
+
+
+@pytest.mark.parametrize("column", ["name", "statement", "definition"])
+def test_hostile_text_is_text(column: str) -> None:
+    shown = html(pd.DataFrame({column: [HOSTILE]}))
+    parsed = cells(shown)
+    assert "script" not in parsed.tags
+    assert parsed.rows[1][0] == "<script>alert(1)</script>\\x1b[31m\\u202e&amp;'\""
+
+
+def test_hostile_column_names_index_values_and_attributes_are_text() -> None:
+    frame = pd.DataFrame({HOSTILE: [1]}, index=pd.Index([HOSTILE], name=HOSTILE))
+    frame.attrs = {"query": HOSTILE, "gaps": [HOSTILE], "truncated": [HOSTILE]}
+    assert "script" not in cells(html(frame)).tags
+
+
+def test_the_cap_is_stated() -> None:
+    frame = pd.DataFrame({"n": range(412)})
+    assert "first 20 of 412 rows" in html(frame)
+    assert len(cells(html(frame)).rows) == 21
+    assert "first 50 of 412 rows" in Table(frame, rows=50)._repr_html_()
+
+
+def test_a_long_statement_is_cut_and_says_so() -> None:
+    shown = one("statement", ["x" * (SQL_CHARACTERS + 5)], "string")[1]
+    assert shown.endswith(f"… ({SQL_CHARACTERS + 5:,} characters, the first {SQL_CHARACTERS:,} shown)")
+
+
+def test_an_empty_answer_is_told_from_a_gap() -> None:
+    frame = pd.DataFrame({"n": pd.Series([], dtype="Int64")})
+    frame.attrs = {"query": "cluster.events", "gaps": []}
+    assert "it was read, and there was nothing" in html(frame)
+    frame.attrs["gaps"] = ["cluster/a: forbidden"]
+    shown = html(frame)
+    assert "there was nothing" not in shown
+    assert "<b>Not read:</b> cluster/a: forbidden" in shown
+
+
+def test_truncation_is_stated_on_the_table() -> None:
+    frame = pd.DataFrame({"n": [1]})
+    frame.attrs = {"truncated": ["cluster/a: 500 of 731 pods"]}
+    assert "<b>Not all was read:</b> cluster/a: 500 of 731 pods" in html(frame)
+
+
+def test_demo_data_is_marked() -> None:
+    frame = pd.DataFrame({"n": [1]})
+    assert "Demo data" in html(frame, demo=True)
+    assert "Demo data" not in html(frame)
+
+
+def test_lists_levels_and_doubled_names_are_shown() -> None:
+    assert one("taints", [("a", "b")], "object")[1] == "a, b"
+    assert one("taints", [()], "object")[1] == "none"
+    doubled = pd.DataFrame([[1, 2]], columns=["a", "a"])
+    assert cells(html(doubled)).rows == [["a", "a"], ["1", "2"]]
+    levels = pd.DataFrame([[1]], columns=pd.MultiIndex.from_tuples([("cpu", "max")]))
+    assert cells(html(levels)).rows[0] == ["cpu / max"]
+
+
+def test_an_index_with_a_name_is_shown() -> None:
+    frame = pd.DataFrame({"n": [1]}, index=pd.Index(["go-coffee"], name="namespace"))
+    assert cells(html(frame)).rows == [["namespace", "n"], ["go-coffee", "1"]]
