@@ -79,9 +79,15 @@ class Supervisor:
             finally:
                 self.planted.forget()
                 self.server.stop()
+                self._remove_sockets()
             self.places.stop_request.unlink(missing_ok=True)
             self.places.plant_request.unlink(missing_ok=True)
         self._publish("stopped")
+
+    def _remove_sockets(self) -> None:
+        """Leave no folder in /tmp, where it had to be for a long home."""
+        if self.places.root not in self.server.folders.sockets.parents:
+            shutil.rmtree(self.server.folders.sockets, ignore_errors=True)
 
     def _on_terminate(self, _number: int, _frame: FrameType | None) -> None:
         self.terminated = True

@@ -203,6 +203,15 @@ def test_a_demo_that_cannot_be_made_says_why_each_time_and_leaves_nothing_runnin
     assert list(broken_home.glob("*/.partial-*")) == []
 
 
+def test_a_long_home_leaves_no_socket_folder_behind(broken_home: Path) -> None:
+    home = broken_home.with_name("long" * 20)
+    with pytest.raises(ServerFault, match="disk full"):
+        start(home)
+    (status,) = demo.status(home=home)
+    assert not (home / status.stamp / "sockets").exists()
+    assert not list(Path("/tmp").glob(f"gocoffee-ops-*-{status.stamp}"))
+
+
 def test_a_stop_during_the_start_ends_it_with_that_reason(demo_home: Path) -> None:
     def stop_at(phase: str) -> None:
         if phase == "starting":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -92,3 +93,4 @@ def test_it_stops_when_its_starter_is_killed() -> None:
         starter.kill()
     gone = Deadline.after(20)
     wait_until(lambda: command_line(int(pid)) == [], gone, "wait for the server's end", target=pid)
+    shutil.rmtree(Path(folder).parent)  # which the killed one could not do
