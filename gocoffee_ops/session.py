@@ -152,7 +152,7 @@ class Session:
         """
         if "thresholds" in inspect.signature(check).parameters:
             options["thresholds"] = self.thresholds
-        evidence = [e for table in tables for e in table.attrs.get("evidence", ())]
+        evidence = list(dict.fromkeys(e for table in tables for e in table.attrs.get("evidence", ())))
         found = [finding.citing(evidence) for finding in check(*tables, **options)]
         if not found:
             name = check.__name__

@@ -7,19 +7,25 @@ redacted; ours as a short box instead of a traceback.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from gocoffee_ops.errors import OpsError
+from gocoffee_ops.errors import OpsError, UsageError
+from gocoffee_ops.evidence.history import RunHistory
 from gocoffee_ops.evidence.ledger import Ledger
 from gocoffee_ops.evidence.redact import Redactor
-from gocoffee_ops.runbooks import run_folder
-from gocoffee_ops.session import Session
+from gocoffee_ops.model import Target
+from gocoffee_ops.runbooks import catalog, run_folder
+from gocoffee_ops.session import Place, Session
+
+if TYPE_CHECKING:
+    from gocoffee_ops.places import Opened
 
 RED, BOLD, PLAIN = "\x1b[31m", "\x1b[1m", "\x1b[0m"
 
@@ -41,7 +47,7 @@ def start(runbook: str, env: str = "demo") -> Session:
     session = Session(
         runbook=runbook,
         environment=opened.environment,
-        places=opened.places,
+        places=(*opened.places, *_history(runbook, opened, now, shell)),
         thresholds=opened.thresholds,
         ledger=Ledger(_evidence(runbook, now), opened.redactor),
         query_deadline_s=opened.query_deadline_s,
@@ -145,6 +151,21 @@ def _evidence(runbook: str, now: datetime) -> Path:
         return Path(given) / run_folder.EVIDENCE
     reports = run_folder.reports_folder(notebook_folder())
     return run_folder.interactive_folder(reports, runbook, now) / run_folder.EVIDENCE
+
+
+def _history(runbook: str, opened: Opened, now: datetime, shell: Any) -> tuple[Place, ...]:
+    """The earlier runs of this runbook with the same parameters; a replay's are in its bundle."""
+    target = Target("history", "reports")
+    if any(place.target == target for place in opened.places):
+        return ()
+    reports = run_folder.reports_folder(notebook_folder())
+    names = ["env"]
+    with contextlib.suppress(UsageError):  # a notebook of the user's own has no declared parameters
+        names = [parameter.name for parameter in catalog.find(runbook).parameters]
+    variables = shell.user_ns if shell is not None else {}
+    values = {"env": opened.environment, **{name: variables[name] for name in names if name in variables}}
+    history = RunHistory(reports, runbook, opened.environment, values, now)
+    return (Place(target, now, connect=lambda: history, detail=str(reports)),)
 
 
 def _redact_tracebacks(shell: Any, redactor: Redactor) -> None:

@@ -82,6 +82,11 @@ class Ran:
         """The subjects with a finding of that status."""
         return {finding["subject"] for finding in self.run["findings"] if finding["status"] == status}
 
+    def covered(self, target: str) -> tuple[int, int]:
+        """Questions answered and asked of one target."""
+        counts = self.run["coverage"]["by_target"][target]
+        return counts["answered"], counts["asked"]
+
     @property
     def report(self) -> str:
         assert self.folder is not None

@@ -127,7 +127,6 @@ def test_one_dead_cluster_costs_its_own_rows(cluster: Any, postgres: Any, tmp_pa
     )
     ran = review(both)
     assert set(ran.states().values()) == {"ok"}, ran.printed
-    by_target = ran.run["coverage"]["by_target"]
-    assert by_target["cluster/us"][0] == 0
-    assert by_target["cluster/eu"][0] == by_target["cluster/eu"][1]
+    assert ran.covered("cluster/us")[0] == 0
+    assert ran.covered("cluster/eu")[0] == ran.covered("cluster/eu")[1]
     assert "cluster/us" in ran.of("UNKNOWN")

@@ -1,0 +1,218 @@
+"""Two weeks side by side: what is new, gone, slower, faster, more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from gocoffee_ops.frames import Column, Schema, records
+from gocoffee_ops.model import Finding, Status
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+NOTABLE = 1.2  # below this ratio two means are called the same
+
+STATEMENT_CHANGES = Schema(
+    "statement changes",
+    (
+        Column("change", "string", help="new, gone, slower, faster or same"),
+        Column("mean_ratio", "Float64", help="this run's mean over the previous one's", optional=True),
+        Column("mean_exec_ms", "Float64", "ms", optional=True),
+        Column("previous_mean_exec_ms", "Float64", "ms", optional=True),
+        Column("calls", "Int64", optional=True),
+        Column("share", "Float64", optional=True),
+        Column("statement", "string", content="sql", optional=True),
+        Column("database", "string"),
+        Column("queryid", "string"),
+    ),
+)
+
+USAGE_CHANGES = Schema(
+    "usage changes",
+    (
+        Column("cluster", "string"),
+        Column("namespace", "string"),
+        Column("owner", "string", optional=True),
+        Column("cpu_millicores", "Float64", "millicores", optional=True),
+        Column("previous_cpu_millicores", "Float64", "millicores", optional=True),
+        Column("cpu_ratio", "Float64", optional=True),
+        Column("memory_mib", "Float64", "MiB", optional=True),
+        Column("previous_memory_mib", "Float64", "MiB", optional=True),
+        Column("memory_ratio", "Float64", optional=True),
+    ),
+)
+
+FINDING_CHANGES = Schema(
+    "finding changes",
+    (
+        Column("change", "string", help="new, gone, worse, better or same"),
+        Column("status", "string", optional=True),
+        Column("previous_status", "string", optional=True),
+        Column("check", "string"),
+        Column("subject", "string"),
+        Column("cluster", "string"),
+        Column("namespace", "string"),
+        Column("reason", "string"),
+    ),
+)
+
+
+def statement_changes(statements: pd.DataFrame, previous: pd.DataFrame) -> pd.DataFrame:
+    """Which statements are new, gone, slower or faster than in the previous run? Most slowed down first.
+
+    Columns: change, mean_ratio (missing when new or gone), mean_exec_ms, previous_mean_exec_ms (ms), calls, share,
+    statement, database, queryid. A statement is the same one by database and queryid.
+    """
+    now = {(row["database"], row["queryid"]): row for row in records(statements)}
+    before = {(row["database"], row["queryid"]): row for row in records(previous)}
+    rows = []
+    for key in now | before:
+        this, that = now.get(key), before.get(key)
+        mean = this["mean_exec_ms"] if this else None
+        previous_mean = that["mean_exec_ms"] if that else None
+        ratio = _ratio(mean, previous_mean)
+        rows.append(
+            {
+                "change": _change(this is not None, that is not None, ratio),
+                "mean_ratio": ratio,
+                "mean_exec_ms": mean,
+                "previous_mean_exec_ms": previous_mean,
+                "calls": this["calls"] if this else None,
+                "share": this["share"] if this else None,
+                "statement": (this or that or {})["statement"],
+                "database": key[0],
+                "queryid": key[1],
+            }
+        )
+    order = ("slower", "new", "gone", "faster", "same")
+    rows.sort(key=lambda row: (order.index(row["change"]), -(row["mean_ratio"] or 0.0), row["queryid"]))
+    return _frame(STATEMENT_CHANGES, rows, statements, previous)
+
+
+def usage_changes(usage: pd.DataFrame, previous: pd.DataFrame) -> pd.DataFrame:
+    """How much more or less does each workload use than in the previous run? Most grown first.
+
+    Columns: cluster, namespace, owner; cpu_millicores, previous_cpu_millicores (millicores), cpu_ratio; memory_mib,
+    previous_memory_mib (MiB), memory_ratio. Summed over an owner's pods; missing where a run did not see or measure it.
+    """
+    now, before = _by_owner(records(usage)), _by_owner(records(previous))
+    rows: list[dict[str, Any]] = []
+    for key in now | before:
+        cpu, memory = now.get(key, (None, None))
+        previous_cpu, previous_memory = before.get(key, (None, None))
+        rows.append(
+            {
+                "cluster": key[0],
+                "namespace": key[1],
+                "owner": key[2],
+                "cpu_millicores": cpu,
+                "previous_cpu_millicores": previous_cpu,
+                "cpu_ratio": _ratio(cpu, previous_cpu),
+                "memory_mib": memory,
+                "previous_memory_mib": previous_memory,
+                "memory_ratio": _ratio(memory, previous_memory),
+            }
+        )
+    rows.sort(key=_most_grown)
+    return _frame(USAGE_CHANGES, rows, usage, previous)
+
+
+def finding_changes(findings: Sequence[Finding], previous: pd.DataFrame) -> pd.DataFrame:
+    """Which findings are new, gone, worse or better than in the previous run? OK in both is left out.
+
+    Columns: change, status, previous_status, check, subject, cluster, namespace, reason.
+    """
+    now = _worst((f.key, f.status, f.reason) for f in findings)
+    before = _worst(
+        ((row["check"], row["cluster"], row["namespace"], row["subject"]), Status(row["status"]), row["reason"])
+        for row in records(previous)
+    )
+    rows = []
+    for key in now | before:
+        this, that = now.get(key), before.get(key)
+        fine = {status for status, _ in filter(None, (this, that))} == {Status.OK}
+        if fine:
+            continue
+        check, cluster, namespace, subject = key
+        rows.append(
+            {
+                "change": _finding_change(this and this[0], that and that[0]),
+                "status": this[0].value if this else None,
+                "previous_status": that[0].value if that else None,
+                "check": check,
+                "subject": subject,
+                "cluster": cluster,
+                "namespace": namespace,
+                "reason": (this or that or (None, ""))[1],
+            }
+        )
+    order = ("new", "worse", "gone", "better", "same")
+    rows.sort(key=lambda row: (order.index(str(row["change"])), str(row["check"]), str(row["subject"])))
+    return _frame(FINDING_CHANGES, rows, previous)
+
+
+Key = tuple[str, str, str, str]
+
+
+def _worst(found: Iterable[tuple[Key, Status, str]]) -> dict[Key, tuple[Status, str]]:
+    worst: dict[Key, tuple[Status, str]] = {}
+    for key, status, reason in found:
+        if key not in worst or status.severity > worst[key][0].severity:
+            worst[key] = (status, reason)
+    return worst
+
+
+def _finding_change(this: Status | None, that: Status | None) -> str:
+    """What is OK in one run and not seen in the other came or went.
+
+    >>> [_finding_change(*pair) for pair in ((Status.CRIT, None), (None, Status.WARN), (Status.CRIT, Status.WARN))]
+    ['new', 'gone', 'worse']
+    """
+    if that is None or that is Status.OK:
+        return "new"
+    if this is None or this is Status.OK:
+        return "gone"
+    if this.severity == that.severity:
+        return "same"
+    return "worse" if this.severity > that.severity else "better"
+
+
+def _change(now: bool, before: bool, ratio: float | None) -> str:
+    if not before:
+        return "new"
+    if not now:
+        return "gone"
+    if ratio is None or 1 / NOTABLE < ratio < NOTABLE:
+        return "same"
+    return "slower" if ratio > 1 else "faster"
+
+
+def _ratio(this: float | None, that: float | None) -> float | None:
+    return this / that if this is not None and that else None
+
+
+def _by_owner(
+    table: Sequence[Mapping[str, Any]],
+) -> dict[tuple[str, str, str | None], tuple[float | None, float | None]]:
+    """CPU and memory by owner; one pod that was not measured leaves its owner's sum unknown."""
+    sums: dict[tuple[str, str, str | None], tuple[float | None, float | None]] = {}
+    for row in table:
+        key = (row["cluster"], row["namespace"], row["owner"] or f"pod/{row['pod']}")
+        cpu, memory = sums.get(key, (0.0, 0.0))
+        sums[key] = (_sum(cpu, row["cpu_millicores"]), _sum(memory, row["memory_mib"]))
+    return sums
+
+
+def _most_grown(row: Mapping[str, Any]) -> float:
+    return -max(row["cpu_ratio"] or 0.0, row["memory_ratio"] or 0.0)
+
+
+def _sum(a: float | None, b: float | None) -> float | None:
+    return None if a is None or b is None else a + b
+
+
+def _frame(schema: Schema, rows: list[dict[str, Any]], *inputs: pd.DataFrame) -> pd.DataFrame:
+    frame = schema.from_rows(rows)
+    frame.attrs["evidence"] = list(dict.fromkeys(e for table in inputs for e in table.attrs.get("evidence", ())))
+    return frame

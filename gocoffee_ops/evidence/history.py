@@ -1,0 +1,109 @@
+"""Earlier runs of the same runbook: what the weekly reviews are compared with."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from gocoffee_ops.errors import Malformed, NotRecorded, Tampered
+from gocoffee_ops.evidence.ledger import read_entries, read_table
+
+RUN_JSON = "run.json"
+
+
+@dataclass(frozen=True)
+class EarlierRun:
+    """One complete run, by its `run.json`, and the folder that it stands in."""
+
+    folder: Path
+    body: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        """Its folder's name: the UTC time it began at."""
+        return self.folder.name
+
+    @property
+    def started(self) -> datetime:
+        """When it began."""
+        return datetime.fromisoformat(self.body["started"])
+
+
+class RunHistory:
+    """The complete runs of one runbook with one environment and the same parameters, that began before a moment.
+
+    Replays are no runs of their own: what they show was read before.
+    """
+
+    def __init__(
+        self, reports: Path, runbook: str, environment: str, parameters: Mapping[str, Any], before: datetime
+    ) -> None:
+        self.reports = reports
+        self.runbook = runbook
+        self.environment = environment
+        self.parameters = dict(parameters)
+        self.before = before
+
+    def runs(self) -> list[EarlierRun]:
+        """Newest first. Raises Malformed for a run whose record cannot be read: it may be the one to compare with."""
+        found = [run for run in self._all() if self._same(run)]
+        return sorted(found, key=lambda run: (run.started, run.name), reverse=True)
+
+    def tables(self, run: EarlierRun, query: str) -> Iterator[tuple[str, Sequence[Mapping[str, Any]]]]:
+        """The rows that `run` got from each target by `query`, by its last asking.
+
+        Raises Tampered when the run's ledger is not the one that its `run.json` names, NotRecorded when it could not ask.
+        """
+        import pyarrow.parquet as pq
+
+        evidence = run.folder / "evidence"
+        entries = list(read_entries(evidence))
+        if not entries or entries[-1].hash != run.body["head"]:
+            raise Tampered("the ledger is not the one that the run ended with", target=str(run.folder))
+        asked = {e.body["target"]: e.body for e in entries if e.kind == "query" and e.body["query"] == query}
+        answered = {target: body for target, body in asked.items() if body["error"] is None}
+        if not answered:
+            why = "; ".join(sorted({body["error"]["why"] or body["error"]["what"] for body in asked.values()}))
+            raise NotRecorded(
+                f"the previous run holds no answer to {query}", target=str(run.folder), why=why or "it was not asked"
+            )
+        for target, body in sorted(answered.items()):
+            data = read_table(evidence, body["table"])
+            yield target.partition("/")[2], pq.read_table(BytesIO(data)).to_pylist()
+
+    def _all(self) -> Iterator[EarlierRun]:
+        home = self.reports / self.runbook
+        if not home.is_dir():
+            return
+        for folder in home.iterdir():
+            path = folder / RUN_JSON
+            if folder.name.startswith(".") or not path.is_file():
+                continue
+            try:
+                body = json.loads(path.read_text(encoding="utf-8"))
+                run = EarlierRun(folder, body)
+                complete = not body["partial"] and body["finished"] is not None
+                if complete and run.started.tzinfo is not None:
+                    yield run
+            except (OSError, ValueError, KeyError, TypeError) as error:
+                raise Malformed(
+                    "read an earlier run",
+                    target=str(path),
+                    why=f"{type(error).__name__}: {error}",
+                    hint="move that folder away if it is no longer wanted",
+                ) from None
+
+    def _same(self, run: EarlierRun) -> bool:
+        body = run.body
+        return (
+            body["runbook"] == self.runbook
+            and body["environment"] == self.environment
+            and body["parameters"] == self.parameters
+            and not body["replay_of"]
+            and run.started < self.before
+        )
