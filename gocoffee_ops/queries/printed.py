@@ -198,9 +198,12 @@ def why_not_ready(pod: Pod) -> str:
         if not is_true(status.conditions, gate.condition_type):
             return f"readiness gate {gate.condition_type} is not True"
     ready = condition(status.conditions, "Ready")
-    if ready is not None and ready.status != "True":
-        return ": ".join(part for part in (ready.reason, ready.message) if part)
-    return ""
+    if ready is None:
+        return "no kubelet has said whether it is ready"
+    if ready.status == "True":
+        return ""
+    said = ": ".join(part for part in (ready.reason, ready.message) if part)
+    return said or f"its containers are well, but its Ready condition is {ready.status}: is its node?"
 
 
 def _container_says(container: ContainerStatus) -> str:

@@ -1,0 +1,277 @@
+"""The cluster's tables say what kubectl prints for the same objects, and what it hides."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from gocoffee_ops.analysis.quantities import mib, millicores, whole
+from gocoffee_ops.errors import Forbidden, NotFound, Unreachable, Unsupported
+from gocoffee_ops.model import Status
+from gocoffee_ops.queries import cluster as queries
+from gocoffee_ops.session import Session
+from tests.queries.kubectl import allocated, seconds, table
+from tests.queries.pod_states import create_states, remove_states
+from tests.sources.kubernetes.static_server import Answer, Asked, pod_list, says, serving, unused_port, write_kubeconfig
+from tests.support import live_session
+from tests.testbed.control_plane import Cluster
+
+AGE_S = 30.0  # kubectl prints later than we read
+NAMESPACE = "go-coffee"
+
+
+def by(frame: pd.DataFrame, *names: str) -> dict[Any, dict[str, Any]]:
+    """Rows by the value of a column, or of several."""
+    rows = frame.to_dict("records")
+    return {row[names[0]] if len(names) == 1 else tuple(row[name] for name in names): row for row in rows}
+
+
+def same_pods(frame: pd.DataFrame, printed: list[dict[str, str]]) -> None:
+    """Every row of ours is a row of kubectl's, in what both show."""
+    ours = {
+        (row["namespace"], row["pod"]): (
+            f"{row['ready_containers']}/{row['containers']}",
+            row["status"],
+            row["restarts"],
+            "<none>" if pd.isna(row["node"]) else row["node"],
+            "<none>" if pd.isna(row["pod_ip"]) else row["pod_ip"],
+        )
+        for row in frame.to_dict("records")
+    }
+    theirs = {
+        (row["NAMESPACE"], row["NAME"]): (
+            row["READY"], row["STATUS"], int(row["RESTARTS"].split()[0]), row["NODE"], row["IP"]
+        )
+        for row in printed
+    }  # fmt: skip
+    assert ours == theirs
+
+
+def test_every_pod_is_as_kubectl_prints_it(ops: Session, cluster: Cluster) -> None:
+    frame = queries.pods(ops)
+    printed = table(cluster, "get", "pods", "-A", "-o", "wide")
+    assert len(printed) > 30
+    same_pods(frame, printed)
+    rows = by(frame, "namespace", "pod")
+    for row in printed:
+        ours = rows[row["NAMESPACE"], row["NAME"]]
+        assert ours["age_s"] == pytest.approx(seconds(row["AGE"]), abs=AGE_S)
+        if "ago" in row["RESTARTS"]:
+            ago = (pd.Timestamp.now(tz="UTC") - ours["last_restart_at"]).total_seconds()
+            assert ago == pytest.approx(seconds(row["RESTARTS"].split("(")[1].split()[0]), abs=3600)
+
+
+def test_pods_in_every_state_are_as_kubectl_prints_them(cluster: Cluster, namespace: str, tmp_path: Path) -> None:
+    made = create_states(cluster, namespace, random_states=60)
+    try:
+        ops = live_session(tmp_path, clusters={"planted": cluster.kubeconfig("reader")})
+        printed = [row for row in table(cluster, "get", "pods", "-A", "-o", "wide") if row["NAMESPACE"] == namespace]
+        assert len(printed) == made
+        assert {"SchedulingGated", "Terminating", "Completed", "CrashLoopBackOff", "Unknown"} < {
+            row["STATUS"] for row in printed
+        }
+        same_pods(queries.pods(ops, namespace=namespace), printed)
+    finally:
+        remove_states(cluster, namespace)
+
+
+def test_every_node_is_as_kubectl_prints_it(ops: Session, cluster: Cluster) -> None:
+    printed = table(cluster, "get", "nodes")
+    ours = {
+        row["node"]: (row["status"], row["roles"], row["kubelet_version"])
+        for row in queries.nodes(ops).to_dict("records")
+    }
+    assert ours == {row["NAME"]: (row["STATUS"], row["ROLES"], row["VERSION"]) for row in printed}
+    assert {status for status, _, _ in ours.values()} == {"Ready", "NotReady", "Ready,SchedulingDisabled"}
+
+
+def test_usage_of_nodes_and_pods_is_as_kubectl_top_prints_it(ops: Session, cluster: Cluster) -> None:
+    nodes, pods = queries.node_usage(ops), queries.pod_usage(ops)
+    measured = nodes.dropna(subset="cpu_millicores")
+    top = {row["NAME"]: row for row in table(cluster, "top", "nodes") if row["CPU(cores)"] != "<unknown>"}
+    assert set(measured["node"]) == set(top)
+    for row in measured.to_dict("records"):
+        assert row["cpu_millicores"] == pytest.approx(millicores(top[row["node"]]["CPU(cores)"]), rel=0.05, abs=5)
+        assert row["memory_mib"] == pytest.approx(mib(whole(top[row["node"]]["MEMORY(bytes)"])), rel=0.01, abs=1)
+        assert round(row["memory_of_allocatable"] * 100) == pytest.approx(
+            int(top[row["node"]]["MEMORY(%)"].rstrip("%")), abs=1
+        )
+    lines = {(row["NAMESPACE"], row["NAME"]): row for row in table(cluster, "top", "pods", "-A")}
+    used = pods.dropna(subset="cpu_millicores")
+    assert set(zip(used["namespace"], used["pod"], strict=True)) == set(lines)
+    for row in used.to_dict("records"):
+        printed = lines[row["namespace"], row["pod"]]
+        assert row["cpu_millicores"] == pytest.approx(millicores(printed["CPU(cores)"]), rel=0.05, abs=5)
+        assert row["memory_mib"] == pytest.approx(mib(whole(printed["MEMORY(bytes)"])), rel=0.01, abs=1)
+
+
+# The hazards
+
+
+def test_h01_running_hides_pods_that_are_not_ready_and_flags_completed_jobs(ops: Session, cluster: Cluster) -> None:
+    pods = by(queries.pods(ops, namespace=NAMESPACE), "pod")
+    printed = {row["NAME"]: row["STATUS"] for row in table(cluster, "get", "pods", "-n", NAMESPACE)}
+    kept = {name for name, status in printed.items() if "Running" not in status}  # what `grep -v Running` shows
+    sick = {name for name, row in pods.items() if not row["ready"] and not row["finished"]}
+    hidden, falsely_shown = sick - kept, kept - sick
+    assert {name.rsplit("-", 2)[0] for name in hidden} == {"order-service", "recommendation-service"}
+    assert {name.split("-")[0] for name in falsely_shown} == {"db"}  # the completed migration
+    assert not [name for name in sick if pd.isna(pods[name]["reason"])]
+    reasons = {name.rsplit("-", 2)[0]: str(pods[name]["reason"]) for name in sick}
+    assert "Unschedulable: 0/7 nodes are available" in reasons["demand-forecast"]
+    assert "ImagePullBackOff" in reasons["loyalty-service"]
+    assert "CrashLoopBackOff" in reasons["notification-service"]
+    assert "running, not ready" in reasons["order-service"]
+    assert "is its node?" in reasons["recommendation-service"]
+    restarted = {name for name, row in pods.items() if row["restarts"] and row["status"] == "Running"}
+    assert {name.rsplit("-", 2)[0] for name in restarted} == {"payment-service"}
+
+
+def test_h02_ready_nodes_show_pressure_cordons_and_version_skew(ops: Session, cluster: Cluster) -> None:
+    nodes = by(queries.nodes(ops), "node")
+    printed = {row["NAME"]: row["STATUS"] for row in table(cluster, "get", "nodes")}
+    assert printed["general-2"] == "Ready"
+    assert nodes["general-2"]["pressures"] == ("MemoryPressure",)
+    assert "node.kubernetes.io/memory-pressure:NoSchedule" in nodes["general-2"]["taints"]
+    assert nodes["general-3"]["unschedulable"]
+    assert nodes["general-4"]["pressures"] == ("MemoryPressure=Unknown", "DiskPressure=Unknown", "PIDPressure=Unknown")
+    assert not nodes["general-4"]["ready"]
+    assert (nodes["general-5"]["kubelet_version"], nodes["general-5"]["server_version"]) == ("v1.32.9", cluster.version)
+    assert nodes["general-1"]["pressures"] == ()
+    assert nodes["memory-1"]["taints"] == ("dedicated=database:NoSchedule",)
+    assert {row["pool"] for row in nodes.values()} == {"general", "memory"}
+
+
+def test_h26_requests_and_limits_are_what_describe_node_adds_up(ops: Session, cluster: Cluster) -> None:
+    for row in queries.nodes(ops).to_dict("records"):
+        theirs = allocated(cluster, row["node"])
+        assert (row["cpu_requested_millicores"], row["cpu_limits_millicores"]) == tuple(
+            millicores(value) for value in theirs["cpu"]
+        )
+        assert (row["memory_requested_mib"], row["memory_limits_mib"]) == tuple(
+            mib(whole(value)) for value in theirs["memory"]
+        )
+        assert row["cpu_requested_millicores"] > 0
+
+
+def test_h27_events_are_by_last_sighting_with_their_count_and_the_horizon_is_stated(
+    ops: Session, cluster: Cluster
+) -> None:
+    events = queries.events(ops, namespace=NAMESPACE)
+    listed = cluster.get("events", "-n", NAMESPACE)["items"]
+    assert len(events) == len(listed)
+    assert events["last_seen_at"].is_monotonic_decreasing
+    repeated = events[(events["reason"] == "BackOff") & events["object"].str.startswith("pod/notification-service")]
+    assert list(repeated["count"]) == [214]
+    row = repeated.iloc[0]
+    assert (row["last_seen_at"] - row["first_seen_at"]).total_seconds() == pytest.approx(47 * 60, abs=60)
+    horizon = queries.event_horizon(ops).iloc[0]
+    assert horizon["events"] == len(cluster.get("events", "-A")["items"])
+    assert horizon["oldest_at"] <= events["last_seen_at"].min()
+    assert horizon["newest_at"] >= events["last_seen_at"].max()
+    assert pd.isna(horizon["retention_s"])
+
+
+def test_h28_usage_stands_beside_requests_and_limits_and_what_is_not_measured_is_missing(ops: Session) -> None:
+    nodes = by(queries.node_usage(ops), "node")
+    assert len(nodes) == 7
+    assert pd.isna(nodes["general-4"]["cpu_millicores"])
+    assert pd.isna(nodes["general-4"]["measured_at"])
+    assert nodes["general-2"]["memory_of_allocatable"] > 0.9
+    assert nodes["general-1"]["window_s"] > 0
+    pods = by(queries.pod_usage(ops, namespace=NAMESPACE), "pod")
+    usage = {name.rsplit("-", 2)[0]: row for name, row in pods.items()}
+    assert usage["kitchen-service"]["cpu_of_request"] == pytest.approx(12, rel=0.1)
+    assert usage["payment-service"]["memory_of_limit"] > 0.9
+    assert pd.isna(usage["analytics-worker"]["memory_of_limit"])
+    assert usage["analytics-worker"]["memory_mib"] > 12_000
+    assert pd.isna(usage["recommendation-service"]["cpu_millicores"])  # it runs, and nobody measured it
+    assert "db-migrate" not in usage
+
+
+# What could not be read
+
+
+def test_a_user_without_rights_is_forbidden_with_what_the_role_lacks(cluster: Cluster, tmp_path: Path) -> None:
+    ops = live_session(tmp_path, clusters={"planted": cluster.kubeconfig("nobody")})
+    with pytest.raises(Forbidden, match="lacks list on pods of the core API group in namespace go-coffee"):
+        queries.pods(ops, namespace=NAMESPACE)
+    assert [finding.status for finding in ops.findings] == [Status.UNKNOWN]
+
+
+def test_a_role_of_one_namespace_reads_that_namespace(cluster: Cluster, namespace: str, tmp_path: Path) -> None:
+    cluster.kubectl("create", "rolebinding", "nobody", "--clusterrole=view", "--user=nobody", "-n", namespace)
+    create_states(cluster, namespace, random_states=0)
+    try:
+        ops = live_session(tmp_path, clusters={"planted": cluster.kubeconfig("nobody")})
+        assert len(queries.pods(ops, namespace=namespace)) > 0
+        with pytest.raises(Forbidden, match="in the whole cluster"):
+            queries.pods(ops)
+    finally:
+        remove_states(cluster, namespace)
+
+
+def test_an_empty_namespace_is_empty_and_a_misspelt_one_is_not_found(ops: Session, namespace: str) -> None:
+    empty = queries.pods(ops, namespace=namespace)
+    assert len(empty) == 0
+    assert list(empty.columns) == list(queries.pods.schema.names)
+    with pytest.raises(NotFound, match="go-cofee"):
+        queries.pods(ops, namespace="go-cofee")
+
+
+def test_a_dead_cluster_costs_its_own_rows_alone(cluster: Cluster, healthy_cluster: Cluster, tmp_path: Path) -> None:
+    dead = write_kubeconfig(tmp_path / "dead", f"http://127.0.0.1:{unused_port()}")
+    clusters = {
+        "planted": cluster.kubeconfig("reader"), "dead": dead, "healthy": healthy_cluster.kubeconfig("reader"),
+    }  # fmt: skip
+    ops = live_session(tmp_path, clusters=clusters)
+    nodes = queries.nodes(ops)
+    assert set(nodes["cluster"]) == {"planted", "healthy"}
+    assert [(finding.status, finding.cluster) for finding in ops.findings] == [(Status.UNKNOWN, "dead")]
+    assert not by(nodes, "cluster", "node")["planted", "general-4"]["ready"]
+    assert by(nodes, "cluster", "node")["healthy", "general-4"]["ready"]
+
+
+def test_with_every_cluster_dead_the_query_raises(tmp_path: Path) -> None:
+    dead = write_kubeconfig(tmp_path / "dead", f"http://127.0.0.1:{unused_port()}")
+    with pytest.raises(Unreachable, match="refused"):
+        queries.pods(live_session(tmp_path, clusters={"dead": dead}))
+
+
+def test_usage_without_metrics_server_is_unsupported_not_zero(tmp_path: Path) -> None:
+    def script(asked: Asked) -> Answer:
+        if asked.path.startswith("/apis/metrics.k8s.io"):
+            return Answer(404, b"404 page not found\n", content_type="text/plain")
+        return pod_list("a")
+
+    with serving(script) as server:
+        ops = live_session(tmp_path, clusters={"c": write_kubeconfig(tmp_path / "config", server.url)})
+        with pytest.raises(Unsupported, match="metrics-server is missing"):
+            queries.pod_usage(ops)
+
+
+def test_a_node_that_reports_no_pressure_conditions_is_not_taken_for_well(tmp_path: Path) -> None:
+    node = {"metadata": {"name": "n1", "creationTimestamp": "2026-11-20T08:00:00Z"}, "status": {}}
+
+    def script(asked: Asked) -> Answer:
+        if asked.path == "/version":
+            return says({"gitVersion": "v1.36.3"})
+        kind = "NodeList" if asked.path.endswith("nodes") else "PodList"
+        return says({"kind": kind, "metadata": {}, "items": [node] if kind == "NodeList" else []})
+
+    with serving(script) as server:
+        ops = live_session(tmp_path, clusters={"c": write_kubeconfig(tmp_path / "config", server.url)})
+        row = queries.nodes(ops).iloc[0]
+    assert (row["status"], row["ready"]) == ("Unknown", False)
+    assert row["pressures"] == ("MemoryPressure=Unknown", "DiskPressure=Unknown", "PIDPressure=Unknown")
+
+
+def test_the_record_names_the_lists_resource_versions(ops: Session) -> None:
+    queries.nodes(ops)
+    entries = [entry for entry in ops.ledger.entries() if entry.kind == "query"]
+    versions = entries[0].body["notes"]["resource_versions"]
+    assert set(versions) == {"nodes", "pods"}
+    assert all(int(version) > 0 for version in versions.values())
