@@ -1,4 +1,5 @@
--- Takes from PUBLIC what lets every role write: tables in schema public (PostgreSQL 14), temporary tables, large objects.
+-- Takes from PUBLIC what lets every role write: tables in schema public (PostgreSQL 14), temporary tables, large objects,
+-- messages in the WAL.
 --
 -- Optional, after deploy/reader.sql, in each database, as a superuser. It concerns every role that has these only
 -- through PUBLIC: GRANT them to the roles that need them first, e.g.

@@ -12,10 +12,10 @@
 -- lack of privileges, not by the settings below, which a session may change for itself (under
 -- default_transaction_read_only = on, a superuser's ALTER SYSTEM or pg_terminate_backend would still succeed).
 --
--- What PostgreSQL grants to PUBLIC, every role has, this one too: temporary tables, large objects, NOTIFY, advisory
--- locks, messages in the WAL, changing its own password and its own settings, ending its own sessions, and on
--- PostgreSQL 14 (or a database that came from it) tables in schema public. A warning names those that hold here;
--- deploy/reader-strict.sql takes the first three kinds and the last from PUBLIC, which concerns other roles too.
+-- What PostgreSQL grants to PUBLIC, every role has, this one too: temporary tables, large objects, messages in the WAL,
+-- and on PostgreSQL 14 (or in a database that came from it) tables and functions in schema public. A warning names those
+-- that hold here; deploy/reader-strict.sql takes them from PUBLIC, which concerns other roles too. For NOTIFY, advisory
+-- locks, and a role's own password, settings and sessions, PostgreSQL has no privilege that could be taken.
 
 DO $$
 BEGIN
