@@ -75,7 +75,7 @@ Name = Annotated[str, AfterValidator(_name)]
 Variable = Annotated[str, AfterValidator(_variable)]
 FilePath = Annotated[Path, PlainValidator(_path)]
 Link = Annotated[str, AfterValidator(_url)]
-Seconds = Annotated[float, Field(gt=0, le=7 * 86_400, strict=False)]
+Seconds = Annotated[float, Field(gt=0, le=7 * 86_400)]
 
 
 class _Model(BaseModel):

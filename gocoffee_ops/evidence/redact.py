@@ -2,49 +2,67 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
+import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote
+from urllib.parse import quote, quote_plus, unquote
+
+from gocoffee_ops.evidence.patterns import BASE64, BASE64_PEM, MASK, PLAIN, SECRET_KEY, TOKENS, Detector
+from gocoffee_ops.evidence.statement import without_literals
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from gocoffee_ops.frames import Schema
 
-MASK = "[redacted]"
+SHORTEST = 4  # a shorter value, masked wherever it stands, would leave no word whole
 
 
 class Redactor:
-    """Masks known secret values (DSN passwords, tokens) and whatever looks like one."""
+    """Masks known secret values (DSN passwords, tokens), however encoded, and whatever looks like a secret.
+
+    Masking what is masked changes nothing.
+    """
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        self._secrets: set[str] = set()
+        self._known: tuple[str, ...] = ()
         for secret in secrets:
             self.add(secret)
 
     def add(self, secret: str) -> None:
-        """Make a value known as secret."""
-        if len(secret) >= 4:  # shorter ones would mask ordinary words
-            self._secrets.add(secret)
+        """Make a value known as secret, with the forms that it takes in URLs, JSON, SQL and base64."""
+        if len(secret) >= SHORTEST and MASK not in secret and secret not in MASK:
+            # One new tuple: other threads read the old one or the new one.
+            self._known = tuple(sorted({*self._known, *_forms(secret)}, key=lambda form: (-len(form), form)))
+
+    def learn(self, source: object) -> None:
+        """Make known what a source calls its secrets (its `secrets()`, if it has any)."""
+        secrets = getattr(source, "secrets", None)
+        if callable(secrets):
+            for secret in secrets():
+                self.add(secret)
 
     def text(self, text: str) -> str:
         """Plain text with its secrets masked."""
-        for secret in self._secrets:
-            text = text.replace(secret, MASK)
-        return re.sub(r"(\w+://[^\s:/@]*:)[^\s@]+@", rf"\1{MASK}@", text)
+        return self._mask(text, PLAIN, self._known)
 
     def sql(self, text: str) -> str:
-        """Statement text with its literals and secrets masked."""
-        return self.text(re.sub(r"'(?:[^']|'')*'", "'…'", text))
+        """Statement text with its literals, comments and secrets masked; numbers stay."""
+        return self._mask(without_literals(text), TOKENS, self._known)
 
     def value(self, value: Any) -> Any:
-        """A JSON-like value with every string in it masked."""
+        """A JSON-like value with every string in it masked, and what stands under a secret's key."""
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, Mapping):
-            return {k: self.value(v) for k, v in value.items()}
-        if isinstance(value, list | tuple):
+            return {
+                self.text(k) if isinstance(k, str) else k: MASK if _is_secret(k, v) else self.value(v)
+                for k, v in value.items()
+            }
+        if isinstance(value, list | tuple | set | frozenset):
             return [self.value(v) for v in value]
         return value
 
@@ -55,13 +73,82 @@ class Redactor:
         for i, column in enumerate(schema.columns):
             if column.dtype not in {"string", "list[string]"}:
                 continue
-            mask = self.sql if column.content == "sql" else self.text
             values = table.column(column.name).to_pylist()
-            clean = [v if v is None else mask(v) if isinstance(v, str) else [mask(x) for x in v] for v in values]
-            if clean != values:
-                field = table.schema.field(column.name)
-                table = table.set_column(i, field, pa.array(clean, type=field.type))
+            if column.dtype == "string":
+                distinct = {v for v in values if v is not None}
+            else:
+                distinct = {x for v in values if v is not None for x in v if x is not None}
+            masked = self._masked(distinct, sql=column.content == "sql")
+            if not masked:
+                continue
+            if column.dtype == "string":
+                clean = [masked.get(v, v) for v in values]
+            else:
+                clean = [v if v is None else [masked.get(x, x) for x in v] for v in values]
+            field = table.schema.field(column.name)
+            table = table.set_column(i, field, pa.array(clean, type=field.type))
         return table
+
+    def _masked(self, distinct: Iterable[str], *, sql: bool) -> dict[str, str]:
+        """Those of the values that change, with what they become; most columns run no pattern at all."""
+        texts = {v: without_literals(v) if sql else v for v in distinct}
+        everything = "\n".join(texts.values())
+        able = _with_words(everything.lower(), TOKENS if sql else PLAIN)
+        known = [form for form in self._known if form in everything]
+        if not able and not known and not BASE64.search(everything):
+            return {v: clean for v, clean in texts.items() if clean != v}
+        masked = {v: self._mask(text, able, known) for v, text in texts.items()}
+        return {v: clean for v, clean in masked.items() if clean != v}
+
+    def _mask(self, text: str, detectors: Sequence[Detector], known: Sequence[str], *, nested: bool = True) -> str:
+        for form in known:
+            if form in text:
+                text = text.replace(form, MASK)
+        lower = text.lower()
+        for detector in _with_words(lower, detectors):
+            if detector.guard.search(lower):
+                text = detector.pattern.sub(detector.replace, text)
+        return BASE64.sub(self._encoded, text) if nested and len(text) >= 20 else text
+
+    def _encoded(self, match: re.Match[str]) -> str:
+        """Base64 of text that holds a secret is masked whole."""
+        if match[0].startswith(BASE64_PEM):
+            return MASK
+        try:
+            decoded = base64.b64decode(match[0] + "=" * (-len(match[0]) % 4), validate=True).decode()
+        except (binascii.Error, UnicodeDecodeError):
+            return match[0]
+        clean = self._mask(decoded, PLAIN, self._known, nested=False)
+        return MASK if clean != decoded else match[0]
+
+
+def _with_words(lower: str, detectors: Sequence[Detector]) -> list[Detector]:
+    """The detectors one of whose words is in the text."""
+    found = []
+    for detector in detectors:
+        for word in detector.words:
+            if word in lower:
+                found.append(detector)
+                break
+    return found
+
+
+def _is_secret(key: object, value: object) -> bool:
+    return isinstance(key, str) and isinstance(value, str) and value != "" and bool(SECRET_KEY.search(key))
+
+
+def _forms(secret: str) -> set[str]:
+    """A secret as URLs, JSON, SQL, Python and base64 write it."""
+    forms = {secret, quote(secret), quote(secret, safe=""), quote_plus(secret), secret.replace("'", "''")}
+    forms |= {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1], repr(secret)[1:-1]}
+    raw = secret.encode()
+    if len(raw) >= 6:
+        for offset in range(3):  # where it stands in what was encoded: `user:password` in an Authorization header
+            padded = base64.b64encode(b"\0" * offset + raw)
+            start, end = (offset * 8 + 5) // 6, (offset + len(raw)) * 8 // 6
+            core = padded[start:end].decode()
+            forms |= {core, core.replace("+", "-").replace("/", "_")}
+    return {form for form in forms if len(form) >= SHORTEST}
 
 
 def dsn_secrets(dsn: str) -> set[str]:
