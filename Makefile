@@ -19,7 +19,7 @@ demo: $(VENV)/.run ## install, run the weekly performance review on the embedded
 	@$(BIN)/gocoffee-ops run $(RUNBOOK) --env demo --exit-zero
 	@echo
 	@echo "The report's folder and the verdict stand above; open report.html in a browser."
-	@echo "The demo has planted faults for the review to find: CRIT is the right answer."
+	@echo "The demo has planted faults for the review to find, so CRIT is the right answer; with another one, something went wrong."
 
 test: $(VENV)/.dev ## install all that the tests need, and run them
 	$(BIN)/python -m pytest $(PYTEST)

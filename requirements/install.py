@@ -88,13 +88,14 @@ def main(lock: Path) -> int:
     uv = Path(sys.executable).with_name("uv")
     by_uv = run(*pip, *quiet, HERE / "install.lock") and uv.exists()
     if not by_uv:
-        print("install.py: uv is not to be had here; pip installs instead, which takes longer", file=sys.stderr)
         backend = Path(sys.prefix) / "backend.lock"
         backend.write_text(without((HERE / "install.lock").read_text(), "uv"))
         if not run(*pip, *quiet, backend):
             return 1
-    if not (by_uv and run(uv, "pip", *quiet, lock, environment=told)) and not run(*pip, *quiet, lock):
-        return 1
+    if not (by_uv and run(uv, "pip", *quiet, lock, environment=told)):
+        print("install.py: not with uv on this machine; pip takes over, which takes longer", file=sys.stderr)
+        if not run(*pip, *quiet, lock):
+            return 1
     project = ("install", "--quiet", "--no-deps", "--no-build-isolation", "--editable", PROJECT)
     return 0 if run(*pip, *project) else 1
 
