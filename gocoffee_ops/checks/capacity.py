@@ -11,6 +11,7 @@ from gocoffee_ops.checks.grading import (
     COST_ANALYSIS,
     SERVICE_DOWN,
     concluded,
+    counted,
     grade,
     numbers,
     percent,
@@ -50,13 +51,13 @@ def _node(row: Mapping[str, Any]) -> list[Finding]:
 
     findings = []
     if not row["ready"]:
-        findings.append(found(Status.CRIT, f"the node is {row['status']}; {row['pods']} pods are bound to it"))
-    for pressure in row["pressures"]:
-        name, _, value = pressure.partition("=")
-        if value == "Unknown":
-            findings.append(found(Status.UNKNOWN, f"the kubelet no longer reports {name}"))
-        else:
-            findings.append(found(Status.CRIT, f"{name}: the kubelet evicts pods to regain it"))
+        findings.append(found(Status.CRIT, f"the node is {row['status']}; {counted(row['pods'], 'pod')} bound to it"))
+    pressures = [pressure.partition("=") for pressure in row["pressures"]]
+    silent = [name for name, _, value in pressures if value == "Unknown"]
+    for name in [name for name, _, value in pressures if value != "Unknown"]:
+        findings.append(found(Status.CRIT, f"{name}: the kubelet evicts pods to relieve it"))
+    if silent:
+        findings.append(found(Status.UNKNOWN, f"the kubelet no longer reports {', '.join(silent)}"))
     if row["unschedulable"]:
         findings.append(found(Status.WARN, "cordoned: no new pod is placed on it", CLUSTER_UPDATE))
     skew = version_skew(row["kubelet_version"], row["server_version"])
@@ -154,7 +155,7 @@ def replicas_fit(fit: pd.DataFrame) -> list[Finding]:
             Status.WARN if fits == 0 else Status.OK,
             "replicas_fit",
             f"deployment/{deployment}",
-            f"{fits} more replicas fit; bound by {', '.join(sorted(bound[cluster, namespace, deployment]))}",
+            f"room for {counted(fits, 'more replica')}; bound by {', '.join(sorted(bound[cluster, namespace, deployment]))}",
             {"fits": fits},
             cluster=cluster,
             namespace=namespace,

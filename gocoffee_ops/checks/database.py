@@ -9,6 +9,7 @@ from gocoffee_ops.checks.grading import (
     DATABASE_SLOWDOWN,
     QUERY_TUNING,
     concluded,
+    counted,
     grade,
     numbers,
     percent,
@@ -100,36 +101,50 @@ def _statement(status: Status, check: str, row: Row, reason: str) -> Finding:
 
 
 def sessions_moving(activity: pd.DataFrame, *, thresholds: Thresholds) -> list[Finding]:
-    """Which statements run for long, and which transactions stand idle? An idle session is neither. (H07)"""
+    """Which statements run for long, and which transactions stand idle? An idle session is neither. (H07)
+
+    One finding for an application's running sessions and one for its idle transactions, with the oldest of them: a pid
+    is another one next week, the application is not.
+    """
     table = records(activity)
+    groups: dict[tuple[str, str, bool], list[Row]] = {}
     findings = []
     for row in table:
         if row["backend_type"] not in {"client backend", "parallel worker"} or row["state"] in {"idle", "disabled"}:
             continue
-        subject = f"session/{row['pid']}"
-        who = f"{row['database']}: {row['application'] or 'unnamed application'}"
         if row["state"] is None or row["age_s"] is None:
-            reason = f"{who}: its state cannot be seen by this role"
-            findings.append(Finding(Status.UNKNOWN, "sessions_moving", subject, reason))
+            reason = f"{row['database']}: the state of session {row['pid']} cannot be seen by this role"
+            findings.append(Finding(Status.UNKNOWN, "sessions_moving", _application(row["application"]), reason))
             continue
         idle = row["state"].startswith("idle in transaction")
-        limits = (
-            (thresholds.idle_in_transaction_warn_s, thresholds.idle_in_transaction_crit_s)
-            if idle
-            else (thresholds.active_warn_s, thresholds.active_crit_s)
-        )
-        blocked = f", waiting for {', '.join(row['blocked_by'])}" if row["blocked_by"] else ""
-        reason = f"{who} is {row['state']} for {seconds(row['age_s'])}{blocked}: {shortened(row['statement'])}"
-        figures: dict[str, Number | str] = {"age_s": round(row["age_s"], 1)}
-        findings.append(
-            Finding(
-                grade(row["age_s"], *limits), "sessions_moving", subject, reason, figures, next=(DATABASE_SLOWDOWN,)
-            )
-        )
-    fine = f"none of {len(table)} sessions runs or stands in a transaction for long"
+        groups.setdefault((row["database"], row["application"], idle), []).append(row)
+    findings += [_oldest(sessions, idle, thresholds) for (_, _, idle), sessions in groups.items()]
+    fine = f"none of {counted(len(table), 'session')} runs or stands in a transaction for long"
     return concluded(
         findings, check="sessions_moving", subject="sessions", fine=fine, read=len(table), none="no session was seen"
     )
+
+
+def _oldest(sessions: list[Row], idle: bool, thresholds: Thresholds) -> Finding:
+    row = max(sessions, key=lambda session: session["age_s"])
+    limits = (
+        (thresholds.idle_in_transaction_warn_s, thresholds.idle_in_transaction_crit_s)
+        if idle
+        else (thresholds.active_warn_s, thresholds.active_crit_s)
+    )
+    many = f"the oldest of {len(sessions)}, " if len(sessions) > 1 else ""
+    blocked = f", waiting for {', '.join(row['blocked_by'])}" if row["blocked_by"] else ""
+    reason = (
+        f"{row['database']}: {many}pid {row['pid']}, is {row['state']} for {seconds(row['age_s'])}{blocked}: "
+        f"{shortened(row['statement'])}"
+    )
+    figures: dict[str, Number | str] = {"age_s": round(row["age_s"], 1), "sessions": len(sessions)}
+    subject = _application(row["application"]) + (" (idle in transaction)" if idle else "")
+    return Finding(grade(row["age_s"], *limits), "sessions_moving", subject, reason, figures, next=(DATABASE_SLOWDOWN,))
+
+
+def _application(name: str | None) -> str:
+    return f"application/{name or 'unnamed'}"
 
 
 def nobody_blocked(blocking: pd.DataFrame, activity: pd.DataFrame, *, thresholds: Thresholds) -> list[Finding]:
@@ -143,14 +158,14 @@ def nobody_blocked(blocking: pd.DataFrame, activity: pd.DataFrame, *, thresholds
         first = rows[0]
         waiting = len({row["pid"] for row in rows})
         reason = (
-            f"{database}: {first['root_application'] or 'unnamed application'} ({first['root_state'] or 'no session'}) "
-            f"blocks {waiting} sessions, the longest for {seconds(longest)}: {shortened(first['root_statement'])}"
+            f"{database}: pid {root} ({first['root_state'] or 'no session'}) "
+            f"blocks {counted(waiting, 'session')}, the longest for {seconds(longest)}: {shortened(first['root_statement'])}"
         )
         findings.append(
             Finding(
                 worst([grade(longest, thresholds.blocked_warn_s, thresholds.blocked_crit_s)]),
                 "nobody_blocked",
-                f"session/{root}",
+                _application(first["root_application"]),
                 reason,
                 {"waiting": waiting, "waiting_s": round(longest, 1)},
                 next=(DATABASE_SLOWDOWN,),

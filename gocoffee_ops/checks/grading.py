@@ -59,6 +59,15 @@ def numbers(row: Mapping[str, Any], *names: str) -> dict[str, Number | str]:
     return {name: round(value, 3) if isinstance(value, float) else value for name, value in picked.items()}
 
 
+def counted(n: int, noun: str) -> str:
+    """A number of things, in the singular where it is one.
+
+    >>> counted(1, "pod"), counted(1200, "session")
+    ('1 pod', '1,200 sessions')
+    """
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
+
+
 def percent(ratio: float) -> str:
     """A ratio for people.
 

@@ -11,6 +11,7 @@ from gocoffee_ops.checks.grading import (
     MEMORY_OPTIMIZATION,
     SERVICE_DOWN,
     concluded,
+    counted,
     grade,
     numbers,
     percent,
@@ -52,7 +53,7 @@ def pods_ready(pods: pd.DataFrame, *, thresholds: Thresholds) -> list[Finding]:
         )
         said = ", ".join(f"{n} {status}" for status, n in Counter(row["status"] for row in unready).most_common())
         reasons = sorted({row["reason"] for row in unready if row["reason"] and row["reason"] != row["status"]})
-        reason = f"{len(unready)} of {len(owned)} pods are not ready: {said}" + (
+        reason = f"{len(unready)} of {counted(len(owned), 'pod')} not ready: {said}" + (
             f" ({'; '.join(reasons)})" if reasons else ""
         )
         status = Status.WARN if starting else Status.CRIT
@@ -77,7 +78,7 @@ def pod_restarts(restarts: pd.DataFrame, pods: pd.DataFrame, *, thresholds: Thre
         least = "" if all(row["exact"] for row in owned) else "at least "
         causes = sorted({f"{row['last_reason'] or 'no reason given'}" for row in owned})
         reason = (
-            f"{least}{count} restarts within {seconds(thresholds.restart_window_s)} ({total} in all); "
+            f"{least}{counted(count, 'restart')} within {seconds(thresholds.restart_window_s)} ({total} in all); "
             f"last ended by {', '.join(causes)}"
         )
         findings.append(
@@ -106,14 +107,14 @@ def resources_declared(pods: pd.DataFrame) -> list[Finding]:
         limits = sum(row["containers_without_limits"] for row in owned)
         if not requests and not limits:
             continue
-        said = [f"{requests} containers without requests"] * bool(requests)
-        said += [f"{limits} containers without limits"] * bool(limits)
+        said = [f"{counted(requests, 'container')} without requests"] * bool(requests)
+        said += [f"{counted(limits, 'container')} without limits"] * bool(limits)
         findings.append(
             Finding(
                 Status.WARN,
                 "resources_declared",
                 owner,
-                f"{' and '.join(said)} in {len(owned)} pods",
+                f"{' and '.join(said)} in {counted(len(owned), 'pod')}",
                 {"without_requests": requests, "without_limits": limits},
                 cluster,
                 namespace,
@@ -131,7 +132,7 @@ def usage_within_bounds(usage: pd.DataFrame, *, thresholds: Thresholds) -> list[
     for (cluster, namespace, owner), owned in _by_owner(table).items():
         unmeasured = [row["pod"] for row in owned if row["cpu_millicores"] is None or row["memory_mib"] is None]
         if unmeasured:
-            reason = f"no usage was measured of {len(unmeasured)} of {len(owned)} pods: {', '.join(unmeasured[:3])}"
+            reason = f"no usage was measured of {len(unmeasured)} of {counted(len(owned), 'pod')}: {', '.join(unmeasured[:3])}"
             findings.append(Finding(Status.UNKNOWN, "usage_within_bounds", owner, reason, {}, cluster, namespace))
         findings += [
             Finding(
@@ -202,7 +203,7 @@ def requested_against_used(usage: pd.DataFrame, *, thresholds: Thresholds) -> li
                 next=(COST_ANALYSIS,),
             )
         )
-    fine = f"{len(table)} pods use what they request"
+    fine = "; ".join(f"{finding.subject}: {finding.reason}" for finding in findings)
     return concluded(
         findings,
         check="requested_against_used",
@@ -270,7 +271,7 @@ def events_heard(events: pd.DataFrame, horizon: pd.DataFrame) -> list[Finding]:
     for (cluster, namespace, subject, reason), group in grouped.items():
         count = sum(row["count"] for row in group)
         last = max(row["last_seen_at"] for row in group)
-        text = f"{reason} {count} times, last at {last:%Y-%m-%d %H:%M:%S} UTC: {group[-1]['message']}"
+        text = f"{reason} {counted(count, 'time')}, last at {last:%Y-%m-%d %H:%M:%S} UTC: {group[-1]['message']}"
         figures = {"count": count}
         findings.append(
             Finding(Status.WARN, "events_heard", subject, text, figures, cluster, namespace, next=(SERVICE_DOWN,))
