@@ -4,8 +4,8 @@ Each module in this folder is one benchmark, run in a process of its own. What i
 
     ratio: pods, times faster than the official client = 41.2 (target >= 40)
 
-becomes a row of the page's table. Ratios are of two sides measured in the same run, so they can be compared between machines; seconds
-can't. A benchmark that fails is told, keeps its place in the page, and makes the whole end with 1; a missed target does not.
+becomes a row of the page's table. Ratios are of two sides measured in the same run, so they can be compared between machines;
+seconds can't. A benchmark that fails is told, keeps its place in the page, and makes the whole end with 1; a missed target does not.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ class Benchmark:
     def rows(self) -> list[str]:
         """Its rows of the table."""
         if self.failed:
-            return [f"| {self.name} | – | – | failed: {self.failed} |"]
+            return [f"| {self.name} | - | - | failed: {self.failed} |"]
         rows = []
         for found in RATIO.finditer(self.printed):
             value, target = float(found["value"]), float(found["target"])
             met = value >= target if found["op"] == ">=" else value <= target
             sign = {">=": "≥", "<=": "≤"}[found["op"]]
             rows.append(f"| {found['name']} | {value:g} | {sign} {target:g} | {'met' if met else 'missed'} |")
-        return rows or [f"| {self.name} | – | – | printed no ratio |"]
+        return rows or [f"| {self.name} | - | - | printed no ratio |"]
 
 
 def run(name: str) -> Benchmark:

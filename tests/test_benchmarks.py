@@ -25,9 +25,9 @@ def test_a_ratio_becomes_a_row_that_says_whether_its_target_is_met() -> None:
 
 def test_a_benchmark_that_failed_or_printed_no_ratio_is_in_the_table() -> None:
     assert Benchmark("pods", "ratio: a = 1 (target >= 0)", "exit status 1").rows() == [
-        "| pods | – | – | failed: exit status 1 |"
+        "| pods | - | - | failed: exit status 1 |"
     ]
-    assert Benchmark("pods", "ratio: a = much (target >= 0)", "").rows() == ["| pods | – | – | printed no ratio |"]
+    assert Benchmark("pods", "ratio: a = much (target >= 0)", "").rows() == ["| pods | - | - | printed no ratio |"]
 
 
 def test_the_page_keeps_what_was_printed_beside_the_ratios() -> None:
