@@ -5,7 +5,7 @@ Each module in this folder is one benchmark, run in a process of its own. What i
     ratio: pods, times faster than the official client = 41.2 (target >= 40)
 
 becomes a row of the page's table. Ratios are of two sides measured in the same run, so they can be compared between machines;
-seconds can't. A benchmark that fails is told, keeps its place in the page, and makes the whole end with 1; a missed target does not.
+seconds cannot. A benchmark that fails keeps its place in the page and makes the whole end with 1; a missed target does not.
 """
 
 from __future__ import annotations
