@@ -157,9 +157,7 @@ class Session:
         if not found:
             name = check.__name__
             found = [Finding(Status.UNKNOWN, name, name, "the check gave no finding", evidence=tuple(evidence))]
-        for finding in found:
-            self._find(finding)
-        self.show(FindingsPanel(found, demo=self.demo))
+        self.show(FindingsPanel([self._find(finding) for finding in found], demo=self.demo))
 
     @property
     def findings(self) -> list[Finding]:
@@ -198,6 +196,8 @@ class Session:
         """A cell ended; `error` is empty when it did not raise."""
         self.ledger.append("cell_ended", {"cell": cell, "execution": execution, "error": error})
 
-    def _find(self, finding: Finding) -> None:
-        body: Mapping[str, Any] = finding.to_record()
+    def _find(self, finding: Finding) -> Finding:
+        """Record a finding; returns it as it is recorded, without secrets."""
+        body: Mapping[str, Any] = self.ledger.redactor.value(finding.to_record())
         self.ledger.append("finding", {"cell": self._cell.key, "execution": self._cell.execution, **body})
+        return Finding.from_record(body)

@@ -10,7 +10,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from gocoffee_ops.errors import Malformed, NotRecorded, Tampered
+from gocoffee_ops.errors import Malformed, NotRecorded
+from gocoffee_ops.evidence.bundle import require_intact
 from gocoffee_ops.evidence.ledger import read_entries, read_table
 
 RUN_JSON = "run.json"
@@ -62,9 +63,8 @@ class RunHistory:
         import pyarrow.parquet as pq
 
         evidence = run.folder / "evidence"
+        require_intact(evidence, run.body["head"])
         entries = list(read_entries(evidence))
-        if not entries or entries[-1].hash != run.body["head"]:
-            raise Tampered("the ledger is not the one that the run ended with", target=str(run.folder))
         asked = {e.body["target"]: e.body for e in entries if e.kind == "query" and e.body["query"] == query}
         answered = {target: body for target, body in asked.items() if body["error"] is None}
         if not answered:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from gocoffee_ops.errors import EvidenceError, NotRecorded, error_from_record
+from gocoffee_ops.evidence.bundle import require_intact
 from gocoffee_ops.evidence.ledger import read_entries, read_table
+from gocoffee_ops.evidence.patterns import MASK
 
 
 @dataclass(frozen=True)
@@ -35,9 +38,10 @@ class Answer:
 
 
 class Recording:
-    """The queries of one evidence folder."""
+    """The queries of one evidence folder. Raises Tampered when it is not as it was written."""
 
     def __init__(self, folder: Path) -> None:
+        require_intact(folder)
         self.folder = folder
         self._queries: dict[Key, Mapping[str, Any]] = {}
         self._calls: dict[tuple[str, str, str], int] = {}
@@ -60,7 +64,8 @@ class Recording:
 
         A question asked more often than when it was recorded (a cell that is run twice) gets its last answer.
         """
-        last = self._calls.get((key.query, key.target, key.args))
+        args = self._recorded_args(key)
+        last = self._calls.get((key.query, key.target, args))
         if last is None:
             same = sorted({str(k) for k in self._queries if k.query == key.query}) or sorted(
                 {k.query for k in self._queries}
@@ -68,7 +73,20 @@ class Recording:
             raise NotRecorded(
                 f"{key} is not in the record", target=str(self.folder), hint=f"the record holds: {'; '.join(same)}"
             )
-        body = self._queries[Key(key.query, key.target, key.args, min(key.call, last))]
+        body = self._queries[Key(key.query, key.target, args, min(key.call, last))]
         if body["error"] is not None:
             raise error_from_record(body["error"])
         return Answer(read_table(self.folder, body["table"]), body["truncated"], body["notes"])
+
+    def _recorded_args(self, key: Key) -> str:
+        """The arguments as they were recorded: a part that was known as secret then need not be known now."""
+        if (key.query, key.target, key.args) in self._calls:
+            return key.args
+        masked = [
+            args
+            for query, target, args in self._calls
+            if (query, target) == (key.query, key.target)
+            and MASK in args
+            and re.fullmatch(".+".join(map(re.escape, args.split(MASK))), key.args, re.DOTALL)
+        ]
+        return masked[0] if len(masked) == 1 else key.args

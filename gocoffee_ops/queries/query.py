@@ -27,7 +27,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar
 
 from gocoffee_ops.errors import DeadlineExceeded, OpsError, QueryFault, Unsupported, UsageError
-from gocoffee_ops.evidence.ledger import Ledger
+from gocoffee_ops.evidence.ledger import Ledger, storable
 from gocoffee_ops.evidence.replay import Answer, Key, Recording
 from gocoffee_ops.frames import Column, Schema
 from gocoffee_ops.model import Target
@@ -78,6 +78,16 @@ class Reader(Protocol):
     def truncation(self, key: Key, stated: str) -> None: ...
 
 
+@dataclass(frozen=True)
+class _Outcome:
+    """What came of asking target `i`: an answer with its decoded table, or an error."""
+
+    i: int
+    got: Answer | OpsError
+    table: pa.Table | None
+    seconds: float
+
+
 class Query(Generic[P]):
     """A declared question; call it with the session and its arguments."""
 
@@ -98,7 +108,7 @@ class Query(Generic[P]):
         self.__wrapped__ = function
 
     def __call__(self, ops: Reader, *args: P.args, **kwargs: P.kwargs) -> pd.DataFrame:
-        canonical = self._canonical(*args, **kwargs)
+        canonical = ops.ledger.redactor.text(self._canonical(*args, **kwargs))
         call = ops.call_number(self.name, canonical)
         targets = ops.targets(self.kind)
         if not targets:
@@ -109,17 +119,25 @@ class Query(Generic[P]):
             self._record(ops, key, error, 0.0)
             ops.gap(key, error)
             raise error
-        answers: queue.SimpleQueue[tuple[int, Answer | OpsError, float]] = queue.SimpleQueue()
+        answers: queue.SimpleQueue[_Outcome] = queue.SimpleQueue()
         keys = [Key(self.name, str(target), canonical, call) for target in targets]
 
         def work(i: int) -> None:
             started = time.monotonic()
-            answers.put((i, self._ask(ops, targets[i], keys[i], args, kwargs), time.monotonic() - started))
+            got: Answer | OpsError
+            table = None
+            try:
+                got = self._ask(ops, targets[i], keys[i], args, kwargs)
+                if isinstance(got, Answer):
+                    table = self._own.check(_decode(got.data))
+            except BaseException as error:  # noqa: BLE001 - a thread that ends without an outcome leaves its caller waiting
+                got = self._fault(ops, targets[i], error)
+            answers.put(_Outcome(i, got, table, time.monotonic() - started))
 
         for i in range(len(targets)):
             threading.Thread(target=work, args=(i,), name=str(keys[i]), daemon=True).start()
         outcomes = [answers.get() for _ in targets]
-        return self._combine(ops, keys, targets, sorted(outcomes, key=lambda outcome: outcome[0]))
+        return self._combine(ops, keys, targets, sorted(outcomes, key=lambda outcome: outcome.i))
 
     def _canonical(self, *args: P.args, **kwargs: P.kwargs) -> str:
         try:
@@ -145,15 +163,18 @@ class Query(Generic[P]):
         done: queue.SimpleQueue[Answer | OpsError] = queue.SimpleQueue()
 
         def work() -> None:
+            redactor = ops.ledger.redactor
+            source: Any = None
             try:
-                ask = Ask(ops.source(target), target, ops.as_of(target), deadline)
-                rows = self.function(ask, *args, **kwargs)
-                table = ops.ledger.redactor.table(self._own.table(rows.rows), self._own)
-                done.put(Answer(_encode(table), rows.truncated, rows.notes))
-            except OpsError as error:
-                done.put(error)
-            except BaseException as error:  # noqa: BLE001 - put on record and raised by the caller as our own fault
-                done.put(QueryFault(f"ask {self.name}", target=str(target), why=f"{type(error).__name__}: {error}"))
+                source = ops.source(target)
+                redactor.learn(source)
+                rows = self.function(Ask(source, target, ops.as_of(target), deadline), *args, **kwargs)
+                redactor.learn(source)  # a token that was fetched to ask
+                table = redactor.table(self._own.table(rows.rows), self._own)
+                notes = storable(redactor.value(rows.notes))
+                done.put(Answer(_encode(table), redactor.text(rows.truncated), notes))
+            except BaseException as error:  # noqa: BLE001 - put on record, and raised by the caller
+                done.put(self._fault(ops, target, error, source))
 
         threading.Thread(target=work, name=f"{key} (source)", daemon=True).start()
         try:
@@ -163,12 +184,24 @@ class Query(Generic[P]):
                 f"ask {self.name}", target=str(target), why=f"no answer after {seconds:g} s", hint="is it overloaded?"
             )
 
+    def _fault(self, ops: Reader, target: Target, error: BaseException, source: object = None) -> OpsError:
+        """What was raised, as an error of ours and redacted; the original, which may hold secrets, goes no further."""
+        what = f"ask {self.name}"
+        try:
+            ops.ledger.redactor.learn(source)
+        except BaseException as unknown:  # noqa: BLE001 - what it said cannot be told from its secrets, so it is not shown
+            why = f"{type(error).__name__}; its source could not name its secrets: {type(unknown).__name__}"
+            return QueryFault(what, target=str(target), why=why)
+        if not isinstance(error, OpsError):
+            error = QueryFault(what, target=str(target), why=f"{type(error).__name__}: {error}")
+        return clean(error, ops.ledger)
+
     def _combine(
         self,
         ops: Reader,
         keys: Sequence[Key],
         targets: Sequence[Target],
-        outcomes: Sequence[tuple[int, Answer | OpsError, float]],
+        outcomes: Sequence[_Outcome],
     ) -> pd.DataFrame:
         import pyarrow as pa
 
@@ -177,20 +210,22 @@ class Query(Generic[P]):
         truncated: list[str] = []
         gaps: list[str] = []
         error: OpsError | None = None
-        for i, outcome, seconds in outcomes:
-            self._record(ops, keys[i], outcome, seconds)
-            if isinstance(outcome, OpsError):
-                error = clean(outcome, ops.ledger)
-                ops.gap(keys[i], error)
-                gaps.append(f"{targets[i]}: {error}")
+        for outcome in outcomes:
+            key, target, got, table = keys[outcome.i], targets[outcome.i], outcome.got, outcome.table
+            if isinstance(got, OpsError) or table is None:
+                assert isinstance(got, OpsError)  # noqa: S101 - an answer has its table
+                error = got
+                self._record(ops, key, got, outcome.seconds)
+                ops.gap(key, got)
+                gaps.append(f"{target}: {got}")
                 continue
-            table = self._own.check(_decode(outcome.data))
-            names = pa.array([targets[i].name] * table.num_rows, type=pa.string())
+            self._record(ops, key, got, outcome.seconds, table.num_rows)
+            names = pa.array([target.name] * table.num_rows, type=pa.string())
             tables.append(table.add_column(0, pa.field(self.kind, pa.string(), nullable=False), names))
-            evidence.append(str(keys[i]))
-            if outcome.truncated:
-                ops.truncation(keys[i], outcome.truncated)
-                truncated.append(f"{targets[i]}: {outcome.truncated}")
+            evidence.append(str(key))
+            if got.truncated:
+                ops.truncation(key, got.truncated)
+                truncated.append(f"{target}: {got.truncated}")
         if not tables:
             assert error is not None  # noqa: S101 - every target has an outcome, and none was an answer
             raise error
@@ -201,7 +236,7 @@ class Query(Generic[P]):
         frame.attrs["gaps"] = gaps
         return frame
 
-    def _record(self, ops: Reader, key: Key, outcome: Answer | OpsError, seconds: float) -> None:
+    def _record(self, ops: Reader, key: Key, got: Answer | OpsError, seconds: float, rows: int | None = None) -> None:
         body: dict[str, Any] = {
             "query": key.query,
             "target": key.target,
@@ -209,18 +244,17 @@ class Query(Generic[P]):
             "call": key.call,
             "seconds": round(seconds, 3),
             "table": None,
-            "rows": None,
+            "rows": rows,
             "truncated": "",
             "notes": {},
             "error": None,
         }
-        if isinstance(outcome, OpsError):
-            body["error"] = outcome.to_record()
+        if isinstance(got, OpsError):
+            body["error"] = got.to_record()
         else:
-            body["table"] = ops.ledger.put_table(outcome.data)
-            body["rows"] = _decode(outcome.data).num_rows
-            body["truncated"] = outcome.truncated
-            body["notes"] = dict(outcome.notes)
+            body["table"] = ops.ledger.put_table(got.data)
+            body["truncated"] = got.truncated
+            body["notes"] = dict(got.notes)
         ops.ledger.append("query", body)
 
 
