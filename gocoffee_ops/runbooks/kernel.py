@@ -58,6 +58,9 @@ def start(runbook: str, env: str = "demo") -> Session:
     if shell is not None:
         _redact_tracebacks(shell, opened.redactor)
         follow(shell, session)
+        from gocoffee_ops.ui.display import install
+
+        install(shell, demo=session.demo)
     if handshake := os.environ.get(run_folder.HANDSHAKE_VARIABLE):
         told = {"runbook": runbook, "environment": env, "evidence": str(session.ledger.folder.absolute())}
         run_folder.write_text(Path(handshake), json.dumps(told))

@@ -72,6 +72,7 @@ def _view(run: Run, notebook: Mapping[str, Any]) -> dict[str, Any]:
         "environment": run.text("environment"),
         "demo": run.raw.get("demo", True) is not False,  # a record that does not say is not taken for production
         "replay_of": run.text("replay_of"),
+        "fault": run.text("fault"),
         "started": started,
         "finished": finished,
         "seconds": (finished - started).total_seconds() if started and finished else None,
@@ -111,7 +112,7 @@ def _groups(found: tuple[Found, ...], anchors: Mapping[str, tuple[str, str]]) ->
 def _sources(run: Run) -> list[dict[str, Any]]:
     """What was read, each with its moment, from where, and how much of it answered."""
     sources = []
-    for source in run.raw.get("sources", ()):
+    for source in run.sources:
         target = f"{source.get('kind', '')}/{source.get('name', '')}"
         as_of = str(source.get("as_of") or dict(run.raw.get("as_of") or {}).get(target, ""))
         row = {"target": target, "mode": source.get("mode", ""), "detail": source.get("detail", "")}

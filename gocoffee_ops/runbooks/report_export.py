@@ -24,7 +24,7 @@ class ReportExporter(TemplateExporter):
     export_from_notebook = "Go-coffee report"
 
     def __init__(self, **more: Any) -> None:
-        super().__init__(template_paths=[str(TEMPLATES)], template_file="index.html.j2", **more)
+        super().__init__(template_paths=[str(TEMPLATES)], template_file="index.html.j2", **more)  # type: ignore[no-untyped-call]
 
     def _file_extension_default(self) -> str:
         return ".html"
@@ -34,7 +34,7 @@ class ReportExporter(TemplateExporter):
 
     def from_view(self, view: dict[str, Any]) -> str:
         """The page of a report's view."""
-        notebook = NotebookNode(cells=[], metadata={}, nbformat=4, nbformat_minor=5)
+        notebook = NotebookNode(cells=[], metadata={}, nbformat=4, nbformat_minor=5)  # type: ignore[no-untyped-call]
         page, _ = self.from_notebook_node(notebook, resources={"report": view})
         return str(page)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -16,6 +16,8 @@ from gocoffee_ops.ui.panels import covered
 
 RUN: Final = "run.json"
 EVIDENCE: Final = "evidence"
+
+Key = tuple[str, str, str, str]
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class Coverage:
 class Change:
     """One finding that differs from the earlier run's."""
 
-    kind: str  # new, changed, "now OK", "not judged this time"
+    kind: str  # new, worse, gone, better
     before: Status | None
     now: Status | None
     subject: str
@@ -75,7 +77,8 @@ class Run:
     coverage: Coverage
     found: tuple[Found, ...]
     changes: Changes
-    gaps: tuple[str, ...] = field(default=())  # what of the folder itself could not be read
+    sources: tuple[Mapping[str, Any], ...] = ()  # kind, name, mode, detail, as_of
+    gaps: tuple[str, ...] = ()  # what of the folder itself could not be read
 
     def text(self, name: str) -> str:
         """A text of run.json; empty when it is not there."""
@@ -145,7 +148,9 @@ def read(folder: Path) -> Run:
     findings = [Finding.from_record(record) for record in raw.get("findings", ())]
     found = tuple(Found(f, cell) for f, cell in _placed(findings, entries))
     changes = _changes(raw, findings, entries, folder / EVIDENCE)
-    return Run(folder, raw, status_of(raw, folder), coverage_of(raw), found, changes, tuple(gaps))
+    session = next((entry.body for entry in reversed(entries) if entry.kind == "session"), {})
+    sources = tuple(raw.get("sources") or session.get("targets", ()))
+    return Run(folder, raw, status_of(raw, folder), coverage_of(raw), found, changes, sources, tuple(gaps))
 
 
 def _placed(findings: Iterable[Finding], entries: Iterable[Entry]) -> list[tuple[Finding, str]]:
@@ -193,12 +198,12 @@ def _rows(query: Mapping[str, Any], evidence: Path) -> list[dict[str, Any]]:
 
 
 def _differences(findings: Iterable[Finding], before: Iterable[Mapping[str, Any]]) -> list[Change]:
-    """What is worse or new first, then what is gone."""
-    now: dict[tuple[str, ...], Finding] = {}
+    """What is new or worse first, then what is gone or better; the words are those of `trends.finding_changes`."""
+    now: dict[Key, Finding] = {}
     for f in findings:
         if f.key not in now or f.status.severity > now[f.key].status.severity:
             now[f.key] = f
-    was: dict[tuple[str, ...], tuple[Status, str]] = {}
+    was: dict[Key, tuple[Status, str]] = {}
     for row in before:
         key = (row["check"], row["cluster"] or "", row["namespace"] or "", row["subject"])
         status = Status(row["status"])
@@ -206,13 +211,13 @@ def _differences(findings: Iterable[Finding], before: Iterable[Mapping[str, Any]
             was[key] = (status, row["reason"])
     changes: list[Change] = []
     for key, f in now.items():
-        old = was.get(key, (None, ""))[0]
-        if f.status is not Status.OK and f.status is not old:
-            changes.append(Change("new" if old in {None, Status.OK} else "changed", old, f.status, f.subject, f.reason))
-        elif f.status is Status.OK and old not in {None, Status.OK}:
-            changes.append(Change("now OK", old, f.status, f.subject, f.reason))
+        old = was.get(key, (Status.OK, ""))[0]
+        if f.status is not old:
+            kind = "worse" if f.status.severity > old.severity else "better"
+            kind = "new" if old is Status.OK else "gone" if f.status is Status.OK else kind
+            changes.append(Change(kind, old if key in was else None, f.status, f.subject, f.reason))
     for key, (status, reason) in was.items():
         if status is not Status.OK and key not in now:
-            changes.append(Change("not judged this time", status, None, key[3], f"was: {reason}"))
-    order = ("new", "changed", "not judged this time", "now OK")
+            changes.append(Change("gone", status, None, key[3], f"no finding of this run names it; it was: {reason}"))
+    order = ("new", "worse", "gone", "better")
     return sorted(changes, key=lambda c: (order.index(c.kind), -(c.now or c.before or Status.OK).severity))

@@ -261,16 +261,6 @@ class Scene:
             "demo": self.demo,
             "parameters": {"env": self.ops.environment, "namespace": SCRIPT, "top": 20, "empty": ""},
             "as_of": {str(t): NOW.isoformat() for t in TARGETS},
-            "sources": [
-                {
-                    "kind": t.kind,
-                    "name": t.name,
-                    "mode": "live",
-                    "detail": "context gke_prod_eu",
-                    "as_of": NOW.isoformat(),
-                }
-                for t in TARGETS
-            ],
             "started": NOW.isoformat(),
             "finished": (NOW + timedelta(seconds=74)).isoformat(),
             "status": status.value,

@@ -44,7 +44,7 @@ def test_the_first_screen_says_what_is_wrong_how_sure_and_what_changed(page: str
     assert re.search(r"\d+ % coverage : \d+ of \d+ questions answered; not all of cluster/prod-eu \(2 of 4\)", answer)
     assert "4 of 12 cells are not ok" in answer
     assert "since 2026-02-23 07:30 UTC (WARN)" in answer
-    assert "18 new, 1 not judged this time, 1 now OK" in answer
+    assert "2 gone, 18 new" in answer
 
 
 def test_findings_lead_to_their_sections(page: str) -> None:
@@ -194,3 +194,9 @@ def test_a_folder_that_cannot_be_read_raises(tmp_path: Path, name: str, content:
         (folder / name).write_text(content, encoding="utf-8")
     with pytest.raises(EvidenceError, match=re.escape(why)):
         render(folder)
+
+
+def test_a_fault_of_our_own_is_said_on_top(tmp_path: Path) -> None:
+    folder = edited(weekly(tmp_path), lambda run: run.update(fault=f"KeyError: {SCRIPT}"))
+    header = text_of(render(folder).read_text(encoding="utf-8"), "<header", "</header>")
+    assert f"A fault of our own ended this run: KeyError: {SCRIPT}" in header
