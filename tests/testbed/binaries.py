@@ -91,7 +91,10 @@ def _build(folder: Path, note: str) -> None:
 
 
 def _build_aside(go: str, folder: Path, note: str) -> None:
-    with tempfile.TemporaryDirectory(prefix=".building-", dir=folder.parent) as scratch:
+    prefix = f".building-{folder.name}-"
+    for abandoned in folder.parent.glob(f"{prefix}*"):  # by a killed build; we hold the lock
+        shutil.rmtree(abandoned)
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=folder.parent) as scratch:
         aside = Path(scratch) / "bin"
         command = [go, "build", "-mod=readonly", "-trimpath", "-ldflags", _LDFLAGS, "-o", f"{aside}/", "tool"]
         aside.mkdir()

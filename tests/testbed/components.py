@@ -63,6 +63,7 @@ def controller_manager(binaries: Binaries, layout: Layout) -> list[str]:
         # The scenario's NotReady node stays as it is: after five minutes its pods would be evicted otherwise.
         "--controllers=*,-taint-eviction-controller",
         "--node-monitor-period=1s",
+        "--node-monitor-grace-period=300s",  # a starved machine must not fail nodes that the scenario wants healthy
         "--horizontal-pod-autoscaler-sync-period=2s",
         "--horizontal-pod-autoscaler-cpu-initialization-period=1s",
         "--horizontal-pod-autoscaler-initial-readiness-delay=1s",

@@ -105,10 +105,9 @@ def test_every_mutating_verb_on_every_resource_is_refused_to_the_reader(
     names = {one.title for one in resources}
     assert {"pods/exec", "pods/eviction", "deployments/scale.apps", "nodes/status", "secrets"} <= names
     assert permitted(cluster.api("reader"), MUTATING, resources) == QUESTIONS_ABOUT_ONESELF
+    sent = len(resources) * len(MUTATING)
     with capsys.disabled():
-        print(
-            f"\n{len(resources)} resources x {len(MUTATING)} verbs = {len(resources) * len(MUTATING)} requests refused"
-        )
+        print(f"\n{len(resources)} resources: {sent - len(QUESTIONS_ABOUT_ONESELF)} of {sent} requests refused")
 
 
 def test_the_reader_cannot_connect_to_pods_nodes_or_services(cluster: Cluster) -> None:
@@ -135,7 +134,6 @@ def test_a_grant_too_many_would_be_found(bare_cluster: Cluster) -> None:
     bare_cluster.kubectl("create", "clusterrolebinding", "too-much", "--clusterrole=edit", account)
     resources = [one for one in discovered(bare_cluster.api("admin")) if not one.group]
     reader = bare_cluster.api("reader")
-    bare_cluster.kubectl("auth", "can-i", "create", "pods/exec", "-n", "default", user="reader")
     found = permitted(reader, MUTATING, resources)
     assert {("create", "pods/exec"), ("create", "configmaps"), ("deletecollection", "pods")} <= found
     assert ("create", "nodes") not in found

@@ -104,7 +104,7 @@ def test_kubectl_top_shows_usage_and_its_gap(cluster: Cluster) -> None:
     kitchen = cluster.kubectl("top", "pods", *NAMESPACE, "-l", "app=kitchen-service", "--no-headers").splitlines()
     for line in kitchen:
         _, cpu, memory = line.split()
-        assert 580 <= int(cpu.removesuffix("m")) <= 620
+        assert 480 <= int(cpu.removesuffix("m")) <= 720  # 600m, but for the jitter of scrapes
         assert memory == "900Mi"
 
 

@@ -14,7 +14,7 @@ from tests.testbed.control_plane import Cluster
 from tests.testbed.scenario.manifests import Manifest, Variant, faults, manifests, revisions
 
 NAMESPACE = "go-coffee"
-DEADLINE_S = 120.0
+DEADLINE_S = 180.0
 
 
 class NotSettled(AssertionError):
