@@ -110,6 +110,7 @@ class Execution:
         self._over = ""  # why nothing more is run
         self._halted = ""  # why nothing more is run but for the verdict
         self._fault: BaseException | None = None
+        self._done = threading.Event()
         self._process: Any = None  # jupyter_client's provisioner
 
     @property
@@ -120,15 +121,17 @@ class Execution:
     @property
     def ok(self) -> bool:
         """Whether every cell ran and none raised."""
-        return all(record.state is State.OK for record in self.records)
+        well = sum(record.state is State.OK for record in self.records)
+        return not self.interrupted and well == len(self._code())
 
     def run(self) -> list[CellRecord]:
         """Execute all cells; Ctrl-C here stops it. Raises only for a fault that is not the notebook's."""
         thread = threading.Thread(target=self._thread, name="notebook", daemon=True)
         thread.start()
-        while thread.is_alive():
+        while not self._done.is_set():
             try:
-                thread.join(TICK_S)
+                # Not thread.join: a Ctrl-C in it makes Python 3.11 take the thread for ended.
+                self._done.wait(TICK_S)
                 self.watcher.tick()
             except KeyboardInterrupt:
                 self.stop.ask()
@@ -142,6 +145,8 @@ class Execution:
             asyncio.run(self._main())
         except BaseException as fault:  # noqa: BLE001 - raised again by run, in the caller's thread
             self._fault = fault
+        finally:
+            self._done.set()
 
     async def _main(self) -> None:
         self._deadline = time.monotonic() + self.limits.run_s if self.limits.run_s else None

@@ -123,20 +123,23 @@ def run_all(orders: Sequence[Order], progress: Progress | None = None, stop: Sto
     faults: list[BaseException] = []
     slots = threading.Semaphore(kernels_at_once())
 
-    def work(i: int) -> None:
-        with slots:
-            try:
-                results[i] = run(orders[i], progress, stop)
-            except BaseException as fault:  # noqa: BLE001 - raised again below, in the caller's thread
-                faults.append(fault)
+    ended = [threading.Event() for _ in orders]
 
-    threads = [threading.Thread(target=work, args=(i,), name=f"run {i}", daemon=True) for i in range(len(orders))]
-    for thread in threads:
-        thread.start()
-    while any(thread.is_alive() for thread in threads):
+    def work(i: int) -> None:
         try:
-            for thread in threads:
-                thread.join(0.2)
+            with slots:
+                results[i] = run(orders[i], progress, stop)
+        except BaseException as fault:  # noqa: BLE001 - raised again below, in the caller's thread
+            faults.append(fault)
+        finally:
+            ended[i].set()
+
+    for i in range(len(orders)):
+        threading.Thread(target=work, args=(i,), name=f"run {i}", daemon=True).start()
+    while not all(event.is_set() for event in ended):
+        try:
+            for event in ended:
+                event.wait(0.2)
         except KeyboardInterrupt:
             stop.ask()
     if faults:
