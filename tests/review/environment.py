@@ -96,7 +96,7 @@ class Ran:
 def cli(configured: Configured, *arguments: str, timeout_s: float = 300.0) -> subprocess.CompletedProcess[str]:
     """gocoffee-ops as a user starts it."""
     return subprocess.run(
-        [sys.executable, "-m", "gocoffee_ops.cli", *arguments],
+        [sys.executable, "-m", "gocoffee_ops", *arguments],
         cwd=configured.folder,
         env=configured.variables,
         capture_output=True,
