@@ -20,6 +20,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 PROJECT = Path(__file__).parent.parent
+LOCAL = "http://127.0.0.1"
 LOCKS = ("install", "run", "lab", "dev")
 
 
@@ -141,23 +142,23 @@ def test_pip_options_of_the_environment_win_over_those_of_a_file(installer: type
 
 def test_uv_is_told_what_pip_was_told(installer: types.ModuleType) -> None:
     options = {
-        "index-url": "http://127.0.0.1:1/simple",
+        "index-url": f"{LOCAL}:1/simple",
         "extra-index-url": "\nhttp://127.0.0.1:2/a\nhttp://127.0.0.1:2/b",
         "find-links": "/wheels /more",
         "cert": "/ca.pem",
-        "proxy": "http://127.0.0.1:3",
+        "proxy": f"{LOCAL}:3",
         "no-index": "false",
     }
     told = installer.uv_environment({"HOME": "/h"}, options)
 
     assert told == {
         "HOME": "/h",
-        "UV_DEFAULT_INDEX": "http://127.0.0.1:1/simple",
+        "UV_DEFAULT_INDEX": f"{LOCAL}:1/simple",
         "UV_INDEX": "http://127.0.0.1:2/a http://127.0.0.1:2/b",
         "UV_FIND_LINKS": "/wheels,/more",
         "SSL_CERT_FILE": "/ca.pem",
-        "HTTPS_PROXY": "http://127.0.0.1:3",
-        "HTTP_PROXY": "http://127.0.0.1:3",
+        "HTTPS_PROXY": f"{LOCAL}:3",
+        "HTTP_PROXY": f"{LOCAL}:3",
         "UV_INDEX_STRATEGY": "unsafe-best-match",
     }
 
@@ -168,9 +169,9 @@ def test_what_uv_was_told_itself_wins(installer: types.ModuleType) -> None:
         "https_proxy": "http://127.0.0.1:8",
         "UV_INDEX_STRATEGY": "first-index",
     }
-    told = installer.uv_environment(mine, {"index-url": "http://127.0.0.1:1", "proxy": "http://127.0.0.1:3"})
+    told = installer.uv_environment(mine, {"index-url": f"{LOCAL}:1", "proxy": f"{LOCAL}:3"})
 
-    assert told == mine | {"HTTP_PROXY": "http://127.0.0.1:3"}
+    assert told == mine | {"HTTP_PROXY": f"{LOCAL}:3"}
 
 
 def test_the_lock_for_a_platform_without_uv_differs_by_uv_alone(installer: types.ModuleType) -> None:
