@@ -119,8 +119,9 @@ def statement_delta(ask: Ask[Database], seconds: float = 10.0, limit: int = 20) 
 def activity(ask: Ask[Database]) -> Rows:
     """What is every session of the server doing, and for how long?
 
-    The age is of what the state makes it: an active session's query, a transaction that idles, an idle session's
-    idling (its last query is over), a background process's life. Ages are taken on the server's clock. Our own session
+    The age is of what the state makes it: an active session's query, a transaction that idles (an aborted one: since it
+    was aborted, at least), an idle session's idling (its last query is over), a background process's life. Ages are
+    taken on the server's clock. Our own session
     is left out.
 
     Columns: pid (Int64), role (string, optional), application (string), client (string, optional: address, or
@@ -153,7 +154,9 @@ def blocking(ask: Ask[Database]) -> Rows:
     found = ask.source.read("blocking", {}, ask.deadline)
     sessions = {pid: {name: found[name][i] for name in found} for i, pid in enumerate(found["pid"])}
     rows = []
-    for way in ways({pid: session["blockers"] for pid, session in sessions.items()}):
+    # A session whose wait is not among the locks any more got its lock while we read: it waits for nobody.
+    blockers = {pid: s["blockers"] if s["waiting_s"] is not None else [] for pid, s in sessions.items()}
+    for way in ways(blockers):
         waiter = sessions[way.pid]
         root = _prepared(waiter, sessions) if way.root == 0 else sessions[way.root]
         rows.append(

@@ -1,18 +1,31 @@
 -- What is every session doing, since when, and who holds it up?
 -- Reads: pg_stat_activity, pg_locks (through pg_blocking_pids). Needs: pg_read_all_stats.
-WITH sessions AS (
+WITH kinds AS (
     SELECT
         a.*,
         CASE
             WHEN a.backend_type NOT IN ('client backend', 'parallel worker', 'autovacuum worker', 'background worker')
                 THEN 'backend'
             WHEN a.state IN ('active', 'fastpath function call') AND a.query_start IS NOT NULL THEN 'query'
-            WHEN a.state IN ('idle in transaction', 'idle in transaction (aborted)') THEN 'transaction'
+            WHEN a.state LIKE 'idle in transaction%%' THEN 'transaction'
             WHEN a.state = 'idle' THEN 'idle'
             ELSE 'backend'
         END AS age_of
     FROM pg_stat_activity AS a
     WHERE a.pid <> pg_backend_pid()
+),
+sessions AS (
+    SELECT
+        k.*,
+        -- An idle session keeps its last query_start: its age is how long it has been idle.
+        CASE k.age_of
+            WHEN 'query' THEN k.query_start
+            -- An aborted transaction has no xact_start any more: at least since it was aborted.
+            WHEN 'transaction' THEN coalesce(k.xact_start, k.state_change)
+            WHEN 'idle' THEN k.state_change
+            ELSE k.backend_start
+        END AS since
+    FROM kinds AS k
 )
 SELECT
     s.pid::bigint AS pid,
@@ -23,13 +36,8 @@ SELECT
     s.state,
     s.wait_event_type,
     s.wait_event,
-    -- An idle session keeps its last query_start: its age is how long it has been idle.
-    greatest(0, extract(epoch FROM clock_timestamp() - CASE s.age_of
-        WHEN 'query' THEN s.query_start
-        WHEN 'transaction' THEN s.xact_start
-        WHEN 'idle' THEN s.state_change
-        ELSE s.backend_start
-    END))::float8 AS age_s,
+    -- greatest() on the clock, not on the age: it ignores NULL, and an unknown age must not become 0.
+    extract(epoch FROM greatest(clock_timestamp(), s.since) - s.since)::float8 AS age_s,
     s.age_of,
     s.datname::text AS connected_to,
     s.backend_start AS backend_start_at,

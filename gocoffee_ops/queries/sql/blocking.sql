@@ -19,24 +19,29 @@ relations AS (
 SELECT
     i.pid::bigint AS pid,
     coalesce(w.blockers, ARRAY[]::integer[])::bigint[] AS blockers,
-    coalesce(greatest(0, extract(epoch FROM clock_timestamp() - coalesce(l.waitstart, a.state_change))), 0)::float8
-        AS waiting_s,
+    -- greatest() on the clock, not on the age: it ignores NULL, and an unknown age must not become 0.
+    extract(epoch FROM greatest(clock_timestamp(), l.since) - l.since)::float8 AS waiting_s,
     l.locktype AS lock_type,
     r.name AS relation,
     coalesce(a.application_name, '') AS application,
     a.state,
-    greatest(0, extract(epoch FROM clock_timestamp() - CASE
-        WHEN a.state IN ('idle in transaction', 'idle in transaction (aborted)') THEN a.xact_start
-        ELSE coalesce(a.query_start, a.backend_start)
-    END))::float8 AS age_s,
+    extract(epoch FROM greatest(clock_timestamp(), g.began) - g.began)::float8 AS age_s,
     nullif(a.query, '') AS statement,
     p.gid AS prepared,
     extract(epoch FROM clock_timestamp() - p.prepared)::float8 AS prepared_age_s
 FROM involved AS i
 LEFT JOIN pg_stat_activity AS a ON a.pid = i.pid
 LEFT JOIN waiting AS w ON w.pid = i.pid
+CROSS JOIN LATERAL (
+    SELECT CASE
+        -- An aborted transaction has no xact_start any more: at least since it was aborted.
+        WHEN a.state LIKE 'idle in transaction%%' THEN coalesce(a.xact_start, a.state_change)
+        ELSE coalesce(a.query_start, a.backend_start)
+    END AS began
+) AS g
 LEFT JOIN LATERAL (
-    SELECT * FROM pg_locks AS k WHERE k.pid = i.pid AND NOT k.granted ORDER BY k.waitstart LIMIT 1
+    SELECT k.*, coalesce(k.waitstart, a.state_change) AS since
+    FROM pg_locks AS k WHERE k.pid = i.pid AND NOT k.granted ORDER BY k.waitstart LIMIT 1
 ) AS l ON true
 -- Who waits for a row waits for a transaction's end, and holds the row's tuple lock meanwhile: that one knows the table.
 LEFT JOIN LATERAL (
@@ -51,7 +56,10 @@ LEFT JOIN relations AS r
 LEFT JOIN LATERAL (
     SELECT x.gid, x.prepared
     FROM pg_locks AS k
-    JOIN pg_prepared_xacts AS x ON k.virtualtransaction = '-1/' || x.transaction::text
+    -- Its locks share a virtualtransaction; the one on its own id says which prepared transaction that is.
+    JOIN pg_locks AS o
+        ON o.virtualtransaction = k.virtualtransaction AND o.locktype = 'transactionid' AND o.granted AND o.pid IS NULL
+    JOIN pg_prepared_xacts AS x ON x.transaction = o.transactionid
     WHERE k.locktype = l.locktype AND k.granted AND k.pid IS NULL
         AND (k.database, k.relation, k.page, k.tuple, k.transactionid::text, k.classid, k.objid, k.objsubid)
             IS NOT DISTINCT FROM

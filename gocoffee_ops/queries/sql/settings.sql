@@ -19,9 +19,14 @@ SELECT
     s.context,
     s.pending_restart
 FROM pg_settings AS s
-WHERE (s.reset_val IS DISTINCT FROM s.boot_val OR s.pending_restart)
-    AND s.reset_val IS NOT NULL
-    AND s.source NOT IN ('default', 'client', 'user', 'database user')
+WHERE s.reset_val IS NOT NULL
     AND s.context <> 'internal'
-    AND s.name NOT IN (SELECT ours.name FROM ours)
+    AND (
+        s.pending_restart
+        OR (
+            s.reset_val IS DISTINCT FROM s.boot_val
+            AND s.source NOT IN ('default', 'client', 'user', 'database user')
+            AND s.name NOT IN (SELECT ours.name FROM ours)
+        )
+    )
 ORDER BY s.name
