@@ -135,7 +135,7 @@ def statement_share(statements: pd.DataFrame) -> go.Figure:
     _row_labels(figure, 1, names, [None] * len(values))
     figure.update_xaxes(title="share of all statement time, %", range=[0, min(100.0, max(values) * 1.25)])
     alt = f"Share of statement time of the top {len(shown)} statements; the first takes {values[0]:.0f} %."
-    return _finish(figure, len(values), 1, alt, _cap(len(shown), len(known), "statements", "largest share first"))
+    return _finish(figure, len(values), 1, alt, _cap(len(shown), len(known), "statements read", "largest share first"))
 
 
 def connection_states(connections: pd.DataFrame) -> go.Figure:

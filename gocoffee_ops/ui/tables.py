@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 ROWS: Final = 20
+WIDE: Final = 6  # columns; of a wider table, those that are the same in every row stand above it
+NAME_CHARACTERS: Final = 56  # a name is not broken over lines; a sentence is given room
 SQL_CHARACTERS: Final = 1_500
 TEXT_CHARACTERS: Final = 600
 DEMO_BANNER: Final = "Demo data: nothing here is production."
@@ -57,6 +59,9 @@ class Table:
 
 def html(frame: pd.DataFrame, *, rows: int = ROWS, demo: bool = False) -> str:
     """The table as HTML: what was not read, what was cut off and where it comes from stand on it."""
+    same: dict[str, str] = {}
+    if len(frame.columns) > WIDE:
+        frame, same = _without_constants(frame)
     shown = frame.head(rows)
     columns = [_column(str_name(frame.columns[i]), shown.iloc[:, i]) for i in range(len(frame.columns))]
     named = list(frame.index.names) != [None] or type(frame.index).__name__ != "RangeIndex"
@@ -72,10 +77,32 @@ def html(frame: pd.DataFrame, *, rows: int = ROWS, demo: bool = False) -> str:
         body.append(f"<tr>{''.join(cells)}</tr>")
     banner = f"<p class='gc-demo'>{DEMO_BANNER}</p>" if demo else ""
     table = (
-        f"<table class='gc-table'><caption>{_caption(frame, rows)}</caption>"
+        f"<table class='gc-table'><caption>{_caption(frame, rows)}{_said(same)}</caption>"
         f"<thead><tr>{''.join(heads)}</tr></thead><tbody>{''.join(body)}</tbody></table>"
     )
     return wrap(f"{banner}{_notes(frame)}<div class='gc-box'>{table}</div>")
+
+
+def _without_constants(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, str]]:
+    """A wide table without the columns that say the same in each of its rows, and what these say."""
+    same: dict[str, str] = {}
+    kept: list[int] = []
+    for i, name in enumerate(frame.columns):
+        values = frame.iloc[:, i]
+        column = _column(str_name(name), values)
+        cells = {column.cell(value) for value in values} if len(frame) >= 3 else set()
+        if len(cells) == 1:
+            same[column.heading] = cells.pop()
+        else:
+            kept.append(i)
+    return (frame.iloc[:, kept], same) if kept else (frame, {})
+
+
+def _said(same: dict[str, str]) -> str:
+    if not same:
+        return ""
+    told = "; ".join(f"{escaped(heading)}: <b>{cell}</b>" for heading, cell in same.items())
+    return f"<br>In every row: {told}"
 
 
 def str_name(name: object) -> str:
@@ -156,7 +183,13 @@ def _missing(cell: Callable[[Any], str]) -> Callable[[Any], str]:
 def _text(value: Any) -> str:
     if isinstance(value, list | tuple | set | frozenset):
         return escaped(clip(", ".join(map(str, value)), TEXT_CHARACTERS)) or "<span class='gc-na'>none</span>"
-    return escaped(_stated(str(value), TEXT_CHARACTERS))
+    text = str(value)
+    if not text:
+        return "<span class='gc-na'>empty</span>"
+    if len(text) <= NAME_CHARACTERS and not any(c.isspace() for c in text):
+        return f"<span class='gc-name'>{escaped(text)}</span>"
+    shown = escaped(_stated(text, TEXT_CHARACTERS))
+    return f"<div class='gc-words'>{shown}</div>" if len(text) > NAME_CHARACTERS else shown
 
 
 def _sql(value: Any) -> str:

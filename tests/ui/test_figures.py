@@ -96,7 +96,7 @@ def test_bars_are_shares_of_allocatable_and_the_fullest_node_comes_first() -> No
 def test_caps_are_stated() -> None:
     assert "15 of 40 nodes, fullest first" in words(figures.node_utilisation(nodes(40), usage(40)))
     assert "15 of 24 pods, widest gap first" in words(EVERY["requests_against_usage"]())
-    assert "10 of 25 statements, largest share first" in words(EVERY["statement_share"]())
+    assert "10 of 25 statements read, largest share first" in words(EVERY["statement_share"]())
 
 
 def test_height_fits_the_rows() -> None:

@@ -11,6 +11,7 @@ import pytest
 from gocoffee_ops.frames import Column, Schema
 from gocoffee_ops.ui.tables import SQL_CHARACTERS, Table, html
 
+SAME = "<b>eu"
 HOSTILE = "<script>alert(1)</script>\x1b[31m\u202e&amp;'\""
 
 
@@ -155,3 +156,29 @@ def test_lists_levels_and_doubled_names_are_shown() -> None:
 def test_an_index_with_a_name_is_shown() -> None:
     frame = pd.DataFrame({"n": [1]}, index=pd.Index(["go-coffee"], name="namespace"))
     assert cells(html(frame)).rows == [["namespace", "n"], ["go-coffee", "1"]]
+
+
+def test_a_wide_table_says_once_what_every_row_says() -> None:
+    frame = pd.DataFrame({"cluster": [SAME] * 3, "reason": pd.Series([None] * 3, dtype="string"), "n": [1, 2, 3]})
+    for i in range(9):
+        frame[f"x{i}"] = [i, i + 1, i]
+    shown = html(frame)
+    heads = cells(shown).rows[0]
+    assert "cluster" not in heads
+    assert heads[0] == "n"
+    assert (
+        "In every row: cluster: <b><span class='gc-name'>&lt;b&gt;eu</span></b>; reason: <b><span class='gc-na'>n/a"
+        in shown
+    )
+
+
+def test_a_narrow_table_and_one_of_two_rows_keep_their_columns() -> None:
+    narrow = pd.DataFrame({"cluster": ["eu"] * 3, "n": [1, 2, 3]})
+    assert cells(html(narrow)).rows[0] == ["cluster", "n"]
+    two = pd.DataFrame({f"x{i}": [1, 1] for i in range(12)})
+    assert len(cells(html(two)).rows[0]) == 12
+
+
+def test_a_column_is_left_out_only_when_the_rows_beyond_the_cap_agree() -> None:
+    frame = pd.DataFrame({"cluster": ["eu"] * 30 + ["us"], **{f"x{i}": range(31) for i in range(9)}})
+    assert cells(html(frame)).rows[0][0] == "cluster"
