@@ -258,9 +258,8 @@ def _told(error: BaseException) -> int:
     if isinstance(error, OpsError):
         click.echo(_redacted(f"gocoffee-ops: {error}"), err=True)
         return error.exit_code
-    if isinstance(error, BrokenPipeError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # nobody reads any more; the flush at exit would raise again
-        return FAULT
+    if isinstance(error, SystemExit):
+        return FAULT  # click's way to say that nobody reads any more; its 1 would read as WARN
     import traceback
 
     click.echo(_redacted("".join(traceback.format_exception(error))), err=True)

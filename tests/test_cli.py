@@ -1,0 +1,113 @@
+"""The command line: what it says, and with which status it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from gocoffee_ops import __version__, cli
+from gocoffee_ops.errors import Unreachable
+from tests.runbooks.written import OK, call, runbook
+
+
+def main(*arguments: str) -> int:
+    """The exit status of the command line, within this process."""
+    with pytest.raises(SystemExit) as ended:
+        cli.main(arguments)
+    assert isinstance(ended.value.code, int)
+    return ended.value.code
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (),
+        ("rnu",),
+        ("run",),
+        ("run", "performance-revue"),
+        ("run", "performance-review", "-p", "top"),
+        ("run", "performance-review", "-p", "tpo", "5"),
+        ("run", "performance-review", "-p", "top", "five"),
+        ("run", "performance-review", "-p", "top", "1000"),
+        ("run", "performance-review", "--env", "nowhere"),
+        ("run", "performance-review", "--replay", "/no/such/bundle"),
+        ("run", "performance-review", "--deadline", "0"),
+        ("report", "weakly"),
+        ("report", "weekly", "-p", "nope", "1"),
+        ("verify",),
+        ("config", "check", "--env", "nowhere"),
+    ],
+)
+def test_wrong_usage_ends_with_64_and_a_word_on_stderr(
+    arguments: tuple[str, ...],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(*arguments) == 64
+    shown = capsys.readouterr()
+    assert shown.err.strip()
+    assert "Traceback" not in shown.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_help_and_version_end_with_0(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main("--version") == 0
+    assert __version__ in capsys.readouterr().out
+    assert main("run", "--help") == 0
+    assert "--replay" in capsys.readouterr().out
+
+
+def test_list_shows_runbooks_and_parameters_for_people_and_machines(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main("list") == 0
+    assert "performance-review" in capsys.readouterr().out
+    assert main("list", "--json") == 0
+    found = {book["name"]: book for book in json.loads(capsys.readouterr().out)}
+    assert found["performance-review"]["chapter"] == "weekly"
+
+
+def test_a_run_ends_with_its_verdict_and_says_where_its_report_is(tmp_path: Path) -> None:
+    book = runbook(tmp_path / "book.ipynb", "ops.judge(says, status='WARN')", OK)
+    ended = call("gocoffee-ops", "run", book, cwd=tmp_path)
+    assert ended.returncode == 1, ended.stderr
+    assert "book: WARN" in ended.stdout
+    assert "1 WARN, 1 OK" in ended.stdout
+    report = Path(ended.stdout.partition("report ")[2].strip())
+    assert report.is_file()
+    assert "Section 1" in ended.stderr
+
+
+def test_exit_zero_hides_a_verdict_and_never_wrong_usage(tmp_path: Path) -> None:
+    book = runbook(tmp_path / "book.ipynb", "ops.judge(says, status='CRIT')")
+    assert call("gocoffee-ops", "run", "-q", "--exit-zero", book, cwd=tmp_path).returncode == 0
+    wrong = call("gocoffee-ops", "run", "--exit-zero", book, "-p", "numbr", "1", cwd=tmp_path)
+    assert wrong.returncode == 64
+    assert "did you mean 'number'" in wrong.stderr
+
+
+def test_our_errors_are_told_with_their_status_and_without_secrets(capsys: pytest.CaptureFixture[str]) -> None:
+    error = Unreachable("read", target="database/x", why="postgresql://me:hunter2hunter2@db/x refused")
+    assert cli._told(error) == 70
+    assert cli._told(ValueError("postgresql://me:hunter2hunter2@db/x")) == 70
+    assert cli._told(KeyboardInterrupt()) == 130
+    shown = capsys.readouterr().err
+    assert "hunter2" not in shown
+    assert shown.count("fault of its own") == 1
+
+
+def test_a_reader_that_goes_away_is_no_traceback() -> None:
+    source = "from gocoffee_ops.cli import main; main(['list', '--json'])"
+    ended = subprocess.run(
+        ["sh", "-c", f'"$1" -c "{source}" | true', "sh", sys.executable],
+        capture_output=True,
+        text=True,
+        env=os.environ,
+        check=False,
+    )
+    assert "Traceback" not in ended.stderr
