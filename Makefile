@@ -24,8 +24,8 @@ demo: $(VENV)/.run ## install, run the weekly performance review on the embedded
 test: $(VENV)/.dev ## install all that the tests need, and run them
 	$(BIN)/python -m pytest $(PYTEST)
 
-lab: $(VENV)/.lab ## JupyterLab on the notebooks
-	$(BIN)/jupyter lab --notebook-dir=notebooks
+lab: $(VENV)/.lab ## JupyterLab on the notebooks (LAB="--no-browser" and the like are handed on)
+	$(BIN)/jupyter lab --notebook-dir=notebooks $(if $(filter 0,$(shell id -u)),--allow-root) $(LAB)
 
 check: $(VENV)/.dev ## linters, types, import contracts, notebook style
 	$(BIN)/ruff check .
