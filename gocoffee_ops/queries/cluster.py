@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from gocoffee_ops.analysis.quantities import fractional_millicores, mib, millicores, seconds, whole
 from gocoffee_ops.errors import Forbidden, NotFound
 from gocoffee_ops.frames import Column, Schema
 from gocoffee_ops.queries.listing import Lists
-from gocoffee_ops.queries.pod_resources import ENDED, lacking, limits_total, pod_limit, requested
-from gocoffee_ops.queries.printed import is_true, pressures, print_node, print_pod, print_roles, why_not_ready
+from gocoffee_ops.queries.pod_resources import ENDED, Amounts, amounts, limit_of, measure
+from gocoffee_ops.queries.printed import (
+    conditions_of,
+    is_true,
+    pressures,
+    print_node,
+    print_pod,
+    print_roles,
+    why_not_ready,
+)
 from gocoffee_ops.queries.query import Ask, Rows, query
 from gocoffee_ops.sources.kubernetes import Cluster
 from gocoffee_ops.sources.kubernetes.lists import EVENTS, NODE_USAGE, NODES, POD_USAGE, PODS
-from gocoffee_ops.sources.kubernetes.shapes import Container, Event, Node, Pod, PodMetrics, Quantities, Resources
+from gocoffee_ops.sources.kubernetes.shapes import Container, Event, Node, Pod, PodMetrics, Quantities
 
 NOT_ENDED = "status.phase!=Succeeded,status.phase!=Failed"
 POOL_LABELS = (
@@ -70,25 +79,25 @@ def nodes(ask: Ask[Cluster]) -> Rows:
     """
     lists = Lists(ask)
     found = lists.all(NODES)
-    by_node = pods_by_node(lists.all(PODS, field_selector=NOT_ENDED))
+    taken = taken_by_node(lists)
     try:
         version = ask.source.server_version(ask.deadline)
     except (Forbidden, NotFound):  # some hardened servers keep it to themselves; the table says that it is missing
         version = None
     return Rows(
-        [_node_row(node, by_node.get(node.metadata.name, ()), version, ask.as_of) for node in found],
+        [_node_row(node, taken.get(node.metadata.name, ()), version, ask.as_of) for node in found],
         notes=lists.notes(),
     )
 
 
-def _node_row(node: Node, pods_here: Sequence[Pod], version: str | None, as_of: datetime) -> dict[str, Any]:
+def _node_row(node: Node, taken: Sequence[Amounts], version: str | None, as_of: datetime) -> dict[str, Any]:
     labels = node.metadata.labels or {}
     capacity, allocatable = node.status.capacity or {}, _allocatable(node)
     created = node.metadata.creation_timestamp
     return {
         "node": node.metadata.name,
         "status": print_node(node),
-        "ready": is_true(node.status.conditions, "Ready"),
+        "ready": is_true(conditions_of(node.status.conditions), "Ready"),
         "roles": print_roles(labels),
         "pool": next((labels[key] for key in POOL_LABELS if key in labels), None),
         "kubelet_version": node.status.node_info.kubelet_version,
@@ -101,11 +110,11 @@ def _node_row(node: Node, pods_here: Sequence[Pod], version: str | None, as_of: 
         "cpu_allocatable_millicores": millicores(allocatable.get("cpu", "0")),
         "memory_allocatable_mib": mib(whole(allocatable.get("memory", "0"))),
         "pods_allocatable": whole(allocatable.get("pods", "0")),
-        "cpu_requested_millicores": sum(requested(pod, "cpu") for pod in pods_here),
-        "memory_requested_mib": mib(sum(requested(pod, "memory") for pod in pods_here)),
-        "cpu_limits_millicores": sum(limits_total(pod, "cpu") for pod in pods_here),
-        "memory_limits_mib": mib(sum(limits_total(pod, "memory") for pod in pods_here)),
-        "pods": len(pods_here),
+        "cpu_requested_millicores": sum(one.request("cpu") for one in taken),
+        "memory_requested_mib": mib(sum(one.request("memory") for one in taken)),
+        "cpu_limits_millicores": sum(one.limits["cpu"] for one in taken),
+        "memory_limits_mib": mib(sum(one.limits["memory"] for one in taken)),
+        "pods": len(taken),
         "created_at": created,
         "age_s": age_s(created, as_of),
     }
@@ -119,13 +128,17 @@ def _taint(key: str, value: str, effect: str) -> str:
     return f"{key}={value}:{effect}" if value else f"{key}:{effect}"
 
 
-def pods_by_node(found: Iterable[Pod]) -> dict[str, list[Pod]]:
-    """The pods that have not ended, by the node that they are bound to."""
-    by_node: dict[str, list[Pod]] = {}
-    for pod in found:
-        if pod.spec.node_name and pod.status.phase not in ENDED:
-            by_node.setdefault(pod.spec.node_name, []).append(pod)
-    return by_node
+def taken_by_node(lists: Lists) -> dict[str, list[Amounts]]:
+    """What each pod that has not ended takes, by the node that it is bound to."""
+    taken: dict[str, list[Amounts]] = {}
+    for node, ended, one in lists.each(PODS, _taken, field_selector=NOT_ENDED):
+        if node and not ended:
+            taken.setdefault(node, []).append(one)
+    return taken
+
+
+def _taken(pod: Pod) -> tuple[str, bool, Amounts]:
+    return pod.spec.node_name, pod.status.phase in ENDED, amounts(pod)
 
 
 def age_s(created: datetime | None, as_of: datetime) -> float | None:
@@ -176,9 +189,7 @@ def pods(ask: Ask[Cluster], *, namespace: str = "") -> Rows:
     there is no such namespace.
     """
     lists = Lists(ask)
-    found = lists.all(PODS, namespace=namespace)
-    as_of = ask.as_of
-    rows = [_pod_row(pod, as_of) for pod in found]
+    rows = lists.each(PODS, partial(_pod_row, as_of=ask.as_of), namespace=namespace)
     columns = zip(*rows, strict=True) if rows else ((),) * len(POD_TABLE.names)
     return Rows(dict(zip(POD_TABLE.names, columns, strict=True)), notes=lists.notes())
 
@@ -186,16 +197,18 @@ def pods(ask: Ask[Cluster], *, namespace: str = "") -> Rows:
 def _pod_row(pod: Pod, as_of: datetime) -> tuple[Any, ...]:
     """One pod in the order of POD_TABLE: tuples, as there are many of them."""
     meta, spec, status = pod.metadata, pod.spec, pod.status
-    printed = print_pod(pod)
-    ready = is_true(status.conditions, "Ready")
+    conditions = conditions_of(status.conditions)
+    printed = print_pod(pod, conditions)
+    taken = amounts(pod, conditions)
+    ready = is_true(conditions, "Ready")
     finished = status.phase == "Succeeded"
     labels = meta.labels or {}
-    memory_limit = pod_limit(pod, "memory")
+    memory_limit = taken.bounds.get("memory")
     return (
         meta.namespace,
         meta.name,
         printed.status,
-        None if ready or finished else why_not_ready(pod) or None,
+        None if ready or finished else why_not_ready(pod, conditions) or None,
         status.phase,
         ready,
         finished,
@@ -210,13 +223,13 @@ def _pod_row(pod: Pod, as_of: datetime) -> tuple[Any, ...]:
         status.qos_class,
         meta.creation_timestamp,
         age_s(meta.creation_timestamp, as_of),
-        requested(pod, "cpu"),
-        mib(requested(pod, "memory")),
-        pod_limit(pod, "cpu"),
+        taken.requests["cpu"],
+        mib(taken.requests["memory"]),
+        taken.bounds.get("cpu"),
         None if memory_limit is None else mib(memory_limit),
-        lacking(pod, "requests"),
-        lacking(pod, "limits"),
-        [container.image for container in [*spec.containers, *(spec.init_containers or ())]],
+        taken.without_requests,
+        taken.without_limits,
+        tuple([container.image for container in (*spec.containers, *(spec.init_containers or ()))]),
     )
 
 
@@ -261,10 +274,11 @@ def node_usage(ask: Ask[Cluster]) -> Rows:
     """
     lists = Lists(ask)
     measured = {one.metadata.name: one for one in lists.all(NODE_USAGE)}
-    by_node = pods_by_node(lists.all(PODS, field_selector=NOT_ENDED))
+    taken = taken_by_node(lists)
     rows = []
     for node in lists.all(NODES):
         name, usage = node.metadata.name, measured.get(node.metadata.name)
+        here = taken.get(name, ())
         cpu, memory = _allocatable(node).get("cpu", "0"), _allocatable(node).get("memory", "0")
         used_cpu = fractional_millicores(usage.usage.get("cpu", "0")) if usage else None
         used_memory = whole(usage.usage.get("memory", "0")) if usage else None
@@ -277,8 +291,8 @@ def node_usage(ask: Ask[Cluster]) -> Rows:
                 "memory_allocatable_mib": mib(whole(memory)),
                 "cpu_of_allocatable": ratio(used_cpu, millicores(cpu)),
                 "memory_of_allocatable": ratio(used_memory, whole(memory)),
-                "cpu_requested_millicores": sum(requested(pod, "cpu") for pod in by_node.get(name, ())),
-                "memory_requested_mib": mib(sum(requested(pod, "memory") for pod in by_node.get(name, ()))),
+                "cpu_requested_millicores": sum(one.request("cpu") for one in here),
+                "memory_requested_mib": mib(sum(one.request("memory") for one in here)),
                 "measured_at": usage.timestamp if usage else None,
                 "window_s": seconds(usage.window) if usage else None,
             }
@@ -336,8 +350,9 @@ def pod_usage(ask: Ask[Cluster], *, namespace: str = "") -> Rows:
 
 
 def _usage_row(pod: Pod, usage: PodMetrics | None) -> dict[str, Any]:
-    cpu_request, memory_request = requested(pod, "cpu"), requested(pod, "memory")
-    cpu_limit, memory_limit = pod_limit(pod, "cpu"), pod_limit(pod, "memory")
+    taken = amounts(pod)
+    cpu_request, memory_request = taken.request("cpu"), taken.request("memory")
+    cpu_limit, memory_limit = taken.bounds.get("cpu"), taken.bounds.get("memory")
     cpu = memory = None
     by_container: dict[str, Quantities] = {}
     if usage is not None:
@@ -366,22 +381,18 @@ def _usage_row(pod: Pod, usage: PodMetrics | None) -> dict[str, Any]:
 def _nearest_limit(pod: Pod, by_container: dict[str, Quantities], resource: str, total: float | None) -> float | None:
     """The highest share of a limit: of a container's own, or of the pod's."""
     read = fractional_millicores if resource == "cpu" else whole
-    limit_of = millicores if resource == "cpu" else whole
+    count = measure(resource)
     shares = []
     containers: list[Container] = [*pod.spec.containers, *(pod.spec.init_containers or ())]
     for container in containers:
-        limit = _limit(container.resources, resource)
+        limit = limit_of(container.resources, resource)
         used = by_container.get(container.name)
         if limit is not None and used is not None and resource in used:
-            shares.append(ratio(read(used[resource]), limit_of(limit)))
-    own = _limit(pod.spec.resources, resource)
+            shares.append(ratio(read(used[resource]), count(limit)))
+    own = limit_of(pod.spec.resources, resource)
     if own is not None:
-        shares.append(ratio(total, limit_of(own)))
+        shares.append(ratio(total, count(own)))
     return max((share for share in shares if share is not None), default=None)
-
-
-def _limit(resources: Resources | None, resource: str) -> str | None:
-    return (resources.limits or {}).get(resource) if resources is not None else None
 
 
 EVENT_TABLE = Schema(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 from gocoffee_ops.queries.query import Ask
 from gocoffee_ops.sources.kubernetes import Cluster, Kind
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 
 class Lists:
@@ -20,8 +22,12 @@ class Lists:
 
     def all(self, kind: Kind[T], *, namespace: str = "", field_selector: str = "") -> list[T]:
         """A whole list. An empty one in a namespace that does not exist raises NotFound: a misspelt name is no answer."""
+        return self.each(kind, _itself, namespace=namespace, field_selector=field_selector)
+
+    def each(self, kind: Kind[T], make: Callable[[T], R], *, namespace: str = "", field_selector: str = "") -> list[R]:
+        """What `make` makes of each item of a whole list; the items themselves are let go."""
         ask = self._ask
-        listing = ask.source.list(kind, ask.deadline, namespace=namespace, field_selector=field_selector)
+        listing = ask.source.collect(kind, make, ask.deadline, namespace=namespace, field_selector=field_selector)
         name = f"{kind.plural}.{kind.group}" if kind.group else kind.plural
         self._versions[name] = listing.resource_version
         if listing.restarts:
@@ -36,3 +42,7 @@ class Lists:
         if self._restarts:
             notes["expired_and_read_again"] = self._restarts
         return notes | more
+
+
+def _itself(item: T) -> T:
+    return item

@@ -2,20 +2,92 @@
 
 Follows `PodRequests` and `PodLimits` of k8s.io/component-helpers/resource: sidecars stay, an init container counts
 where starting needs more than running, what the kubelet has already given counts during a resize, pod-level values
-replace the sum, and overhead is added.
+replace the sum, and overhead is added. Pods of one workload say the same thing in the same bytes: it is counted once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 from gocoffee_ops.analysis.quantities import millicores, whole
 from gocoffee_ops.analysis.scheduling import Init, effective
-from gocoffee_ops.queries.printed import condition
-from gocoffee_ops.sources.kubernetes.shapes import Container, ContainerStatus, Pod, PodSpec, Quantities
+from gocoffee_ops.queries.printed import Conditions, conditions_of
+from gocoffee_ops.sources.kubernetes.shapes import (
+    NONE,
+    Container,
+    ContainerStatus,
+    Pod,
+    PodSpec,
+    Quantities,
+    Raw,
+    quantities_of,
+    resources_of,
+)
 
 POD_LEVEL = ("cpu", "memory")  # the scheduler knows these (and huge pages) at pod level
 ENDED = frozenset({"Succeeded", "Failed"})
+COUNTED = ("cpu", "memory")
+
+
+class _Spec(NamedTuple):
+    """What a container asks for, in the bytes that it came in."""
+
+    name: str
+    restart_policy: str
+    resources: bytes
+
+    @property
+    def sidecar(self) -> bool:
+        """Whether, as an init container, it is restartable."""
+        return self.restart_policy == "Always"
+
+
+class _Given(NamedTuple):
+    """What the kubelet has given a container, in the bytes that it came in."""
+
+    name: str
+    resources: bytes
+    allocated: bytes
+
+
+@dataclass(frozen=True)
+class Amounts:
+    """What a pod takes. By resource: CPU in millicores, everything else in whole units."""
+
+    requests: Mapping[str, int]  # as the scheduler counts
+    limits: Mapping[str, int]  # the sum of those that are set, as kubectl adds them up
+    bounds: Mapping[str, int]  # the limits that really bound it: every container has one
+    without_requests: int  # containers and sidecars that lack a CPU or a memory request, where the pod has none itself
+    without_limits: int
+
+    def request(self, resource: str) -> int:
+        """What the scheduler counts of a resource."""
+        return self.requests.get(resource, 0)
+
+
+def amounts(pod: Pod, conditions: Conditions | None = None) -> Amounts:
+    """What a pod takes."""
+    spec, status = pod.spec, pod.status
+    found = conditions_of(status.conditions) if conditions is None else conditions
+    pending = found.get("PodResizePending")
+    return _amounts(
+        _specs(spec.containers),
+        _specs(spec.init_containers) if spec.init_containers else (),
+        _given(status.container_statuses, status.init_container_statuses),
+        (bytes(spec.resources), bytes(status.resources), bytes(status.allocated_resources)),
+        tuple(sorted(spec.overhead.items())) if spec.overhead else (),
+        pending is not None and pending.reason == "Infeasible",  # then what was asked does not count
+    )
+
+
+def template_amounts(spec: PodSpec) -> Amounts:
+    """What one more pod of a template would take."""
+    overhead = tuple(sorted((spec.overhead or {}).items()))
+    own = (bytes(spec.resources), b"", b"")
+    return _amounts(_specs(spec.containers), _specs(spec.init_containers or []), (), own, overhead, False)
 
 
 def measure(resource: str) -> Callable[[str], int]:
@@ -23,150 +95,141 @@ def measure(resource: str) -> Callable[[str], int]:
     return millicores if resource == "cpu" else whole
 
 
-def requested(pod: Pod, resource: str) -> int:
-    """How much of a resource the scheduler counts for a pod."""
-    spec = pod.spec
-    if spec.init_containers or spec.overhead or spec.resources:
-        return _requested(pod, resource)
-    return sum(_container_request(container, _actual(pod), _infeasible(pod), resource) for container in spec.containers)
+def limit_of(resources: Raw, resource: str) -> str | None:
+    """The limit that a container or a pod sets for a resource."""
+    return (resources_of(bytes(resources)).limits or {}).get(resource)
 
 
-def _requested(pod: Pod, resource: str) -> int:
-    spec = pod.spec
-    count = measure(resource)
-    actual, infeasible = _actual(pod), _infeasible(pod)
-    inits = [
-        Init(
-            _container_request(init, actual if init.sidecar else {}, infeasible, resource),
-            init.sidecar,
+# Plain tuples until something is really counted: there are many of them.
+
+
+def _specs(containers: list[Container] | None) -> tuple[tuple[str, str, bytes], ...]:
+    return tuple([(one.name, one.restart_policy, bytes(one.resources)) for one in containers or ()])
+
+
+def _given(
+    main: list[ContainerStatus] | None, init: list[ContainerStatus] | None
+) -> tuple[tuple[str, bytes, bytes], ...]:
+    statuses = [*(main or ()), *init] if init else main or ()
+    return tuple(
+        [
+            (one.name, bytes(one.resources), bytes(one.allocated_resources))
+            for one in statuses
+            if one.resources is not NONE
+        ]
+    )
+
+
+@lru_cache(maxsize=8192)
+def _amounts(
+    specs: tuple[tuple[str, str, bytes], ...],
+    init_specs: tuple[tuple[str, str, bytes], ...],
+    given: tuple[tuple[str, bytes, bytes], ...],
+    own: tuple[bytes, bytes, bytes],
+    overhead: tuple[tuple[str, str], ...],
+    infeasible: bool,
+) -> Amounts:
+    containers, inits = [_Spec(*one) for one in specs], [_Spec(*one) for one in init_specs]
+    actual = {one[0]: _Given(*one) for one in given}
+    staying = [*containers, *(one for one in inits if one.sidecar)]  # an init container is never resized
+    pod, added = _Pod(*own, infeasible), dict(overhead)
+
+    def requested(one: _Spec, resource: str) -> int:
+        return _request(one, actual.get(one.name) if one in staying else None, infeasible, resource)
+
+    def limited(one: _Spec, resource: str) -> int:
+        return _limit(one, actual.get(one.name) if one in staying else None, infeasible, resource)
+
+    requests, limits, bounds = {}, {}, {}
+    for resource in _resources([*containers, *inits], pod, added):
+        more = measure(resource)(added[resource]) if resource in added else 0
+        total = effective(
+            (requested(one, resource) for one in containers),
+            [Init(requested(one, resource), one.sidecar) for one in inits],
         )
-        for init in spec.init_containers or ()
-    ]
-    total = effective((_container_request(one, actual, infeasible, resource) for one in spec.containers), inits)
-    own = (spec.resources.requests or {}).get(resource) if spec.resources else None
-    if own is not None and (resource in POD_LEVEL or resource.startswith("hugepages-")):
-        total = count(own)
-        if pod.status.resources is not None:
-            given = [
-                (pod.status.resources.requests or {}).get(resource),
-                (pod.status.allocated_resources or {}).get(resource),
-            ]
-            amounts = [count(value) for value in given if value is not None]
-            total = max(amounts if infeasible else [total, *amounts], default=total)
-    overhead = (spec.overhead or {}).get(resource)
-    return total + (count(overhead) if overhead else 0)
+        requests[resource] = pod.request(resource, total) + more
+        total = effective(
+            (limited(one, resource) for one in containers), [Init(limited(one, resource), one.sidecar) for one in inits]
+        )
+        total = pod.limit(resource, total)
+        limits[resource] = total + more if total else 0
+        bounded = all(resource in (resources_of(one.resources).limits or ()) for one in staying)
+        if bounded or resource in pod.limits:
+            bounds[resource] = limits[resource]
+    return Amounts(
+        requests,
+        limits,
+        bounds,
+        _lacking([resources_of(one.resources).requests or {} for one in staying], pod.requests),
+        _lacking([resources_of(one.resources).limits or {} for one in staying], pod.limits),
+    )
 
 
-def template_requests(spec: PodSpec) -> dict[str, int]:
-    """What one more pod of a template would take, by resource."""
-    names = {"cpu", "memory", *(spec.overhead or {})}
-    for container in [*spec.containers, *(spec.init_containers or ())]:
-        names |= set((container.resources.requests if container.resources else None) or {})
-    names |= set((spec.resources.requests if spec.resources else None) or {})
-    wants = {}
-    for name in sorted(names):
-        inits = [Init(_spec_request(init, name), init.sidecar) for init in spec.init_containers or ()]
-        total = effective((_spec_request(one, name) for one in spec.containers), inits)
-        own = (spec.resources.requests or {}).get(name) if spec.resources else None
-        overhead = (spec.overhead or {}).get(name)
-        total = measure(name)(own) if own is not None else total
-        wants[name] = total + (measure(name)(overhead) if overhead else 0)
-    return wants
+class _Pod:
+    """What a pod asks for itself, beside its containers."""
+
+    def __init__(self, spec: bytes, status: bytes, allocated: bytes, infeasible: bool) -> None:
+        self.requests = resources_of(spec).requests or {}
+        self.limits = resources_of(spec).limits or {}
+        self._given = [resources_of(status).requests or {}, quantities_of(allocated)] if status else []
+        self._given_limits = (resources_of(status).limits or {}) if status else None
+        self._infeasible = infeasible
+
+    def request(self, resource: str, total: int) -> int:
+        """The pod's own request, where it has one, in place of its containers' sum."""
+        if resource not in self.requests or not (resource in POD_LEVEL or resource.startswith("hugepages-")):
+            return total
+        count = measure(resource)
+        asked = count(self.requests[resource])
+        given = [count(one[resource]) for one in self._given if resource in one]
+        return max(given if self._infeasible else [asked, *given], default=asked)
+
+    def limit(self, resource: str, total: int) -> int:
+        """The pod's own limit, where it has one, in place of its containers' sum."""
+        if resource not in self.limits:
+            return total
+        count = measure(resource)
+        asked = count(self.limits[resource])
+        if self._given_limits is None or resource not in self._given_limits:
+            return asked
+        given = count(self._given_limits[resource])
+        return given if self._infeasible else max(asked, given)
 
 
-def limits_total(pod: Pod, resource: str) -> int:
-    """The sum of the limits that are set, as `kubectl describe node` adds them up."""
-    spec = pod.spec
+def _resources(containers: Iterable[_Spec], pod: _Pod, overhead: Quantities) -> list[str]:
+    names = {*COUNTED, *overhead, *pod.requests, *pod.limits}
+    for one in containers:
+        resources = resources_of(one.resources)
+        names |= {*(resources.requests or ()), *(resources.limits or ())}
+    return sorted(names)
+
+
+def _request(spec: _Spec, given: _Given | None, infeasible: bool, resource: str) -> int:
     count = measure(resource)
-    actual, infeasible = _actual(pod), _infeasible(pod)
-    inits = [
-        Init(_container_limit(init, actual if init.sidecar else {}, infeasible, resource), init.sidecar)
-        for init in spec.init_containers or ()
+    value = (resources_of(spec.resources).requests or {}).get(resource)
+    asked = count(value) if value is not None else 0
+    if given is None:
+        return asked
+    values = [
+        (resources_of(given.resources).requests or {}).get(resource),
+        quantities_of(given.allocated).get(resource),
     ]
-    total = effective((_container_limit(one, actual, infeasible, resource) for one in spec.containers), inits)
-    own = (spec.resources.limits or {}).get(resource) if spec.resources else None
-    if own is not None:
-        total = count(own)
-    overhead = (spec.overhead or {}).get(resource)
-    return total + count(overhead) if total and overhead else total
+    found = [count(value) for value in values if value is not None]
+    return max(found if infeasible else [asked, *found], default=0)
 
 
-def pod_limit(pod: Pod, resource: str) -> int | None:
-    """The bound on a pod's usage; None when a container has no limit, for then there is no bound."""
-    spec = pod.spec
-    if spec.resources and resource in (spec.resources.limits or {}):
-        return limits_total(pod, resource)
-    for container in spec.containers:
-        if container.resources is None or resource not in (container.resources.limits or ()):
-            return None
-    for container in spec.init_containers or ():
-        if container.sidecar and (container.resources is None or resource not in (container.resources.limits or ())):
-            return None
-    return limits_total(pod, resource)
-
-
-def lacking(pod: Pod, bound: str) -> int:
-    """How many containers and sidecars lack a CPU or a memory `requests` or `limits`, where the pod has none itself."""
-    spec = pod.spec
-    own = _values(spec.resources, bound)
-    needed = [name for name in POD_LEVEL if name not in own]
-    if not needed:
-        return 0
-    count = 0
-    for container in spec.containers:
-        values = _values(container.resources, bound)
-        count += any(name not in values for name in needed)
-    for container in spec.init_containers or ():
-        if container.sidecar:
-            values = _values(container.resources, bound)
-            count += any(name not in values for name in needed)
-    return count
-
-
-def _values(resources: object, bound: str) -> Quantities:
-    return getattr(resources, bound, None) or {}
-
-
-def _actual(pod: Pod) -> dict[str, ContainerStatus]:
-    """The containers whose statuses say what the kubelet has given them."""
-    status = pod.status
-    found = {one.name: one for one in status.container_statuses or () if one.resources is not None}
-    for one in status.init_container_statuses or ():
-        if one.resources is not None:
-            found[one.name] = one
-    return found
-
-
-def _infeasible(pod: Pod) -> bool:
-    """Whether a resize was refused for good: then what was asked does not count."""
-    pending = condition(pod.status.conditions, "PodResizePending")
-    return pending is not None and pending.reason == "Infeasible"
-
-
-def _spec_request(container: Container, resource: str) -> int:
-    resources = container.resources
-    value = resources.requests.get(resource) if resources is not None and resources.requests else None
-    return measure(resource)(value) if value is not None else 0
-
-
-def _container_request(
-    container: Container, actual: dict[str, ContainerStatus], infeasible: bool, resource: str
-) -> int:
-    asked = _spec_request(container, resource)
-    status = actual.get(container.name)
-    if status is None or status.resources is None:
+def _limit(spec: _Spec, given: _Given | None, infeasible: bool, resource: str) -> int:
+    count = measure(resource)
+    value = (resources_of(spec.resources).limits or {}).get(resource)
+    asked = count(value) if value is not None else 0
+    if given is None:
         return asked
-    given = [(status.resources.requests or {}).get(resource), (status.allocated_resources or {}).get(resource)]
-    amounts = [measure(resource)(value) for value in given if value is not None]
-    return max(amounts if infeasible else [asked, *amounts], default=0)
+    actual = (resources_of(given.resources).limits or {}).get(resource)
+    found = count(actual) if actual is not None else 0
+    return found if infeasible else max(asked, found)
 
 
-def _container_limit(container: Container, actual: dict[str, ContainerStatus], infeasible: bool, resource: str) -> int:
-    value = _values(container.resources, "limits").get(resource)
-    asked = measure(resource)(value) if value is not None else 0
-    status = actual.get(container.name)
-    if status is None or status.resources is None:
-        return asked
-    given = _values(status.resources, "limits").get(resource)
-    amount = measure(resource)(given) if given is not None else 0
-    return amount if infeasible else max(asked, amount)
+def _lacking(of_containers: Iterable[Quantities], of_pod: Quantities) -> int:
+    """How many of the containers lack one for CPU or for memory that the pod does not have itself."""
+    needed = [resource for resource in COUNTED if resource not in of_pod]
+    return sum(any(resource not in values for resource in needed) for values in of_containers)

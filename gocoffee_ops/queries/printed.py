@@ -5,6 +5,7 @@ Follows `printPod` and `printNode` of kubernetes/pkg/printers/internalversion (1
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -24,40 +25,39 @@ class Printed(NamedTuple):
     last_restart_at: datetime | None
 
 
-def condition(conditions: list[Condition] | None, kind: str) -> Condition | None:
-    """The condition of that type."""
-    for one in conditions or ():
-        if one.type == kind:
-            return one
-    return None
+Conditions = Mapping[str, Condition]
 
 
-def is_true(conditions: list[Condition] | None, kind: str) -> bool:
+def conditions_of(found: list[Condition] | None) -> Conditions:
+    """An object's conditions by type."""
+    return {one.type: one for one in found} if found else {}
+
+
+def is_true(conditions: Conditions, kind: str) -> bool:
     """Whether the condition of that type is True; a missing one is not."""
-    found = condition(conditions, kind)
+    found = conditions.get(kind)
     return found is not None and found.status == "True"
 
 
-def print_pod(pod: Pod) -> Printed:
+def print_pod(pod: Pod, conditions: Conditions) -> Printed:
     """What `kubectl get pods` prints for a pod."""
     spec, status = pod.spec, pod.status
     reason = status.reason or status.phase
-    scheduled = condition(status.conditions, "PodScheduled")
+    scheduled = conditions.get("PodScheduled")
     if scheduled is not None and scheduled.reason == "SchedulingGated":
         reason = "SchedulingGated"
     containers, ready, restarts = len(spec.containers), 0, 0
     last: datetime | None = None
-    initializing = False
+    starting = ""
     if spec.init_containers or status.init_container_statuses:
         sidecars = {container.name for container in spec.init_containers or () if container.sidecar}
         containers += len(sidecars)
         ready, restarts, last, starting = _print_init(pod, sidecars)
-        initializing = bool(starting)
         reason = starting or reason
-        if not initializing or is_true(status.conditions, "Initialized"):
+        if not starting or is_true(conditions, "Initialized"):
             restarts, last = _restarts(status.init_container_statuses, sidecars)
-    if not initializing or is_true(status.conditions, "Initialized"):
-        main = _print_main(status.container_statuses or [], status.conditions, reason)
+    if not starting or is_true(conditions, "Initialized"):
+        main = _print_main(status.container_statuses or (), conditions, reason)
         ready, restarts, reason = ready + main.ready_containers, restarts + main.restarts, main.status
         last = _later(last, main.last_restart_at)
     if pod.metadata.deletion_timestamp is not None:
@@ -106,7 +106,7 @@ def _restarts(statuses: list[ContainerStatus] | None, names: set[str]) -> tuple[
     return restarts, last
 
 
-def _print_main(statuses: list[ContainerStatus], conditions: list[Condition] | None, reason: str) -> Printed:
+def _print_main(statuses: Sequence[ContainerStatus], conditions: Conditions, reason: str) -> Printed:
     """The containers, last to first, so that the first one's reason wins."""
     ready, restarts, failed = 0, 0, ""
     last: datetime | None = None
@@ -155,7 +155,7 @@ def _later(one: datetime | None, other: datetime | None) -> datetime | None:
 
 def print_node(node: Node) -> str:
     """STATUS of `kubectl get nodes`: it hides pressure, and shows a cordon only as SchedulingDisabled."""
-    ready = condition(node.status.conditions, "Ready")
+    ready = conditions_of(node.status.conditions).get("Ready")
     status = "Unknown" if ready is None else "Ready" if ready.status == "True" else "NotReady"
     return f"{status},SchedulingDisabled" if node.spec.unschedulable else status
 
@@ -182,12 +182,12 @@ def pressures(node: Node) -> list[str]:
     ]
 
 
-def why_not_ready(pod: Pod) -> str:
+def why_not_ready(pod: Pod, conditions: Conditions) -> str:
     """Why a pod is not what it should be, in one sentence; empty when nothing says so."""
     status = pod.status
     if status.reason or status.message:
         return ": ".join(part for part in (status.reason, status.message) if part)
-    scheduled = condition(status.conditions, "PodScheduled")
+    scheduled = conditions.get("PodScheduled")
     if scheduled is not None and scheduled.status != "True":
         return ": ".join(part for part in (scheduled.reason, scheduled.message) if part)
     for container in [*(status.init_container_statuses or ()), *(status.container_statuses or ())]:
@@ -195,9 +195,12 @@ def why_not_ready(pod: Pod) -> str:
         if said:
             return said
     for gate in pod.spec.readiness_gates or ():
-        if not is_true(status.conditions, gate.condition_type):
+        if not is_true(conditions, gate.condition_type):
             return f"readiness gate {gate.condition_type} is not True"
-    ready = condition(status.conditions, "Ready")
+    return _why_condition(conditions.get("Ready"))
+
+
+def _why_condition(ready: Condition | None) -> str:
     if ready is None:
         return "no kubelet has said whether it is ready"
     if ready.status == "True":

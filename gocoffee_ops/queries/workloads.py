@@ -6,14 +6,14 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from gocoffee_ops.analysis.quantities import millicores, whole
+from gocoffee_ops.analysis.quantities import whole
 from gocoffee_ops.analysis.scheduling import Requirement, Room, Taint, Toleration, fits, holds, repelling, selects
 from gocoffee_ops.errors import NotFound
 from gocoffee_ops.frames import Column, Schema
-from gocoffee_ops.queries.cluster import NOT_ENDED, owner, pods_by_node
+from gocoffee_ops.queries.cluster import owner, taken_by_node
 from gocoffee_ops.queries.listing import Lists
-from gocoffee_ops.queries.pod_resources import requested, template_requests
-from gocoffee_ops.queries.printed import condition, is_true
+from gocoffee_ops.queries.pod_resources import Amounts, measure, template_amounts
+from gocoffee_ops.queries.printed import conditions_of, is_true
 from gocoffee_ops.queries.query import Ask, Rows, query
 from gocoffee_ops.sources.kubernetes import Cluster
 from gocoffee_ops.sources.kubernetes.lists import AUTOSCALERS, BUDGETS, DEPLOYMENTS, NODES, PODS
@@ -107,9 +107,9 @@ def _deployment_row(deployment: Deployment, scaler: Autoscaler | None, budgets: 
 
 def _able(scaler: Autoscaler) -> bool | None:
     """Whether it scales; None while it has not said so. Scaled to zero by hand, it rests, and is able."""
-    conditions = scaler.status.conditions
-    active = condition(conditions, "ScalingActive")
-    if condition(conditions, "AbleToScale") is None or active is None:
+    conditions = conditions_of(scaler.status.conditions)
+    active = conditions.get("ScalingActive")
+    if conditions.get("AbleToScale") is None or active is None:
         return None
     resting = active.reason == "ScalingDisabled"
     return is_true(conditions, "AbleToScale") and (active.status == "True" or resting)
@@ -163,12 +163,12 @@ def replicas_that_fit(ask: Ask[Cluster], *, namespace: str, deployment: str = ""
     if deployment and not wanted:
         names = ", ".join(sorted(one.metadata.name for one in found)) or "none"
         raise NotFound(f"deployment {deployment}", target=str(ask.target), why=f"namespace {namespace} has: {names}")
-    by_node = pods_by_node(lists.all(PODS, field_selector=NOT_ENDED))
-    templates = [(one, template_requests(one.spec.template.spec)) for one in wanted]
+    taken = taken_by_node(lists)
+    templates = [(one, template_amounts(one.spec.template.spec).requests) for one in wanted]
     resources = {"cpu", "memory", *(name for _, wants in templates for name in wants)}
     rows = []
     for node in lists.all(NODES):
-        room = _room(node, by_node.get(node.metadata.name, []), resources)
+        room = _room(node, taken.get(node.metadata.name, []), resources)
         for one, wants in templates:
             obstacle = _obstacle(node, one.spec.template.spec)
             count, bound_by = (0, obstacle) if obstacle else fits(room, wants)
@@ -185,20 +185,20 @@ def replicas_that_fit(ask: Ask[Cluster], *, namespace: str, deployment: str = ""
     return Rows(rows, notes=lists.notes())
 
 
-def _room(node: Node, pods_here: list[Pod], resources: Iterable[str]) -> Room:
+def _room(node: Node, taken: list[Amounts], resources: Iterable[str]) -> Room:
     allocatable = node.status.allocatable or node.status.capacity or {}
     free = {}
     for name in resources:
-        have = (millicores if name == "cpu" else whole)(allocatable.get(name, "0"))
-        free[name] = have - sum(requested(pod, name) for pod in pods_here)
-    free["pods"] = whole(allocatable.get("pods", "0")) - len(pods_here)
+        have = measure(name)(allocatable.get(name, "0"))
+        free[name] = have - sum(one.request(name) for one in taken)
+    free["pods"] = whole(allocatable.get("pods", "0")) - len(taken)
     return Room(free)
 
 
 def _obstacle(node: Node, spec: PodSpec) -> str:
     """Why no pod of a template may go to a node, or nothing."""
     tolerations = [Toleration(one.key, one.operator, one.value, one.effect) for one in spec.tolerations or ()]
-    if not is_true(node.status.conditions, "Ready"):
+    if not is_true(conditions_of(node.status.conditions), "Ready"):
         return "not ready"
     if node.spec.unschedulable:
         return "unschedulable"

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+import yaml
 
 from gocoffee_ops.analysis.quantities import mib, millicores, whole
 from gocoffee_ops.errors import Forbidden, NotFound, Unreachable, Unsupported
@@ -155,6 +156,90 @@ def test_h26_requests_and_limits_are_what_describe_node_adds_up(ops: Session, cl
             mib(whole(value)) for value in theirs["memory"]
         )
         assert row["cpu_requested_millicores"] > 0
+
+
+def test_h26_sidecars_overhead_pod_level_resources_and_resizes_count_as_kubectl_counts_them(
+    bare_cluster: Cluster, tmp_path: Path
+) -> None:
+    node = {
+        "apiVersion": "v1", "kind": "Node", "metadata": {"name": "n1"},
+        "status": {key: {"cpu": "64", "memory": "256Gi", "pods": "110"} for key in ("capacity", "allocatable")},
+    }  # fmt: skip
+    bare_cluster.kubectl("create", "-f", "-", stdin=yaml.safe_dump(node))
+    bare_cluster.kubectl("wait", "--for=condition=Ready", "node/n1", "--timeout=30s")
+    bare_cluster.kubectl("wait", "--for=create", "serviceaccount/default", "--timeout=20s")
+    bare_cluster.kubectl("create", "-f", "-", stdin=yaml.safe_dump_all(ODD_PODS))
+    ready = [
+        "wait",
+        "--for=condition=Ready",
+        "--timeout=30s",
+        *(f"pod/{one['metadata']['name']}" for one in ODD_PODS[1:]),
+    ]
+    bare_cluster.kubectl(*ready)
+    resize(bare_cluster, "growing", {"cpu": "100m", "memory": "64Mi"}, "")
+    resize(bare_cluster, "too-big", {"cpu": "150m", "memory": "64Mi"}, "Infeasible")
+    row = queries.nodes(live_session(tmp_path, clusters={"bare": bare_cluster.kubeconfig("reader")})).iloc[0]
+    theirs = allocated(bare_cluster, "n1")
+    ours = [row["cpu_requested_millicores"], row["cpu_limits_millicores"]]
+    assert ours == [millicores(value) for value in theirs["cpu"]]
+    ours = [row["memory_requested_mib"], row["memory_limits_mib"]]
+    assert ours == [mib(whole(value)) for value in theirs["memory"]]
+    assert row["pods"] == len(ODD_PODS) - 1
+
+
+def resize(cluster: Cluster, name: str, given: dict[str, str], refused: str) -> None:
+    """Write what a kubelet says that it has given the pod's container, and that it refuses to give what was asked."""
+    one = cluster.get("pod", name)
+    status = one["status"]["containerStatuses"][0]
+    status |= {"resources": {"requests": given, "limits": given}, "allocatedResources": given}
+    patch: dict[str, Any] = {"status": {"containerStatuses": [status]}}
+    if refused:
+        pending = {"type": "PodResizePending", "status": "True", "reason": refused}
+        patch["status"]["conditions"] = [*one["status"]["conditions"], pending]
+    path = f"/api/v1/namespaces/default/pods/{name}/status"
+    answer = cluster.api("admin").request("PATCH", path, patch, content_type="application/merge-patch+json")
+    assert answer.status == 200, answer.text
+
+
+def odd_pod(name: str, *containers: dict[str, Any], **spec: Any) -> dict[str, Any]:
+    """A pod on node n1."""
+    return {
+        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": "default"},
+        "spec": {"nodeName": "n1", "containers": list(containers), **spec},
+    }  # fmt: skip
+
+
+def takes(name: str, requests: str, limits: str = "", **more: Any) -> dict[str, Any]:
+    """A container that takes "cpu memory", either of which may be "-"."""
+    both = [
+        {key: value for key, value in zip(("cpu", "memory"), text.split(), strict=False) if value != "-"}
+        for text in (requests, limits)
+    ]
+    return {"name": name, "image": "app:1", "resources": dict(zip(("requests", "limits"), both, strict=True)), **more}
+
+
+SIDECAR = {"restartPolicy": "Always"}
+ODD_PODS: list[dict[str, Any]] = [
+    {"apiVersion": "node.k8s.io/v1", "kind": "RuntimeClass", "metadata": {"name": "vm"}, "handler": "vm",
+     "overhead": {"podFixed": {"cpu": "130m", "memory": "70Mi"}}},
+    odd_pod("plain", takes("a", "100m 128Mi", "500m 256Mi"), takes("b", "0.25 1Gi", "- 2Gi")),
+    odd_pod("unbound", takes("a", "")),
+    odd_pod("starting", takes("a", "100m 64Mi", "1 64Mi"), initContainers=[takes("i", "900m 16Mi", "2 1Gi")]),
+    odd_pod(
+        "sidecars", takes("a", "100m 64Mi", "200m 64Mi"),
+        initContainers=[
+            takes("s", "50m 32Mi", "60m 32Mi", **SIDECAR), takes("i", "300m 10Mi", "400m 10Mi"),
+            takes("t", "70m 8Mi", "80m 8Mi", **SIDECAR),
+        ],
+    ),
+    odd_pod("overhead", takes("a", "100m 64Mi", "200m -"), runtimeClassName="vm"),
+    odd_pod(
+        "pod-level", takes("a", "100m 64Mi"), takes("b", ""),
+        resources={"requests": {"cpu": "700m"}, "limits": {"cpu": "1", "memory": "3Gi"}},
+    ),
+    odd_pod("growing", takes("a", "400m 64Mi", "400m 64Mi")),
+    odd_pod("too-big", takes("a", "400m 64Mi", "400m 64Mi")),
+]  # fmt: skip
 
 
 def test_h27_events_are_by_last_sighting_with_their_count_and_the_horizon_is_stated(

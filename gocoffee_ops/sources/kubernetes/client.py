@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
+import zlib
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from os import PathLike
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 CONNECT_S = 10.0  # a network that drops packets is told apart from a server that thinks
 RETRIES = 3  # of a lost connection or a 5xx; a 429 is retried until the deadline
@@ -84,15 +86,27 @@ class Cluster:
             self._access.api.close()
 
     def list(self, kind: Kind[T], deadline: Deadline, *, namespace: str = "", field_selector: str = "") -> Listing[T]:
-        """A whole list, paged; when it expires in the middle (410) it starts over, so it is of one moment.
+        """A whole list. See `collect`."""
+        return self.collect(kind, _itself, deadline, namespace=namespace, field_selector=field_selector)
 
-        Raises the errors of `errors.SourceError`. Permission: `list` on the resource, in `namespace` or in all.
+    def collect(
+        self,
+        kind: Kind[T],
+        each: Callable[[T], R],
+        deadline: Deadline,
+        *,
+        namespace: str = "",
+        field_selector: str = "",
+    ) -> Listing[R]:
+        """What `each` makes of the items of a whole list; only that is kept, page by page.
+
+        A list that expires in the middle (410) starts over, so that it is of one moment. Raises the errors of
+        `errors.SourceError`. Permission: `list` on the resource, in `namespace` or in all.
         """
-        request = Request(
-            "list", kind.plural, kind.path(quote(namespace, safe="")), kind.group, kind.version, namespace
-        )
+        path = kind.path(quote(namespace, safe=""))
+        request = Request("list", kind.plural, path, kind.group, kind.version, namespace)
         decoder = page_decoder(cast(Hashable, kind.shape))
-        listing: Listing[T] = Listing()
+        listing: Listing[R] = Listing()
         seen = _Seen()
         token = ""
         while True:
@@ -104,16 +118,32 @@ class Cluster:
                 listing, token = Listing(restarts=listing.restarts + 1), ""
                 seen.text = f"410 Gone, {listing.restarts} times"
                 continue
-            page = self._decode(decoder, reply, request)
-            if page.kind != kind.list_kind:
-                raise self._malformed(request, f"a {page.kind} instead of a {kind.list_kind}")
-            listing.items += page.items or ()
-            listing.pages += 1
-            listing.resource_version = listing.resource_version or page.metadata.resource_version
-            token = page.metadata.continue_
+            token = self._page(decoder, reply, request, kind, each, listing)
             if not token:
                 return listing
             seen.text = f"{len(listing.items)} {kind.plural} on {listing.pages} pages"
+
+    def _page(
+        self,
+        decoder: msgspec.json.Decoder[Any],
+        reply: Reply,
+        request: Request,
+        kind: Kind[T],
+        each: Callable[[T], R],
+        listing: Listing[R],
+    ) -> str:
+        """Add one page to the listing; returns where the next one starts."""
+        page = self._decode(decoder, reply, request)
+        if page.kind != kind.list_kind:
+            raise self._malformed(request, f"a {page.kind} instead of a {kind.list_kind}")
+        try:
+            listing.items += [each(item) for item in page.items or ()]
+        except msgspec.MsgspecError as error:  # in what the shape leaves as it came
+            raise self._malformed(request, str(error)) from error
+        listing.pages += 1
+        listing.resource_version = listing.resource_version or page.metadata.resource_version
+        token: str = page.metadata.continue_
+        return token
 
     def read(self, request: Request, shape: type[T], deadline: Deadline) -> T:
         """One object. Raises the errors of `errors.SourceError`; NotFound when it is not there."""
@@ -285,6 +315,10 @@ class Cluster:
         return error
 
 
+def _itself(item: T) -> T:
+    return item
+
+
 def _whole_body(response: BaseHTTPResponse, deadline: Deadline, seen: _Seen) -> bytes:
     """The body, read as it comes: a slow drip would keep any other read busy for as long as it likes."""
     import urllib3
@@ -295,14 +329,20 @@ def _whole_body(response: BaseHTTPResponse, deadline: Deadline, seen: _Seen) -> 
     while True:
         left = deadline.left()
         if left <= 0:
-            seen.text = f"{response.status}, {size} bytes of the body (before: {before})"
             raise urllib3.exceptions.TimeoutError
         sock = getattr(response.connection, "sock", None)
         if sock is not None:
             sock.settimeout(left)
-        chunk = response.read1(CHUNK)
+        chunk = response.read1(CHUNK, decode_content=False)
         if not chunk:
-            return b"".join(parts)
+            break
         parts.append(chunk)
         size += len(chunk)
         seen.text = f"{response.status}, {size} bytes of the body (before: {before})"
+    body = b"".join(parts)
+    if response.headers.get("Content-Encoding", "").lower() != "gzip":
+        return body
+    try:
+        return zlib.decompress(body, wbits=31)  # gzip
+    except zlib.error as error:
+        raise urllib3.exceptions.DecodeError(str(error)) from error

@@ -1,17 +1,21 @@
 """What is decoded of each Kubernetes object: only the fields that the tables need.
 
 Go leaves out zero values, so everything has a default but what makes the object what it is; a `null` list is an empty one.
+Resources stay as they came (`Raw`): thousands of pods have the same few, which are decoded once.
 """
 
 from __future__ import annotations
 
 from datetime import datetime
+from functools import lru_cache
 from typing import Generic, TypeVar
 
 import msgspec
 
 T = TypeVar("T")
 Quantities = dict[str, str]
+Raw = msgspec.Raw
+NONE = msgspec.Raw(b"")
 
 
 class Shape(msgspec.Struct, rename="camel", gc=False):
@@ -77,10 +81,22 @@ class Condition(Shape):
 
 
 class Resources(Shape):
-    """Requests and limits as quantities."""
+    """Requests and limits as quantities; what a Raw `resources` holds."""
 
     requests: Quantities | None = None
     limits: Quantities | None = None
+
+
+@lru_cache(maxsize=4096)
+def resources_of(raw: bytes) -> Resources:
+    """Decode what a Raw `resources` holds; nothing is none."""
+    return msgspec.json.decode(raw, type=Resources | None) or Resources() if raw else Resources()
+
+
+@lru_cache(maxsize=4096)
+def quantities_of(raw: bytes) -> Quantities:
+    """Decode what a Raw map of quantities holds; nothing is none."""
+    return msgspec.json.decode(raw, type=Quantities | None) or {} if raw else {}
 
 
 class Container(Shape):
@@ -89,7 +105,7 @@ class Container(Shape):
     name: str
     image: str = ""
     restart_policy: str = ""
-    resources: Resources | None = None
+    resources: Raw = NONE
 
     @property
     def sidecar(self) -> bool:
@@ -156,7 +172,7 @@ class PodSpec(Shape):
     tolerations: list[Toleration] | None = None
     readiness_gates: list[ReadinessGate] | None = None
     overhead: Quantities | None = None
-    resources: Resources | None = None
+    resources: Raw = NONE
 
 
 class Running(Shape):
@@ -198,8 +214,8 @@ class ContainerStatus(Shape):
     ready: bool = False
     restart_count: int = 0
     started: bool | None = None
-    resources: Resources | None = None
-    allocated_resources: Quantities | None = None
+    resources: Raw = NONE
+    allocated_resources: Raw = NONE
 
 
 class PodStatus(Shape):
@@ -213,8 +229,8 @@ class PodStatus(Shape):
     conditions: list[Condition] | None = None
     container_statuses: list[ContainerStatus] | None = None
     init_container_statuses: list[ContainerStatus] | None = None
-    resources: Resources | None = None
-    allocated_resources: Quantities | None = None
+    resources: Raw = NONE
+    allocated_resources: Raw = NONE
 
 
 class Pod(Shape):
