@@ -77,7 +77,7 @@ def html(frame: pd.DataFrame, *, rows: int = ROWS, demo: bool = False) -> str:
         body.append(f"<tr>{''.join(cells)}</tr>")
     banner = f"<p class='gc-demo'>{DEMO_BANNER}</p>" if demo else ""
     table = (
-        f"<table class='gc-table'><caption>{_caption(frame, rows)}{_said(same)}</caption>"
+        f"<table class='gc-table'><caption><span class='gc-cap'>{_caption(frame, rows)}{_said(same)}</span></caption>"
         f"<thead><tr>{''.join(heads)}</tr></thead><tbody>{''.join(body)}</tbody></table>"
     )
     return wrap(f"{banner}{_notes(frame)}<div class='gc-box'>{table}</div>")
