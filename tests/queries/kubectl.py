@@ -34,3 +34,16 @@ def allocated(cluster: Cluster, node: str) -> dict[str, tuple[str, str]]:
     text = cluster.kubectl("describe", "node", node).partition("Allocated resources:")[2]
     found = re.findall(r"^  (cpu|memory) +(\S+) \(\d+%\) +(\S+) \(\d+%\)", text, re.MULTILINE)
     return {name: (requests, limits) for name, requests, limits in found}
+
+
+def pods_on(cluster: Cluster, node: str) -> dict[str, dict[str, str]]:
+    """The `Non-terminated Pods` of `kubectl describe node`: pod -> its requests and limits.
+
+    These lines count a resize as the scheduler does; the totals below them do not.
+    """
+    text = cluster.kubectl("describe", "node", node).partition("Non-terminated Pods:")[2]
+    lines = re.findall(
+        r"^  \S+ +(\S+) +(\S+) \(\d+%\) +(\S+) \(\d+%\) +(\S+) \(\d+%\) +(\S+) \(\d+%\)", text, re.MULTILINE
+    )
+    names = ("cpu_requests", "cpu_limits", "memory_requests", "memory_limits")
+    return {name: dict(zip(names, values, strict=True)) for name, *values in lines}

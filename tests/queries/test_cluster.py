@@ -14,7 +14,7 @@ from gocoffee_ops.errors import Forbidden, NotFound, Unreachable, Unsupported
 from gocoffee_ops.model import Status
 from gocoffee_ops.queries import cluster as queries
 from gocoffee_ops.session import Session
-from tests.queries.kubectl import allocated, seconds, table
+from tests.queries.kubectl import allocated, pods_on, seconds, table
 from tests.queries.pod_states import create_states, remove_states
 from tests.sources.kubernetes.static_server import Answer, Asked, pod_list, says, serving, unused_port, write_kubeconfig
 from tests.support import live_session
@@ -179,11 +179,11 @@ def test_h26_sidecars_overhead_pod_level_resources_and_resizes_count_as_kubectl_
     resize(bare_cluster, "growing", {"cpu": "100m", "memory": "64Mi"}, "")
     resize(bare_cluster, "too-big", {"cpu": "150m", "memory": "64Mi"}, "Infeasible")
     row = queries.nodes(live_session(tmp_path, clusters={"bare": bare_cluster.kubeconfig("reader")})).iloc[0]
-    theirs = allocated(bare_cluster, "n1")
-    ours = [row["cpu_requested_millicores"], row["cpu_limits_millicores"]]
-    assert ours == [millicores(value) for value in theirs["cpu"]]
-    ours = [row["memory_requested_mib"], row["memory_limits_mib"]]
-    assert ours == [mib(whole(value)) for value in theirs["memory"]]
+    theirs = pods_on(bare_cluster, "n1").values()
+    assert row["cpu_requested_millicores"] == sum(millicores(one["cpu_requests"]) for one in theirs)
+    assert row["cpu_limits_millicores"] == sum(millicores(one["cpu_limits"]) for one in theirs)
+    assert row["memory_requested_mib"] == sum(mib(whole(one["memory_requests"])) for one in theirs)
+    assert row["memory_limits_mib"] == sum(mib(whole(one["memory_limits"])) for one in theirs)
     assert row["pods"] == len(ODD_PODS) - 1
 
 
