@@ -87,6 +87,9 @@ class Schema:
         schema = self.arrow()
         for column in self.columns:
             values = columns[column.name]
+            if column.dtype == "list[string]" and any(isinstance(value, str) for value in values):
+                # Arrow would take a text for the list of its letters.
+                raise SchemaError(f"column {column.name} of table {self.name} does not fit {column.dtype}", why="a text")
             try:
                 array = pa.array(values, type=schema.field(column.name).type)
             except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:

@@ -19,6 +19,7 @@ from gocoffee_ops.errors import Tampered, UsageError
 from gocoffee_ops.evidence.ledger import GENESIS, LEDGER, LOCK, TABLES, Entry, digest, parse_entry, serialized
 
 RUN_JSON = "run.json"
+MANIFEST = "manifest.json"  # how a bundle that is shipped was recorded
 
 
 @dataclass(frozen=True)
@@ -171,7 +172,7 @@ def _tables(folder: Path, entries: Sequence[Entry]) -> Iterator[Problem]:
 
 def _extras(folder: Path, entries: Sequence[Entry]) -> Iterator[Problem]:
     cited = {f"{name}.parquet" for name in map(_cited, entries) if name is not None}
-    known = {LEDGER, TABLES, LOCK}
+    known = {LEDGER, TABLES, LOCK, MANIFEST}
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
         if path.name not in known:
             yield Problem("belongs to no bundle", path.name)

@@ -108,8 +108,9 @@ class Ledger:
             return b""
         with self.path.open("rb+") as file:
             at = _last_line_end(file)
+            size = file.seek(0, os.SEEK_END)
             file.seek(at)
-            tail = file.read()
+            tail = file.read(size - at)
             if not tail:
                 return b""
             try:

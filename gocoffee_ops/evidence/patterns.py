@@ -29,7 +29,11 @@ TAIL = (
     r"request|rotat|required|volume|mount|timeout|last|url\b|uri\b|endpoint|issuer|audience|version|algorithm))[\w.-]{0,40}"
 )
 NOTHING = r"(?!\$\d|\$[({]|<set to|\[redacted\]|(?:true|false|null|none|nil)(?![^\s,;&\"'})\]]))"
-QUOTED = r"(?P<{q}>\\*[\"'`])(?:.*?)(?:(?<!\\)(?P={q})|$)"
+# A quote right before a letter ends nothing that we could be sure of.
+QUOTED = r"(?P<{q}>\\*[\"'`])(?:.*?)(?:(?<!\\)(?P={q})(?:\w\S*)?|(?=\n)|\Z)"
+# The end of a line, also as JSON and Python write it inside a text; and a line up to there.
+NL = r"(?:\r?\n|\\+n)"
+LINE = r"(?:(?!\\+n)[^\n])"
 BARE = r"(?:[^\s&\"'\\]|\\(?![\"']))+(?:[\"'](?=\w)(?:[^\s&\"'\\]|\\(?![\"']))*)*"
 # After `token: ` a word is prose, and what holds a digit or is long is not.
 RANDOM = r"(?:(?=\S*\d)[^\s\"'&\[{]{6,}|[^\s\"'&\[{]{20,})"
@@ -87,10 +91,10 @@ def _secret_manifest(match: re.Match[str]) -> str:
 
 
 def _secret_yaml(match: re.Match[str]) -> str:
-    blocks = re.compile(r"^((?:data|stringData):[ \t]*\n)((?:[ \t]+.*(?:\n|\Z))+)", re.MULTILINE)
-    values = re.compile(r"^([ \t]+[\w.-]+:[ \t]*).*$|^(?![ \t]+[\w.-]+:).*$", re.MULTILINE)
-    return blocks.sub(lambda m: m[1] + values.sub(rf"\1{MASK}", m[2].rstrip("\n")) + "\n", match[0])
+    return _YAML_DATA.sub(rf"\1  {MASK}\2", match[0])
 
+
+_YAML_DATA = re.compile(rf"((?:data|stringData):[ \t]*{NL})(?:[ \t]+{LINE}*(?:{NL}|\Z))*[ \t]+{LINE}*({NL}|\Z)")
 
 KEY_WORDS = "passw passphrase passcode pwd key secret token session connection dockerconfigjson auth credential cookie"
 _WORD = f"(?:{'|'.join(KEY_WORDS.split())})"
@@ -107,7 +111,8 @@ TOKENS: tuple[Detector, ...] = (
     _detector(
         "password in a URL",
         "://",
-        r"(?P<keep>://[^\s:/@?#\"']{0,256}:)(?!\d{1,5}(?:[/?#\"'\s,;)\]]|$))(?:[^\s\"'<>]{0,2048}|\S{0,2048}?)(?P<after>@)",
+        r"(?P<keep>://[^\s:/@?#\"']{0,256}:)(?!\d{1,5}(?:[/?#\"'\s,;)\]]|$))"
+        r"(?:[^\s\"'<>]{0,2048}|\S{0,2048}?(?:@[^\s\"'<>]{0,2048})?)(?P<after>@)",
         guard="@",
     ),
     _detector("token as a URL's user", "://", r"(?P<keep>://)[^\s:/@?#\"']{20,2048}(?P<after>@)"),
@@ -171,13 +176,13 @@ PLAIN: tuple[Detector, ...] = (
         r"\A.*\Z",
         flags=re.DOTALL,
         replace=_secret_yaml,
-        guard=r"(?m)^kind:[ \t]*[\"']?secret\b",
+        guard=r"kind:[ \t]*[\"']?secret\b",
     ),
     _detector(
         "authorization header",
         "authorization cookie",
         r"(?P<keep>(?:proxy-)?authorization\\*[\"']?[ \t]*[:=,][ \t]*+|(?:set-)?cookie\\*[\"']?:[ \t]*+)"
-        r"(?!\[redacted\])(?:(?P<q>\\*[\"'])(?:.*?)(?:(?<!\\)(?P=q)|$)|[^\"'\r\n\\]+)",
+        r"(?!\[redacted\])(?:(?P<q>\\*[\"'])(?:.*?)(?:(?<!\\)(?P=q)|(?=\n)|\Z)|[^\"'\r\n\\]+)",
     ),
     _detector(
         "bearer token",
@@ -190,9 +195,9 @@ PLAIN: tuple[Detector, ...] = (
         "environment variable",
         KEY_WORDS,
         rf"(?P<keep>\bname\\*[\"']?\s*[:=]\s*\\*[\"']?[\w.-]{{0,60}}?{ANY}{TAIL}\\*[\"']?"
-        rf"\s*,?\s*\\*[\"']?value\\*[\"']?\s*[:=][ \t]*+)"
-        rf"{NOTHING}(?:{QUOTED.format(q='q')}|[^\n]+)",
-        guard=r"name[^\n]*\s[^\n]*value|name.*value",
+        rf"(?:\s|\\+n)*,?(?:\s|\\+n)*\\*[\"']?value\\*[\"']?\s*[:=][ \t]*+)"
+        rf"{NOTHING}(?:{QUOTED.format(q='q')}|{LINE}+)",
+        guard=r"(?s)name.*value",
     ),
     _detector(
         "environment variable, value first",
@@ -203,8 +208,8 @@ PLAIN: tuple[Detector, ...] = (
     _detector(
         "block of YAML",
         KEY_WORDS,
-        rf"(?P<keep>{ANY}{TAIL}{CLOSE}:[ \t]*[|>][+-]?\d?[ \t]*\n)(?:[ \t]+.*(?:\n|\Z))+",
-        guard=r":[ \t]*[|>][+-]?\d?[ \t]*\n",
+        rf"(?P<keep>{ANY}{TAIL}{CLOSE}:[ \t]*[|>][+-]?\d?[ \t]*{NL})(?:[ \t]+{LINE}*(?:{NL}|\Z))*[ \t]+{LINE}*(?P<after>{NL}|\Z)",
+        guard=rf":[ \t]*[|>][+-]?\d?[ \t]*{NL}",
     ),
     _detector(
         "key and value",
@@ -225,7 +230,7 @@ PLAIN: tuple[Detector, ...] = (
         "password in SQL",
         "password identified",
         r"(?P<keep>\b(?:password|identified[ \t]+(?:with[ \t]+\S+[ \t]+)?(?:by|as))[ \t]+)(?:[ebxn]|u&)?"
-        r"(?:'(?:[^'\\]|''|\\.)*(?:'|\Z)|\$(?P<tag>\w*)\$.*?(?:\$(?P=tag)\$|\Z))",
+        r"(?:'(?:[^'\\]|''|\\+(?:[^\\]|\Z))*(?:'(?:\w\S*)?|\Z)|\$(?P<tag>\w*)\$.*?(?:\$(?P=tag)\$|\Z))",
         flags=re.IGNORECASE | re.DOTALL,
     ),
 )
