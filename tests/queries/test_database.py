@@ -43,8 +43,8 @@ def test_a_role_without_pg_monitor_is_refused_what_it_cannot_see(
     postgres_major: PostgresServer, tmp_path: Path, name: str
 ) -> None:
     with postgres_major.fresh_database() as coffee, postgres_major.connect() as admin:
-        admin.execute("CREATE ROLE plain LOGIN PASSWORD 'plain'")
-        dsn = f"host=127.0.0.1 port={postgres_major.port} dbname={coffee} user=plain password=plain"
+        admin.execute("CREATE ROLE plain LOGIN PASSWORD 'of-plain'")
+        dsn = f"host=127.0.0.1 port={postgres_major.port} dbname={coffee} user=plain password=of-plain"
         ops = live_session(tmp_path, databases={"coffee": dsn})
         try:
             with pytest.raises(Forbidden, match="plain lacks pg_read_all_") as refused:
@@ -62,8 +62,8 @@ def test_a_role_without_pg_monitor_sees_what_everybody_sees(
 ) -> None:
     with postgres.fresh_database() as coffee, postgres.connect() as admin, postgres.connect(database=coffee) as owner:
         owner.execute("CREATE TABLE orders (id int PRIMARY KEY)")
-        admin.execute("CREATE ROLE plain LOGIN PASSWORD 'plain'")
-        dsn = f"host=127.0.0.1 port={postgres.port} dbname={coffee} user=plain password=plain"
+        admin.execute("CREATE ROLE plain LOGIN PASSWORD 'of-plain'")
+        dsn = f"host=127.0.0.1 port={postgres.port} dbname={coffee} user=plain password=of-plain"
         try:
             plain = live_session(tmp_path / "plain", databases={"coffee": dsn})
             table = ask(name, plain)

@@ -11,7 +11,8 @@ string. Infinite times are the ends of Python's calendar, as everywhere in this 
 from __future__ import annotations
 
 import selectors
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +40,7 @@ KINDS = {
     "timestamp": "local timestamp",
     "date": "local timestamp",
 }
+BLOCK_BYTES = 4 << 20
 LATEST_TEXT = "9999-12-31 23:59:59.999999"
 EARLIEST_TEXT = "0001-01-01 00:00:00"
 
@@ -52,17 +54,19 @@ class _Column:
 
 @dataclass(frozen=True)
 class Copied:
-    """A result as it came: CSV without a header, and what its columns are."""
+    """A result that has come: its columns, and its parts, which are being parsed."""
 
     columns: Sequence[_Column]
-    rows: int
-    data: bytearray
+    parts: Sequence[Future[pa.Table]]
 
 
 def copied(connection: Connection, query: str) -> Copied:
-    """Ask, and take all of the answer."""
+    """Ask, and take all of the answer; each block is parsed while the next one comes."""
     columns = _columns(connection, query)
-    return Copied(columns, *_received(connection, _statement(query, columns)))
+    with ThreadPoolExecutor(1, thread_name_prefix="parse COPY") as parser:
+        blocks = _blocks(connection, _statement(query, columns))
+        parts = [parser.submit(_parsed, columns, rows, data) for rows, data in blocks]
+    return Copied(columns, parts)
 
 
 def frame(answer: Copied, *, target: str) -> pd.DataFrame:
@@ -72,7 +76,7 @@ def frame(answer: Copied, *, target: str) -> pd.DataFrame:
 
     columns = answer.columns
     try:
-        table = _parsed(answer)
+        table = pa.concat_tables([_empty(columns), *(part.result() for part in answer.parts)])
     except (pa.ArrowException, UnicodeDecodeError) as error:
         why = str(error).partition(": invalid value")[0]  # the value itself may be anybody's data
         raise Malformed("read a frame", target=target, why=f"the server's CSV: {why}") from None
@@ -114,10 +118,9 @@ def _statement(query: str, columns: Sequence[_Column]) -> sql.Composed:
     )
 
 
-def _received(connection: Connection, statement: sql.Composed) -> tuple[int, bytearray]:
-    """All that COPY sends, and how many rows they are. psycopg's own loop costs three times as much for each row as this one."""
+def _blocks(connection: Connection, statement: sql.Composed) -> Iterator[tuple[int, bytearray]]:
+    """What COPY sends, in blocks of whole rows. psycopg's own loop costs three times as much for each row as this one."""
     line = connection.pgconn
-    data = bytearray()
     with selectors.DefaultSelector() as selector:
         selector.register(line.socket, selectors.EVENT_READ)
 
@@ -129,18 +132,24 @@ def _received(connection: Connection, statement: sql.Composed) -> tuple[int, byt
         while line.flush():
             wait()
         _expect(_result(line, wait), pq.ExecStatus.COPY_OUT)
+        rows, data = 0, bytearray()
         while True:
-            size, row = line.get_copy_data(1)
+            size, row = line.get_copy_data(1)  # one row at a time: that is how the server sends them
             if size > 0:
                 data += row
+                rows += 1
+                if len(data) >= BLOCK_BYTES:
+                    yield rows, data
+                    rows, data = 0, bytearray()
             elif size == 0:
                 wait()
             else:
                 break
-        done = _expect(_result(line, wait), pq.ExecStatus.COMMAND_OK)
+        _expect(_result(line, wait), pq.ExecStatus.COMMAND_OK)
         while _result(line, wait) is not None:
             pass
-    return done.command_tuples or 0, data
+    if rows:
+        yield rows, data
 
 
 def _result(line: Any, wait: Any) -> Any:
@@ -149,35 +158,41 @@ def _result(line: Any, wait: Any) -> Any:
     return line.get_result()
 
 
-def _expect(result: Any, status: pq.ExecStatus) -> Any:
+def _expect(result: Any, status: pq.ExecStatus) -> None:
     if result is None:
         raise psycopg.OperationalError("the connection was lost")
     if result.status != status:
         raise psycopg.errors.error_from_result(result)
-    return result
 
 
-def _parsed(answer: Copied) -> pa.Table:
+def _parsed(columns: Sequence[_Column], rows: int, data: bytearray) -> pa.Table:
     import pyarrow as pa
 
     try:
-        return _read_csv(answer, times_as_text=False)
+        return _read_csv(columns, rows, data, times_as_text=False)
     except pa.ArrowInvalid:
-        if not any("timestamp" in column.kind for column in answer.columns):
+        if not any("timestamp" in column.kind for column in columns):
             raise
-        return _bounded(_read_csv(answer, times_as_text=True), answer.columns)
+        return _bounded(_read_csv(columns, rows, data, times_as_text=True), columns)
 
 
-def _read_csv(answer: Copied, *, times_as_text: bool) -> pa.Table:
+def _types(columns: Sequence[_Column], *, times_as_text: bool = False) -> dict[str, pa.DataType]:
+    return {f"c{i}": _arrow_type(column.kind, times_as_text=times_as_text) for i, column in enumerate(columns)}
+
+
+def _empty(columns: Sequence[_Column]) -> pa.Table:
+    import pyarrow as pa
+
+    return pa.schema(list(_types(columns).items())).empty_table()
+
+
+def _read_csv(columns: Sequence[_Column], rows: int, data: bytearray, *, times_as_text: bool) -> pa.Table:
     import pyarrow as pa
     from pyarrow import csv
 
-    types = {f"c{i}": _arrow_type(c.kind, times_as_text=times_as_text) for i, c in enumerate(answer.columns)}
-    data = answer.data
-    if not data:
-        return pa.schema(list(types.items())).empty_table()
+    types = _types(columns, times_as_text=times_as_text)
     # Only where no value holds a line break can the text be cut at any line break, which is faster.
-    broken = data.count(b"\n") != answer.rows or b"\r" in data
+    broken = data.count(b"\n") != rows or b"\r" in data
     return csv.read_csv(
         pa.BufferReader(pa.py_buffer(data)),
         read_options=csv.ReadOptions(column_names=list(types)),
