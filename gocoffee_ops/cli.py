@@ -158,9 +158,10 @@ def verify(bundle: Path, head: str) -> None:
     from gocoffee_ops.evidence import bundle as bundles
     from gocoffee_ops.places import evidence_folder
 
-    bundles.verify(evidence_folder(bundle), head=head or None)
+    count = bundles.verify(evidence_folder(bundle), head=head or None)
     click.echo(
-        f"{bundle}: every entry and table is as it was written" + ("" if head else "; give --head to be sure of all")
+        f"{bundle}: {count} entries and their tables are as they were written"
+        + ("" if head else "; give --head to be sure of all")
     )
 
 
