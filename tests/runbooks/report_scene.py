@@ -53,6 +53,7 @@ NODES = Schema(
         Column("memory_requested_mib", "Float64"),
         Column("created_at", "timestamp"),
         Column("age_s", "Float64"),
+        *(Column(name, "string") for name in ("zone", "internal_ip", "machine", "instance")),
     ),
 )
 NODE_USAGE = Schema(
@@ -118,6 +119,10 @@ def nodes(n: int = 7) -> list[dict[str, Any]]:
             "memory_requested_mib": 12_900.0 - 900 * i if i < 10 else 900.0,
             "created_at": NOW - timedelta(days=30 + i),
             "age_s": 86_400.0 * (30 + i),
+            "zone": f"europe-west1-{'bcd'[i % 3]}",
+            "internal_ip": f"10.132.0.{i}",
+            "machine": f"n2-standard-{4 + i}",
+            "instance": f"instance-{i:04d}-8f3a-c1d2e3",
         }
         for i in range(n)
     ]

@@ -250,6 +250,19 @@ def test_in_print_every_figure_and_table_fits_its_page(opened: Callable[..., See
         assert [i for i, text in enumerate(texts) if all(part in text for part in parts)], parts
 
 
+def test_in_print_a_wide_table_goes_on_below_itself_and_stays_legible(opened: Callable[..., Seen]) -> None:
+    page = opened().page
+    heads = """[...document.querySelectorAll('.gc-box:has(> table.gc-table)')].map(box =>
+      [...box.querySelectorAll('table:not([style*=none]) thead th')].map(h => h.textContent))"""
+    before = page.evaluate(heads)
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    after = page.evaluate(heads)
+    assert [list(dict.fromkeys(names)) for names in after] == before
+    assert after[0].count(before[0][0]) >= 2
+    zooms = page.evaluate("[...document.querySelectorAll('.gc-box table')].map(t => Number(t.style.zoom || 1))")
+    assert min(zooms) > 0.6
+
+
 def test_after_printing_the_page_is_as_it_was(opened: Callable[..., Seen]) -> None:
     page = opened().page
     parts = "[...document.querySelectorAll('.r-plot svg.main-svg, .gc-box table')]"

@@ -2,7 +2,7 @@
 (() => {
   const plots = [...document.querySelectorAll(".r-plot")];
   const root = document.documentElement;
-  const PAGE = { width: 690, height: 880 }; // what A4 and Letter both hold within the margins, in CSS pixels
+  const PAGE = { width: 690, height: 880, legible: 0.75 }; // what A4 and Letter both hold within the margins, in CSS pixels
   for (const box of document.querySelectorAll(".gc-box")) {
     if (box.scrollWidth > box.clientWidth + 1) {
       box.tabIndex = 0;
@@ -57,15 +57,46 @@
   const drawn = () => plots.filter((plot) => plot.dataset.drawn).map((plot) => [plot, plot.firstElementChild]);
   const recolour = () => drawn().forEach(([, place]) => Plotly.relayout(place, themed(place.layout)));
 
+  // A table too wide to be read on paper goes on below itself, its first column repeated.
+  function parts(table) {
+    const heads = table.tHead ? [...table.tHead.rows[0].cells] : [];
+    const even = [...table.rows].every((row) => row.cells.length === heads.length);
+    if (!even || heads.length < 3 || PAGE.width / table.scrollWidth > PAGE.legible) return [table];
+    const room = PAGE.width / PAGE.legible - heads[0].offsetWidth;
+    const groups = [[]];
+    let used = 0;
+    heads.slice(1).forEach((head, i) => {
+      if (used + head.offsetWidth > room && groups.at(-1).length) {
+        groups.push([]);
+        used = 0;
+      }
+      groups.at(-1).push(i + 1);
+      used += head.offsetWidth;
+    });
+    const made = groups.map((group, n) => {
+      const part = table.cloneNode(true);
+      part.classList.add("gc-part");
+      for (const row of part.rows) {
+        [...row.cells].forEach((cell, i) => { if (i && !group.includes(i)) cell.remove(); });
+      }
+      if (n && part.caption) part.caption.textContent = `continued, part ${n + 1} of ${groups.length}`;
+      return part;
+    });
+    table.after(...made);
+    table.style.display = "none";
+    return made;
+  }
+
   function beforePrint() {
     if (root.classList.contains("gc-printing")) return;
     root.classList.add("gc-printing");
     for (const box of document.querySelectorAll(".gc-box")) {
-      const table = box.querySelector("table");
-      if (!table) continue;
-      const scale = Math.min(1, PAGE.width / table.scrollWidth);
-      if (scale < 1) table.style.zoom = String(scale);
-      table.classList.toggle("gc-long", table.offsetHeight * scale > PAGE.height);
+      const whole = box.querySelector("table");
+      for (const table of whole && whole.checkVisibility() ? parts(whole) : []) {
+        const scale = Math.min(1, PAGE.width / table.scrollWidth);
+        if (scale < 1) table.style.zoom = String(scale);
+        table.classList.toggle("gc-long", table.offsetHeight * scale > PAGE.height);
+      }
     }
     for (const [plot, place] of drawn()) {
       const height = place.layout.height || place.offsetHeight;
@@ -77,7 +108,11 @@
 
   function afterPrint() {
     root.classList.remove("gc-printing");
-    for (const table of document.querySelectorAll(".gc-box table")) table.style.zoom = "";
+    for (const part of document.querySelectorAll(".gc-part")) part.remove();
+    for (const table of document.querySelectorAll(".gc-box table")) {
+      table.style.zoom = "";
+      table.style.display = "";
+    }
     for (const [plot, place] of drawn()) {
       plot.style.zoom = "";
       Plotly.relayout(place, { ...themed(place.layout), autosize: true, width: null });
