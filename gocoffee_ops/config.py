@@ -59,7 +59,7 @@ def _variable(value: str) -> str:
 
 
 def _path(value: Any, info: ValidationInfo) -> Path:
-    if not isinstance(value, str) or not value:
+    if not isinstance(value, str | Path) or value == "":
         raise _wrong("is not a path", "a text in quotes; relative paths start at the configuration's folder")
     folder = (info.context or {}).get("folder", Path.cwd())
     return cast(Path, folder / Path(value).expanduser())
@@ -356,8 +356,8 @@ def _rule(kind: str, context: Mapping[str, Any]) -> str:
         "dict_type": "a table",
         "model_type": "a table",
         "tuple_type": "a list of tables",
-        "greater_than": f"more than {context.get('gt')}",
-        "less_than_equal": f"at most {context.get('le')}",
+        "greater_than": f"more than {context.get('gt', 0):g}",
+        "less_than_equal": f"at most {context.get('le', 0):g}",
     }
     return rules.get(kind, kind.replace("_", " "))
 

@@ -1,0 +1,214 @@
+"""gocoffee.toml: found where it should be, and wrong with a reason."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gocoffee_ops.config import CONFIG_VARIABLE, Environment, environment, find_config, load_config
+from gocoffee_ops.errors import ConfigError
+from gocoffee_ops.model import Thresholds
+
+ONE = '[environments.prod]\n[[environments.prod.clusters]]\nname = "eu"\ncontext = "eu"\n'
+EXAMPLE = Path(__file__).parent.parent / "gocoffee.example.toml"
+
+
+def _written(folder: Path, text: str) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "gocoffee.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Away from any configuration of whoever runs the tests."""
+    monkeypatch.delenv(CONFIG_VARIABLE, raising=False)
+    (tmp_path / "cwd").mkdir()
+    monkeypatch.chdir(tmp_path / "cwd")
+
+
+def test_the_example_is_valid_and_says_what_it_means() -> None:
+    prod = load_config(EXAMPLE).environments["prod"]
+    assert [cluster.name for cluster in prod.clusters] == ["prod-eu", "prod-us"]
+    assert [(d.dsn_env, str(d.dsn_file)) for d in prod.databases] == [
+        ("COFFEE_DSN", "None"),
+        (None, "/run/secrets/billing-dsn"),
+    ]
+    assert prod.thresholds.node_usage_warn == 0.75
+    assert prod.thresholds.node_usage_crit == Thresholds().node_usage_crit
+    assert prod.contacts.escalation["P0"].primary == "Platform Lead"
+    assert prod.contacts.addresses["Platform Lead"] == "platform@example.com"
+    assert prod.limits.run_deadline_s == 1800.0
+
+
+def test_the_variable_wins_over_every_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    named = _written(tmp_path / "named", ONE)
+    _written(tmp_path / "cwd", ONE)
+    monkeypatch.setenv(CONFIG_VARIABLE, str(named))
+    assert find_config(tmp_path / "cwd") == named
+
+
+def test_a_variable_that_names_no_file_is_an_error_not_a_fallback(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _written(tmp_path / "cwd", ONE)
+    monkeypatch.setenv(CONFIG_VARIABLE, str(tmp_path / "gone.toml"))
+    with pytest.raises(ConfigError, match=r"\$GOCOFFEE_CONFIG names no file"):
+        find_config()
+
+
+def test_the_nearest_file_upward_from_the_notebook_wins_over_the_working_folder(tmp_path: Path) -> None:
+    here = _written(tmp_path / "cwd", ONE)
+    far = _written(tmp_path / "books", ONE)
+    notebook = tmp_path / "books" / "weekly" / "deep"
+    notebook.mkdir(parents=True)
+    assert find_config(notebook) == far
+    near = _written(tmp_path / "books" / "weekly", ONE)
+    assert find_config(notebook) == near
+    assert find_config() == here
+
+
+def test_without_a_configuration_only_the_demo_exists(tmp_path: Path) -> None:
+    assert find_config(tmp_path) is None
+    assert environment("demo").demo
+    with pytest.raises(
+        ConfigError, match=r"unknown environment 'prod': there is no gocoffee.toml.*valid: demo"
+    ) as caught:
+        environment("prod")
+    assert caught.value.exit_code == 64
+
+
+def test_an_unknown_environment_names_the_nearest(tmp_path: Path) -> None:
+    _written(tmp_path / "cwd", ONE)
+    assert environment("prod").name == "prod"
+    assert environment("demo").demo
+    with pytest.raises(ConfigError, match=r"did you mean 'prod'\? valid: demo, prod"):
+        environment("prd")
+
+
+def test_paths_start_at_the_configurations_folder_and_know_the_home(tmp_path: Path) -> None:
+    text = (
+        '[[environments.p.clusters]]\nname = "a"\ncontext = "a"\nkubeconfig = "sub/kube"\n'
+        '[[environments.p.databases]]\nname = "d"\ndsn_file = "~/dsn"\n'
+    )
+    p = load_config(_written(tmp_path / "etc", text)).environments["p"]
+    assert p.clusters[0].kubeconfig == tmp_path / "etc" / "sub" / "kube"
+    assert p.databases[0].dsn_file == Path.home() / "dsn"
+
+
+CLUSTER = '[[environments.p.clusters]]\nname = "a"\ncontext = "a"\n'
+DATABASE = '[[environments.p.databases]]\nname = "d"\n'
+MISTAKES = [
+    ("[environments", "not TOML"),
+    ("x = 1", r"environments is missing"),
+    ("x = 1", r"x is not a key here \(allowed: environments\)"),
+    ("environments = 3", r"environments was given 3 \(allowed: a table\)"),
+    ("[environments.p]", r"environments\.p has nothing to read"),
+    ("[environments.p]\nclustres = []", r"environments\.p\.clustres is not a key here \(allowed: clusters,"),
+    ("[environments.p]\nname = 'q'\n" + CLUSTER, "an environment's name is that of its table"),
+    ("[environments.'a b']\n" + CLUSTER, r"environments\.a b\.name is not a name"),
+    ("[environments.demo]\n" + CLUSTER, "demo is the package's own"),
+    (CLUSTER + CLUSTER, "clusters names 'a' twice"),
+    ('[[environments.p.clusters]]\nname = "a"', r"clusters\[0\] names no way to the cluster .*in_cluster = true"),
+    (CLUSTER + "in_cluster = true", r"in_cluster stands beside context"),
+    (CLUSTER + "in_cluster = 'yes'", r"clusters\[0\]\.in_cluster was given 'yes' \(allowed: true or false\)"),
+    (
+        '[[environments.p.clusters]]\nname = 3\ncontext = ""',
+        r"clusters\[0\]\.name was given 3 .*; .*context was given ''",
+    ),
+    ("[environments.p]\nclusters = 3", r"clusters was given 3 \(allowed: a list of tables\)"),
+    (DATABASE, "needs one of dsn_env and dsn_file"),
+    (DATABASE + 'dsn_env = "A"\ndsn_file = "b"', "needs one of dsn_env and dsn_file"),
+    (DATABASE + "dsn_file = 3", r"databases\[0\]\.dsn_file is not a path"),
+    (CLUSTER + "[environments.p.thresholds]\nnode_usage_wrn = 1", "no threshold 'node_usage_wrn' .*'node_usage_warn'"),
+    (
+        CLUSTER + "[environments.p.thresholds]\nnode_usage_warn = 80",
+        r"node_usage_warn is 80 \(allowed: 0 to 1 \(ratio\)\)",
+    ),
+    (CLUSTER + "[environments.p.thresholds]\nnode_usage_warn = true", "node_usage_warn is bool"),
+    (CLUSTER + "[environments.p.thresholds]\nnode_usage_warn = '0.8'", "node_usage_warn is str"),
+    (CLUSTER + "[environments.p.thresholds]\nnode_usage_warn = nan", "node_usage_warn is nan"),
+    (CLUSTER + "[environments.p.thresholds]\nrestarts_warn = 1.5", "restarts_warn is 1.5 .*a whole number"),
+    (CLUSTER + "[environments.p.thresholds]\nstatement_slower_warn = 0.5", "statement_slower_warn is 0.5 .*1 or more"),
+    (CLUSTER + "[environments.p.thresholds]\nactive_warn_s = -1", "active_warn_s is -1"),
+    (
+        CLUSTER + "[environments.p.thresholds]\nactive_warn_s = 700",
+        r"active_warn_s \(700\) is above active_crit_s \(600\)",
+    ),
+    (CLUSTER + "[environments.p.thresholds]\ncache_hit_warn = 0.5", r"cache_hit_crit \(0.9\) is above cache_hit_warn"),
+    (
+        CLUSTER + "[environments.p.limits]\nquery_deadline_s = 0",
+        r"query_deadline_s was given 0 \(allowed: more than 0\)",
+    ),
+    (
+        CLUSTER + "[environments.p.limits]\nquery_deadline_s = '30'",
+        r"query_deadline_s was given '30' \(allowed: a number\)",
+    ),
+    (CLUSTER + "[environments.p.limits]\ncell_deadline_s = 1", "out of order"),
+    (
+        CLUSTER + "[environments.p.contacts.escalation.P0]\nprimry = 'x'",
+        r"escalation\.P0\.primry is not a key .*primary,",
+    ),
+    (CLUSTER + "[environments.p.links]\na = 'ftp://x'", r"links\.a is not a link"),
+]
+
+
+@pytest.mark.parametrize(("text", "said"), MISTAKES, ids=[said for _, said in MISTAKES])
+def test_a_mistake_names_the_key_what_was_given_and_what_is_allowed(tmp_path: Path, text: str, said: str) -> None:
+    path = _written(tmp_path, text)
+    with pytest.raises(ConfigError, match=said) as caught:
+        load_config(path)
+    assert str(path) in str(caught.value)
+
+
+SECRET = "hunter22"
+SECRETS = [
+    DATABASE + f'dsn = "postgres://app:{SECRET}@db/coffee"',
+    DATABASE + f'password = "{SECRET}"',
+    DATABASE + f'dsn_env = "postgres://app:{SECRET}@db/coffee"',
+    DATABASE + f'dsn_env = ["{SECRET}"]',
+    DATABASE + f'dsn_env = "X"\ndsn = "{SECRET}"',
+    f'[environments.p]\nclusters = "{SECRET}@x"',
+    CLUSTER + f'[environments.p.links]\na = "https://u:{SECRET}@x"',
+    CLUSTER + f"[environments.p.contacts]\naddresses = 'password={SECRET}'",
+    f'[environments.p]\ntoken = "{SECRET}"',
+    f'environments = {{ password = "{SECRET}" }}',
+]
+
+
+@pytest.mark.parametrize("text", SECRETS)
+def test_what_could_be_a_secret_is_never_repeated(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_config(_written(tmp_path, text))
+    error: BaseException | None = caught.value
+    assert SECRET not in str(error)
+    assert error is not None
+    assert error.__cause__ is None
+    assert error.__suppress_context__
+
+
+def test_an_inline_dsn_says_why_and_what_to_use(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"dsn stands inline: .*kept in git.*dsn_env = .*dsn_file = "):
+        load_config(_written(tmp_path, SECRETS[0]))
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="No such file"):
+        load_config(tmp_path / "gone.toml")
+    (tmp_path / "x.toml").write_bytes(b"\xff\xfe")
+    with pytest.raises(ConfigError, match="not UTF-8"):
+        load_config(tmp_path / "x.toml")
+
+
+def test_an_environment_is_frozen() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        Environment(name="demo").name = "prod"  # type: ignore[misc]
+
+
+def test_every_threshold_says_its_unit_meaning_and_source() -> None:
+    infos = Thresholds.info()
+    assert len(infos) > 25
+    assert {info.unit for info in infos} <= {"ratio", "times", "s", "ms", "MiB", "rows", "scans", "restarts", "days"}
+    assert all(info.help and info.source and info.low <= info.default <= info.high for info in infos)

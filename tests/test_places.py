@@ -1,0 +1,165 @@
+"""Where an environment's targets are read from, and what becomes of those that cannot be."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from gocoffee_ops.config import ClusterConfig, DatabaseConfig, Environment, Limits
+from gocoffee_ops.errors import Unreachable, UsageError
+from gocoffee_ops.evidence.ledger import Ledger
+from gocoffee_ops.model import Status, Target, Thresholds
+from gocoffee_ops.places import (
+    check_environment,
+    demo_thresholds,
+    dsn_place,
+    evidence_folder,
+    open_named,
+    open_places,
+    read_dsn,
+)
+from gocoffee_ops.session import Session
+
+NOW = datetime(2026, 11, 23, tzinfo=UTC)
+DSN = "postgresql://reader:hunter%2022@db.prod:6432/coffee?sslpassword=second-secret"
+
+
+def _environment(**parts: object) -> Environment:
+    return Environment.model_validate({"name": "prod", **parts})
+
+
+def test_live_places_say_where_they_are_and_hide_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COFFEE_DSN", DSN)
+    environment = _environment(
+        clusters=(ClusterConfig(name="eu", context="gke-eu"), ClusterConfig(name="here", in_cluster=True)),
+        databases=(DatabaseConfig(name="coffee", dsn_env="COFFEE_DSN"),),
+        thresholds={"node_usage_warn": 0.5},
+    )
+    opened = open_places(environment, now=NOW)
+    assert [(str(p.target), p.mode, p.as_of) for p in opened.places] == [
+        ("cluster/eu", "live", NOW),
+        ("cluster/here", "live", NOW),
+        ("database/coffee", "live", NOW),
+    ]
+    details = [p.detail for p in opened.places]
+    assert details == [
+        "context gke-eu of $KUBECONFIG or ~/.kube/config",
+        "the cluster that this runs in",
+        "db.prod:6432/coffee (from $COFFEE_DSN)",
+    ]
+    assert opened.thresholds.node_usage_warn == 0.5
+    assert not opened.demo
+    for secret in ("hunter 22", "hunter%2022", "second-secret"):
+        assert opened.redactor.text(f"said {secret}") == "said [redacted]"
+
+
+def test_a_missing_dsn_costs_its_own_database_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NOT_SET_DSN", raising=False)
+    environment = _environment(
+        databases=(
+            DatabaseConfig(name="one", dsn_env="NOT_SET_DSN"),
+            DatabaseConfig(name="two", dsn_file=tmp_path / "gone"),
+        )
+    )
+    one, two = open_places(environment, now=NOW).places
+    assert one.connect is not None
+    assert two.connect is not None
+    with pytest.raises(Unreachable, match=r"database/one\]: \$NOT_SET_DSN is not set"):
+        one.connect()
+    with pytest.raises(Unreachable, match=r"database/two\]: .*gone: No such file"):
+        two.connect()
+    assert "is not set" in one.detail
+
+
+@pytest.mark.parametrize(("content", "said"), [(b"", "is empty"), (b"\xff", "not UTF-8")])
+def test_a_dsn_file_that_holds_none_says_so(tmp_path: Path, content: bytes, said: str) -> None:
+    (tmp_path / "dsn").write_bytes(content)
+    with pytest.raises(Unreachable, match=said):
+        read_dsn(DatabaseConfig(name="d", dsn_file=tmp_path / "dsn"))
+
+
+def test_a_dsn_file_may_end_with_a_line(tmp_path: Path) -> None:
+    (tmp_path / "dsn").write_text(DSN + "\n")
+    assert read_dsn(DatabaseConfig(name="d", dsn_file=tmp_path / "dsn")) == DSN
+
+
+@pytest.mark.parametrize(
+    ("dsn", "place"),
+    [
+        ("postgresql://db", "db:5432/"),
+        ("postgres://u@a:1,b:2/x", "a:1,b:2/x"),
+        ("postgresql:///coffee?host=/run/pg", "/coffee"),
+        ("dbname=coffee", "local socket:5432/coffee"),
+        ("host=db port=1 password=hunter22 dbname=c", "db:1/c"),
+    ],
+)
+def test_a_dsns_place_holds_no_user_and_no_password(dsn: str, place: str) -> None:
+    assert dsn_place(dsn) == place
+
+
+def test_checking_a_configuration_asks_each_place_and_hides_secrets(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("DEAD_DSN", "postgresql://reader:hunter22@127.0.0.1:9/coffee")
+    (tmp_path / "kubeconfig").write_text("apiVersion: v1\nkind: Config\nclusters: []\ncontexts: []\nusers: []\n")
+    environment = _environment(
+        clusters=(ClusterConfig(name="eu", context="gone", kubeconfig=tmp_path / "kubeconfig"),),
+        databases=(
+            DatabaseConfig(name="dead", dsn_env="DEAD_DSN"),
+            DatabaseConfig(name="unset", dsn_env="NOT_SET_DSN"),
+        ),
+        limits=Limits(query_deadline_s=10.0),
+    )
+    checked = check_environment(environment)
+    assert [(line.target, line.status) for line in checked] == [
+        ("cluster/eu", Status.UNKNOWN),
+        ("database/dead", Status.UNKNOWN),
+        ("database/unset", Status.UNKNOWN),
+    ]
+    cluster, dead, unset = checked
+    assert "gone" in cluster.result
+    assert "refused" in dead.result
+    assert "$NOT_SET_DSN is not set" in unset.result
+    assert "hunter22" not in repr(checked)
+
+
+def test_only_the_timed_thresholds_of_the_demo_are_shorter() -> None:
+    ours, usual = demo_thresholds(), Thresholds()
+    shorter = {i.name for i in Thresholds.info() if getattr(ours, i.name) != getattr(usual, i.name)}
+    assert shorter == {
+        f"{what}_{level}_s" for what in ("active", "idle_in_transaction", "blocked") for level in ("warn", "crit")
+    }
+    assert all(0 < getattr(ours, name) < getattr(usual, name) for name in shorter)
+
+
+def test_a_replay_needs_no_configuration_and_reads_nothing_live(tmp_path: Path) -> None:
+    Session(
+        runbook="x",
+        environment="prod",
+        places=[],
+        thresholds=Thresholds(node_usage_warn=0.5),
+        ledger=Ledger(tmp_path / "run" / "evidence"),
+    )
+    opened = open_named("prod", now=NOW, start=tmp_path, replay=tmp_path / "run")
+    assert opened.thresholds.node_usage_warn == 0.5
+    assert opened.replay_of == str(tmp_path / "run")
+    with pytest.raises(UsageError, match="recorded in 'prod'"):
+        open_places(Environment(name="demo"), now=NOW, replay=tmp_path / "run")
+
+
+def test_a_folder_without_a_ledger_is_wrong_usage(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no ledger is there"):
+        evidence_folder(tmp_path)
+
+
+def test_the_demos_cluster_is_recorded_and_whole() -> None:
+    from gocoffee_ops.places import DEMO_BUNDLE, _demo_clusters
+
+    places = list(_demo_clusters(NOW))
+    assert DEMO_BUNDLE.is_dir()
+    assert [place.target.kind for place in places] == ["cluster"]
+    assert places[0].mode == "recorded"
+    assert places[0].as_of < datetime.now(UTC)
+    assert Target("cluster", places[0].target.name) == places[0].target
