@@ -87,9 +87,10 @@ class Schema:
         schema = self.arrow()
         for column in self.columns:
             values = columns[column.name]
-            if column.dtype == "list[string]" and any(isinstance(value, str) for value in values):
-                # Arrow would take a text for the list of its letters.
-                raise SchemaError(f"column {column.name} of table {self.name} does not fit {column.dtype}", why="a text")
+            if silently := _converted_silently(column.dtype, values):
+                raise SchemaError(
+                    f"column {column.name} of table {self.name} does not fit {column.dtype}", why=silently
+                )
             try:
                 array = pa.array(values, type=schema.field(column.name).type)
             except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
@@ -150,6 +151,19 @@ class Schema:
     def from_rows(self, rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
         """Rows as a DataFrame of this schema; for tests and doctests of pure functions."""
         return self.frame(self.table(list(rows)))
+
+
+def _converted_silently(dtype: Dtype, values: Iterable[Any]) -> str:
+    """What Arrow would take without a word and change: a text for the list of its letters, 1.5 for 1."""
+    if dtype not in {"list[string]", "Int64"}:
+        return ""
+    types = set(map(type, values))
+    if dtype == "list[string]" and str in types:
+        return "it holds a text"
+    floats = dtype == "Int64" and any(issubclass(kind, float) for kind in types)
+    if floats and any(isinstance(value, float) and not value.is_integer() for value in values):
+        return "it holds a number with a fraction"
+    return ""
 
 
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:

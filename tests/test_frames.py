@@ -1,0 +1,85 @@
+"""Tables keep their columns and dtypes, or say which one does not fit."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from io import BytesIO
+from typing import Any
+
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gocoffee_ops.errors import SchemaError
+from gocoffee_ops.frames import Column, Schema, records
+from tests.evidence.scene import FULL, ITEMS, MISSING, row
+
+STRICT = Schema("strict", (Column("x", "Int64"),))
+
+
+def test_an_empty_table_keeps_columns_and_dtypes() -> None:
+    assert list(map(str, ITEMS.empty().dtypes)) == list(map(str, ITEMS.from_rows(FULL).dtypes))
+    assert ITEMS.empty().columns.tolist() == list(ITEMS.names)
+
+
+def test_columns_where_all_is_missing_keep_their_dtypes() -> None:
+    assert list(map(str, ITEMS.from_rows(MISSING).dtypes)) == list(map(str, ITEMS.from_rows(FULL).dtypes))
+
+
+def test_records_are_plain_and_missing_is_none() -> None:
+    assert records(ITEMS.from_rows(MISSING)) == MISSING
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ([{"y": 1}], "other columns than its schema: x, y"),
+        ([{}], "other columns"),
+        ([{"x": None}], "1 missing values"),
+        ([{"x": "1"}], "column x of table strict does not fit Int64"),
+        ([{"x": 2**63}], "does not fit Int64"),
+        ([{"x": 1.5}], "does not fit Int64"),
+    ],
+)
+def test_what_does_not_fit_is_named(rows: list[dict[str, Any]], said: str) -> None:
+    with pytest.raises(SchemaError, match=said):
+        STRICT.table(rows)
+
+
+def test_a_text_is_no_list_of_its_letters() -> None:
+    with pytest.raises(SchemaError, match="column labels"):
+        ITEMS.table([row("a", labels="abc")])
+
+
+def test_a_column_named_twice_or_unknown_is_an_error() -> None:
+    with pytest.raises(SchemaError, match="names a column twice"):
+        Schema("t", (Column("x", "Int64"), Column("x", "string")))
+    with pytest.raises(SchemaError, match="valid: x"):
+        STRICT["y"]
+
+
+ROW = st.fixed_dictionaries(
+    {
+        "name": st.text(st.characters(exclude_categories=["Cs"])),
+        "note": st.none() | st.text(st.characters(exclude_categories=["Cs"])),
+        "statement": st.none(),
+        "huge": st.none() | st.integers(-(2**63), 2**63 - 1),
+        "ratio": st.none() | st.floats(allow_nan=False),
+        "ready": st.none() | st.booleans(),
+        "seen_at": st.none() | st.datetimes(datetime(1970, 1, 2), datetime(2200, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001
+        "labels": st.none() | st.lists(st.text(st.characters(exclude_categories=["Cs"])), max_size=3),
+    }
+)
+
+
+@given(st.lists(ROW, max_size=5))
+def test_any_table_survives_parquet(rows: list[dict[str, Any]]) -> None:
+    before = ITEMS.from_rows(rows)
+    sink = BytesIO()
+    pq.write_table(ITEMS.table(rows), sink)
+    after = ITEMS.frame(ITEMS.check(pq.read_table(BytesIO(sink.getvalue()))))
+    pd.testing.assert_frame_equal(before, after, check_exact=True)
+    tuples = [{**r, "labels": None if r["labels"] is None else tuple(r["labels"])} for r in rows]
+    assert records(after) == tuples
