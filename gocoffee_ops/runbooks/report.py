@@ -22,6 +22,8 @@ WARNINGS_SHOWN: Final = 8
 
 def prepare() -> None:
     """Load what rendering needs; called in a thread while the notebook runs, it costs the run no time."""
+    import pyarrow.parquet  # noqa: F401 - the tables of the earlier run
+
     from gocoffee_ops.runbooks import report_export, report_html
     from gocoffee_ops.ui import script
 
