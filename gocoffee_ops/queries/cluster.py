@@ -24,7 +24,7 @@ from gocoffee_ops.queries.printed import (
 from gocoffee_ops.queries.query import Ask, Rows, query
 from gocoffee_ops.sources.kubernetes import Cluster
 from gocoffee_ops.sources.kubernetes.lists import EVENTS, NODE_USAGE, NODES, POD_USAGE, PODS
-from gocoffee_ops.sources.kubernetes.shapes import Container, Event, Node, Pod, PodMetrics, Quantities
+from gocoffee_ops.sources.kubernetes.shapes import Container, Event, Node, Pod, PodLabels, PodMetrics, Quantities
 
 NOT_ENDED = "status.phase!=Succeeded,status.phase!=Failed"
 POOL_LABELS = (
@@ -37,6 +37,8 @@ POOL_LABELS = (
     "pool",
 )
 WORKLOADS = ("deployment", "replicaset", "statefulset", "daemonset", "job")
+
+NO_LABELS = PodLabels()
 
 NODE_TABLE = Schema(
     "nodes",
@@ -202,7 +204,7 @@ def _pod_row(pod: Pod, as_of: datetime) -> tuple[Any, ...]:
     taken = amounts(pod, conditions)
     ready = is_true(conditions, "Ready")
     finished = status.phase == "Succeeded"
-    labels = meta.labels or {}
+    labels = meta.labels or NO_LABELS
     memory_limit = taken.bounds.get("memory")
     return (
         meta.namespace,
@@ -219,7 +221,7 @@ def _pod_row(pod: Pod, as_of: datetime) -> tuple[Any, ...]:
         owner(pod),
         spec.node_name or None,
         status.pod_ip or None,
-        labels.get("app") or labels.get("app.kubernetes.io/name"),
+        labels.app or labels.app_name or None,
         status.qos_class,
         meta.creation_timestamp,
         age_s(meta.creation_timestamp, as_of),
@@ -237,7 +239,7 @@ def owner(pod: Pod) -> str | None:
     """The workload that a pod belongs to: of a ReplicaSet that a Deployment made, the Deployment."""
     for one in pod.metadata.owner_references or ():
         if one.controller:
-            suffix = f"-{(pod.metadata.labels or {}).get('pod-template-hash', '')}"
+            suffix = f"-{(pod.metadata.labels or NO_LABELS).template_hash}"
             if one.kind == "ReplicaSet" and len(suffix) > 1 and one.name.endswith(suffix):
                 return f"deployment/{one.name.removesuffix(suffix)}"
             return f"{one.kind.lower()}/{one.name}"

@@ -112,8 +112,9 @@ def _print_main(statuses: Sequence[ContainerStatus], conditions: Conditions, rea
     last: datetime | None = None
     running = False
     for container in reversed(statuses):
-        restarts += container.restart_count
-        if container.last_state is not None:
+        if container.restart_count:
+            restarts += container.restart_count
+        if container.last_state is not None and container.last_state.terminated is not None:
             last = _later(last, _ended(container))
         state = container.state
         if state is None:

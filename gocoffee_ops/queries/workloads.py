@@ -26,7 +26,7 @@ from gocoffee_ops.sources.kubernetes.shapes import (
     Node,
     NodeTerm,
     Pod,
-    PodSpec,
+    TemplateSpec,
 )
 
 REVISION = "deployment.kubernetes.io/revision"
@@ -195,7 +195,7 @@ def _room(node: Node, taken: list[Amounts], resources: Iterable[str]) -> Room:
     return Room(free)
 
 
-def _obstacle(node: Node, spec: PodSpec) -> str:
+def _obstacle(node: Node, spec: TemplateSpec) -> str:
     """Why no pod of a template may go to a node, or nothing."""
     tolerations = [Toleration(one.key, one.operator, one.value, one.effect) for one in spec.tolerations or ()]
     if not is_true(conditions_of(node.status.conditions), "Ready"):
@@ -208,7 +208,7 @@ def _obstacle(node: Node, spec: PodSpec) -> str:
     return "" if _selected(node, spec) else "selector"
 
 
-def _selected(node: Node, spec: PodSpec) -> bool:
+def _selected(node: Node, spec: TemplateSpec) -> bool:
     labels = node.metadata.labels or {}
     if not selects(spec.node_selector or {}, [], labels):
         return False

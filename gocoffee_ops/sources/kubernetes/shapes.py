@@ -42,6 +42,14 @@ class Meta(Shape):
     owner_references: list[Owner] | None = None
 
 
+class PodLabels(Shape):
+    """The labels of a pod that a table shows."""
+
+    app: str = ""
+    app_name: str = msgspec.field(name="app.kubernetes.io/name", default="")
+    template_hash: str = msgspec.field(name="pod-template-hash", default="")
+
+
 class PodMeta(Shape):
     """metadata of a pod, without its annotations: they are long, and no table shows them."""
 
@@ -49,7 +57,7 @@ class PodMeta(Shape):
     namespace: str = ""
     creation_timestamp: datetime | None = None
     deletion_timestamp: datetime | None = None
-    labels: dict[str, str] | None = None
+    labels: PodLabels | None = None
     owner_references: list[Owner] | None = None
 
 
@@ -167,18 +175,21 @@ class PodSpec(Shape):
     containers: list[Container]
     init_containers: list[Container] | None = None
     node_name: str = ""
-    node_selector: dict[str, str] | None = None
-    affinity: Affinity | None = None
-    tolerations: list[Toleration] | None = None
     readiness_gates: list[ReadinessGate] | None = None
     overhead: Quantities | None = None
     resources: Raw = NONE
 
 
-class Running(Shape):
-    """The container runs."""
+class TemplateSpec(PodSpec):
+    """spec of a pod template, with what decides where its pods may go; a pod that is placed has no use for it."""
 
-    started_at: datetime | None = None
+    node_selector: dict[str, str] | None = None
+    affinity: Affinity | None = None
+    tolerations: list[Toleration] | None = None
+
+
+class Running(Shape):
+    """The container runs; since when, no table shows."""
 
 
 class Waiting(Shape):
@@ -329,7 +340,7 @@ class PodTemplateMeta(Shape):
 class PodTemplate(Shape):
     """The pods that a workload makes."""
 
-    spec: PodSpec
+    spec: TemplateSpec
     metadata: PodTemplateMeta = msgspec.field(default_factory=PodTemplateMeta)
 
 
