@@ -27,11 +27,12 @@ def since_previous_run(runs: pd.DataFrame, changes: pd.DataFrame) -> list[Findin
     return [Finding(Status.OK, "since_previous_run", "runs", reason, dict(counts))]
 
 
-def usage_up(changes: pd.DataFrame, runs: pd.DataFrame, *, thresholds: Thresholds) -> list[Finding]:
-    """Which workloads use clearly more than in the previous run? Without one there is nothing to compare with."""
-    if runs.empty:
-        return [Finding(Status.OK, "usage_up", "workloads", "no earlier run to compare with", {"earlier": 0})]
+def usage_up(changes: pd.DataFrame, *, thresholds: Thresholds) -> list[Finding]:
+    """Which workloads use clearly more than in an earlier run? Without one there is nothing to compare with."""
     table = records(changes)
+    if table and all(row["previous_cpu_millicores"] is None for row in table):
+        reason = "no earlier run measured usage: nothing to compare with"
+        return [Finding(Status.OK, "usage_up", "workloads", reason, {"earlier": 0})]
     findings = []
     for row in table:
         grown = {

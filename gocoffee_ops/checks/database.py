@@ -70,11 +70,12 @@ def statements_heavy(statements: pd.DataFrame, *, thresholds: Thresholds) -> lis
     )
 
 
-def statements_slower(changes: pd.DataFrame, runs: pd.DataFrame, *, thresholds: Thresholds) -> list[Finding]:
-    """Which statements became slower since the previous run? Without one there is nothing to compare with, and it says so."""
-    if runs.empty:
-        return [Finding(Status.OK, "statements_slower", "statements", "no earlier run to compare with", {"earlier": 0})]
+def statements_slower(changes: pd.DataFrame, *, thresholds: Thresholds) -> list[Finding]:
+    """Which statements became slower since an earlier run? Without one there is nothing to compare with, and it says so."""
     table = records(changes)
+    if table and all(row["change"] == "new" for row in table):
+        reason = "no earlier run read statements: nothing to compare with"
+        return [Finding(Status.OK, "statements_slower", "statements", reason, {"earlier": 0})]
     findings = []
     for row in table:
         if row["mean_ratio"] is None:

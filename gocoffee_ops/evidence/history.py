@@ -10,7 +10,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from gocoffee_ops.errors import Malformed, NotRecorded
+from gocoffee_ops.errors import Malformed
 from gocoffee_ops.evidence.bundle import require_intact
 from gocoffee_ops.evidence.ledger import read_entries, read_table
 
@@ -55,26 +55,23 @@ class RunHistory:
         found = [run for run in self._all() if self._same(run)]
         return sorted(found, key=lambda run: (run.started, run.name), reverse=True)
 
-    def tables(self, run: EarlierRun, query: str) -> Iterator[tuple[str, Sequence[Mapping[str, Any]]]]:
-        """The rows that `run` got from each target by `query`, by its last asking.
+    def newest_answer(self, query: str) -> tuple[EarlierRun, dict[str, Sequence[Mapping[str, Any]]]] | None:
+        """The newest earlier run that got an answer to `query`, and its rows by target; None when no run did.
 
-        Raises Tampered when the run's ledger is not the one that its `run.json` names, NotRecorded when it could not ask.
+        Raises Tampered when a run's evidence is not as it was written, or not the one that its `run.json` names.
         """
         import pyarrow.parquet as pq
 
-        evidence = run.folder / "evidence"
-        require_intact(evidence, run.body["head"])
-        entries = list(read_entries(evidence))
-        asked = {e.body["target"]: e.body for e in entries if e.kind == "query" and e.body["query"] == query}
-        answered = {target: body for target, body in asked.items() if body["error"] is None}
-        if not answered:
-            why = "; ".join(sorted({body["error"]["why"] or body["error"]["what"] for body in asked.values()}))
-            raise NotRecorded(
-                f"the previous run holds no answer to {query}", target=str(run.folder), why=why or "it was not asked"
-            )
-        for target, body in sorted(answered.items()):
-            data = read_table(evidence, body["table"])
-            yield target.partition("/")[2], pq.read_table(BytesIO(data)).to_pylist()
+        for run in self.runs():
+            evidence = run.folder / "evidence"
+            require_intact(evidence, run.body["head"])
+            entries = list(read_entries(evidence))
+            asked = {e.body["target"]: e.body for e in entries if e.kind == "query" and e.body["query"] == query}
+            answered = {target: body["table"] for target, body in sorted(asked.items()) if body["error"] is None}
+            if answered:
+                tables = {t: pq.read_table(BytesIO(read_table(evidence, name))) for t, name in answered.items()}
+                return run, {target.partition("/")[2]: table.to_pylist() for target, table in tables.items()}
+        return None
 
     def _all(self) -> Iterator[EarlierRun]:
         home = self.reports / self.runbook

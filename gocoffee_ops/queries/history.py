@@ -97,31 +97,33 @@ def previous_findings(ask: Ask[RunHistory]) -> Rows:
 
 @query("history", PREVIOUS_STATEMENTS)
 def previous_statements(ask: Ask[RunHistory]) -> Rows:
-    """Which statements had the previous run seen, and how fast were they? No row: there was no earlier run.
+    """Which statements had the newest earlier run seen that could read them? No row: no earlier run could.
 
     Columns: run, database, queryid, statement, calls, total_exec_ms and mean_exec_ms (ms). Read from: its evidence.
-    Raises NotRecorded when that run could not read its statements, Tampered when its evidence was changed.
+    Raises Tampered when its evidence was changed.
     """
     return Rows(_previous(ask.source, "database.statements", PREVIOUS_STATEMENTS, "database"))
 
 
 @query("history", PREVIOUS_POD_USAGE)
 def previous_pod_usage(ask: Ask[RunHistory]) -> Rows:
-    """What had the pods used in the previous run? No row: there was no earlier run.
+    """What had the pods used in the newest earlier run that could read it? No row: no earlier run could.
 
     Columns: run, cluster, namespace, owner, pod, cpu_millicores (millicores), memory_mib (MiB). Read from: its evidence.
-    Raises NotRecorded when that run could not read the usage, Tampered when its evidence was changed.
+    Raises Tampered when its evidence was changed.
     """
     return Rows(_previous(ask.source, "cluster.pod_usage", PREVIOUS_POD_USAGE, "cluster"))
 
 
 def _previous(history: RunHistory, name: str, schema: Schema, kind: str) -> list[dict[str, Any]]:
     picked = [column for column in schema.names if column not in {"run", kind}]
-    rows = []
-    for run in history.runs()[:1]:
-        for target, table in history.tables(run, name):
-            rows += [{"run": run.name, kind: target, **_picked(row, picked, run)} for row in table]
-    return rows
+    found = history.newest_answer(name)
+    if found is None:
+        return []
+    run, tables = found
+    return [
+        {"run": run.name, kind: target, **_picked(row, picked, run)} for target, rows in tables.items() for row in rows
+    ]
 
 
 def _picked(row: Mapping[str, Any], names: Iterable[str], run: EarlierRun) -> dict[str, Any]:

@@ -46,7 +46,6 @@ SESSION = {"pid": 7, "backend_type": "client backend", "state": "active", "age_s
 BLOCKED = {"pid": 8, "root_pid": 7, "root_state": "idle in transaction", "root_application": "app", "waiting_s": 1.0}
 INDEX = {"index": "i", "size_mib": 9.0, "scans": 5, "unique": False, "primary": False, "constraint": False}
 TABLE = {"table": "orders", "live_tuples": 50_000, "autovacuum": True}
-ONE_RUN = {"run": "r", "finished_at": MOMENT, "as_of": MOMENT, "status": "OK"}
 
 
 def judge(check: object, *tables: pd.DataFrame) -> list[Finding]:
@@ -227,6 +226,13 @@ def test_check_reaches_its_status(check: str, expected: Status, tables: list[pd.
     assert worst_of(found) is expected, found
 
 
+def test_nothing_to_compare_in_either_run_is_unknown() -> None:
+    empty = trends.statement_changes(table(database.statements), table(history.previous_statements))
+    assert worst_of(judge(checks.statements_slower, empty)) is Status.UNKNOWN
+    nothing = trends.usage_changes(table(cluster.pod_usage), table(history.previous_pod_usage))
+    assert worst_of(judge(checks.usage_up, nothing)) is Status.UNKNOWN
+
+
 def test_every_check_can_say_unknown_but_the_news_of_changes() -> None:
     """A change is news, not a verdict; every other check has a table that makes it UNKNOWN."""
     unknown = {name for name, status, _ in CASES if status is Status.UNKNOWN}
@@ -258,23 +264,21 @@ def test_a_session_that_waits_names_whom_it_waits_for() -> None:
 def test_no_earlier_run_is_said() -> None:
     none = table(history.runs)
     changes = trends.statement_changes(table(database.statements, STATEMENT), table(history.previous_statements))
-    assert "no earlier run" in judge(checks.statements_slower, changes, none)[0].reason
+    assert "no earlier run" in judge(checks.statements_slower, changes)[0].reason
     usage = trends.usage_changes(table(cluster.pod_usage, USED), table(history.previous_pod_usage))
-    assert "no earlier run" in judge(checks.usage_up, usage, none)[0].reason
+    assert "no earlier run" in judge(checks.usage_up, usage)[0].reason
     assert "no earlier run" in judge(checks.since_previous_run, none, none)[0].reason
 
 
 def test_a_statement_that_became_slower_is_a_warning_with_both_figures() -> None:
     before = table(history.previous_statements, {"database": "coffee", "queryid": "1", "calls": 5, "mean_exec_ms": 2.0})
     now = table(database.statements, STATEMENT | {"database": "coffee", "mean_exec_ms": 3.0})
-    runs = table(history.runs, ONE_RUN)
-    found = judge(checks.statements_slower, trends.statement_changes(now, before), runs)
+    found = judge(checks.statements_slower, trends.statement_changes(now, before))
     assert worst_of(found) is Status.WARN
     assert "3.0 ms a call, was 2.0 ms" in found[0].reason
 
 
 def test_usage_that_grew_is_a_warning_and_usage_that_did_not_is_fine() -> None:
-    runs = table(history.runs, ONE_RUN)
     before = {
         "cluster": "c",
         "namespace": "go-coffee",
@@ -284,6 +288,6 @@ def test_usage_that_grew_is_a_warning_and_usage_that_did_not_is_fine() -> None:
     }
     now = table(cluster.pod_usage, USED | {"cluster": "c"})
     grown = trends.usage_changes(now, table(history.previous_pod_usage, before))
-    assert worst_of(judge(checks.usage_up, grown, runs)) is Status.WARN
+    assert worst_of(judge(checks.usage_up, grown)) is Status.WARN
     same = trends.usage_changes(now, table(history.previous_pod_usage, before | {"cpu_millicores": 50.0}))
-    assert worst_of(judge(checks.usage_up, same, runs)) is Status.OK
+    assert worst_of(judge(checks.usage_up, same)) is Status.OK
