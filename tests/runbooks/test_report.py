@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from html import unescape
 from pathlib import Path
@@ -200,3 +202,12 @@ def test_a_fault_of_our_own_is_said_on_top(tmp_path: Path) -> None:
     folder = edited(weekly(tmp_path), lambda run: run.update(fault=f"KeyError: {SCRIPT}"))
     header = text_of(render(folder).read_text(encoding="utf-8"), "<header", "</header>")
     assert f"A fault of our own ended this run: KeyError: {SCRIPT}" in header
+
+
+def test_rendering_loads_neither_pandas_nor_plotly(tmp_path: Path) -> None:
+    code = "import sys, pathlib; from gocoffee_ops.runbooks.report import render; render(pathlib.Path(sys.argv[1]))"
+    loaded = f"{code}; print(sorted({{'pandas', 'plotly'}} & set(sys.modules)))"
+    done = subprocess.run(
+        [sys.executable, "-c", loaded, weekly(tmp_path)], capture_output=True, text=True, check=True, timeout=120
+    )
+    assert done.stdout.strip() == "[]"
