@@ -1,7 +1,6 @@
 """Executing a notebook's cells in a kernel of its own, so that every ending is told as it was.
 
-nbclient turns its kernel's messages into outputs; when a cell begins, how long it may take and how it ended is decided here,
-because nbclient and papermill know only "done" and "raised", and stamp what never ran as completed.
+nbclient only turns messages into outputs: it and papermill know "done" and "raised", and stamp what never ran as completed.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
@@ -24,6 +23,8 @@ from gocoffee_ops.errors import OpsError
 from gocoffee_ops.evidence.redact import Redactor
 from gocoffee_ops.runbooks import cells
 from gocoffee_ops.runbooks.cells import CellRecord, State
+from gocoffee_ops.runbooks.outputs import clean_outputs
+from gocoffee_ops.runbooks.stop import Stop
 
 if TYPE_CHECKING:
     from nbclient import NotebookClient
@@ -44,36 +45,6 @@ class Limits:
     start_s: float = 60.0
     interrupt_s: float = 5.0  # for the kernel to answer an interrupt before it is killed
     verdict_s: float = 30.0  # for the verdict when the run's time is used up
-
-
-class Stop:
-    """Asks what is running to stop; a second time, at once. Safe from any thread."""
-
-    def __init__(self) -> None:
-        self.asked = 0
-        self._lock = threading.Lock()
-        self._listeners: list[Callable[[int], None]] = []
-
-    def ask(self) -> None:
-        """Stop after an interrupt of the running cell; asked again, kill the kernel."""
-        with self._lock:
-            self.asked += 1
-            listeners = list(self._listeners)
-        for listener in listeners:
-            listener(self.asked)
-
-    def listen(self, listener: Callable[[int], None]) -> None:
-        """Be told; at once when it was asked before."""
-        with self._lock:
-            self._listeners.append(listener)
-            asked = self.asked
-        if asked:
-            listener(asked)
-
-    def forget(self, listener: Callable[[int], None]) -> None:
-        """No longer be told."""
-        with self._lock:
-            self._listeners.remove(listener)
 
 
 class Watcher(Protocol):
@@ -173,8 +144,9 @@ class Execution:
 
     def _code(self) -> list[tuple[int, Any]]:
         """The code cells with something to run."""
-        found = enumerate(self.nb["cells"])
-        return [(i, c) for i, c in found if c["cell_type"] == "code" and "".join(c["source"]).strip()]
+        return [
+            (i, c) for i, c in enumerate(self.nb["cells"]) if c["cell_type"] == "code" and "".join(c["source"]).strip()
+        ]
 
     # The kernel.
 
@@ -429,26 +401,3 @@ class Execution:
         clean_outputs(cell, self.redactor)
         cell["metadata"]["gocoffee"] = {k: v for k, v in record.to_record().items() if k not in {"index", "id"}}
         self.watcher.cell_ended(record, self.nb)
-
-
-def clean_outputs(cell: Any, redactor: Redactor) -> None:
-    """Join neighbouring streams, and mask what is secret in all text that a cell shows."""
-    joined: list[Any] = []
-    for output in cell.get("outputs", ()):
-        stream = output["output_type"] == "stream"
-        if stream and joined and joined[-1]["output_type"] == "stream" and joined[-1]["name"] == output["name"]:
-            joined[-1]["text"] += output["text"]
-        else:
-            joined.append(output)
-    for output in joined:
-        if output["output_type"] == "stream":
-            output["text"] = redactor.text(output["text"])
-        elif output["output_type"] == "error":
-            output["evalue"] = redactor.text(output["evalue"])
-            output["traceback"] = [redactor.text(line) for line in output["traceback"]]
-        else:
-            data = output.get("data", {})
-            for mime in [m for m in data if m.startswith("text/") and isinstance(data[m], str)]:
-                data[mime] = redactor.text(data[mime])
-    if "outputs" in cell:
-        cell["outputs"] = joined

@@ -8,22 +8,19 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from gocoffee_ops.errors import ParameterError, Unreachable, UsageError
 from gocoffee_ops.evidence import record
 from gocoffee_ops.evidence.ledger import LEDGER, Ledger, parse_entry, read_entries
-from gocoffee_ops.evidence.redact import Redactor
 from gocoffee_ops.model import Finding, Status, worst
 from gocoffee_ops.runbooks import catalog, parameters
-from gocoffee_ops.runbooks.catalog import Runbook
 from gocoffee_ops.runbooks.cells import CellRecord
-from gocoffee_ops.runbooks.execution import Execution, Limits, Stop
-from gocoffee_ops.runbooks.parameters import Value
+from gocoffee_ops.runbooks.execution import Execution
+from gocoffee_ops.runbooks.orders import Order, prepare
 from gocoffee_ops.runbooks.progress import Progress, Silent
 from gocoffee_ops.runbooks.run_folder import (
     EVIDENCE,
@@ -35,28 +32,16 @@ from gocoffee_ops.runbooks.run_folder import (
     RUN_FOLDER_VARIABLE,
     RUN_JSON,
     RunFolder,
-    reports_folder,
     write_json,
     write_text,
 )
+from gocoffee_ops.runbooks.stop import Stop
+
+__all__ = ["Order", "RunResult", "exit_code", "kernels_at_once", "prepare", "run", "run_all"]
 
 FAULT, INTERRUPTED = 70, 130
 SAVE_EVERY_S = 2.0
 VERSIONS = ("gocoffee-ops", "ipykernel", "kubernetes", "nbclient", "pandas", "plotly", "psycopg", "pyarrow")
-
-
-@dataclass(frozen=True)
-class Order:
-    """A run that was checked and may begin; nothing was contacted yet."""
-
-    runbook: Runbook
-    values: Mapping[str, Value]  # every parameter
-    given: Mapping[str, Value]  # those that differ from the notebook's own
-    environment: str
-    reports: Path
-    replay: Path | None
-    limits: Limits
-    redactor: Redactor
 
 
 @dataclass(frozen=True)
@@ -73,42 +58,6 @@ class RunResult:
     coverage: record.Coverage
     partial: bool = False
     fault: str = ""
-
-
-def prepare(
-    runbook: str | Runbook,
-    given: Mapping[str, Sequence[str]] | None = None,
-    *,
-    env: str = "",
-    reports: Path | None = None,
-    replay: Path | None = None,
-    run_s: float | None = None,
-    cell_s: float | None = None,
-) -> Order:
-    """Check runbook, parameters, environment and bundle; raises UsageError (exit 64) before anything is contacted."""
-    book = catalog.find(runbook) if isinstance(runbook, str) else runbook
-    texts = dict(given or {})
-    recorded = _recorded(book, replay) if replay else {}
-    if env:
-        if texts.get("env", [env]) != [env]:
-            raise ParameterError(f"the environment is given twice: {env!r} and {texts['env'][0]!r}")
-        texts["env"] = [env]
-    defaults = {p.name: p.default for p in book.parameters}
-    values = {**parameters.values(book.parameters, texts)}
-    values |= {name: value for name, value in recorded.items() if name not in texts}
-    named = values.get("env")
-    environment = named if isinstance(named, str) and named else "demo"
-    limits, redactor = _checked_environment(environment, book, replay)
-    return Order(
-        runbook=book,
-        values=values,
-        given={name: value for name, value in values.items() if value != defaults[name]},
-        environment=environment,
-        reports=(reports or reports_folder(book.path.parent)).absolute(),
-        replay=replay.absolute() if replay else None,
-        limits=replace(limits, run_s=run_s or limits.run_s, cell_s=cell_s or limits.cell_s),
-        redactor=redactor,
-    )
 
 
 def run(order: Order, progress: Progress | None = None, stop: Stop | None = None) -> RunResult:
@@ -166,43 +115,6 @@ def kernels_at_once(kernel_mib: int = 500) -> int:
         used = int(Path("/sys/fs/cgroup/memory.current").read_text(encoding="ascii"))
         available.append((int(limit) - used) >> 20)
     return max(1, min(os.cpu_count() or 1, min(available) // kernel_mib))
-
-
-def _checked_environment(name: str, book: Runbook, replay: Path | None) -> tuple[Limits, Redactor]:
-    """The environment's deadlines and secrets; of a replay, what the bundle is."""
-    from gocoffee_ops import config, places
-    from gocoffee_ops.evidence.redact import dsn_secrets
-
-    redactor = Redactor()
-    if replay is not None:
-        places.replay_places(replay, environment=name)
-        defaults = config.Limits()
-        return Limits(run_s=defaults.run_deadline_s, cell_s=defaults.cell_deadline_s), redactor
-    environment = config.environment(name, book.path.parent)
-    for database in environment.databases:
-        with contextlib.suppress(Unreachable):  # the section that asks it will say so
-            for secret in dsn_secrets(places.read_dsn(database)):
-                redactor.add(secret)
-    limits = environment.limits
-    return Limits(run_s=limits.run_deadline_s, cell_s=limits.cell_deadline_s), redactor
-
-
-def _recorded(book: Runbook, replay: Path) -> dict[str, Value]:
-    """The parameters of the run that is replayed; a bundle without a run.json has only its environment."""
-    from gocoffee_ops.places import evidence_folder
-
-    evidence = evidence_folder(replay)
-    session = [entry.body for entry in read_entries(evidence) if entry.kind == "session"][-1:]
-    if session and session[0]["runbook"] not in {book.name, ""}:
-        raise UsageError(
-            f"replay {replay} with runbook {book.name!r}", why=f"it was recorded by {session[0]['runbook']!r}"
-        )
-    found: dict[str, Any] = {"env": session[0]["environment"]} if session else {}
-    path = evidence.parent / RUN_JSON
-    if path.is_file():
-        found |= json.loads(path.read_text(encoding="utf-8")).get("parameters", {})
-    names = {p.name for p in book.parameters}
-    return parameters.typed(book.parameters, {name: value for name, value in found.items() if name in names})
 
 
 @dataclass
