@@ -259,7 +259,8 @@ def replication(ask: Ask[Database]) -> Rows:
     """How far are this server's replicas behind it, and it behind its primary?
 
     One row for each replica that is connected, for each slot that nobody reads (a replica that is gone leaves only
-    that), and, on a replica, one for itself against its primary. No row: no replication.
+    that), and, on a replica, one for itself against its primary. No row: no replication. `lag_s` is the last that was
+    measured: where replay is paused it stays small while `lag_mib` grows, so judge both.
 
     Columns: replica (string), client (string, optional), state (string; "disconnected"), sync_state (string; "none"
     for a slot, "standby" for this server itself), lag_s (Float64, s; missing when it is not measured: idle and caught

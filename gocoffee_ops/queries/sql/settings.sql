@@ -21,6 +21,7 @@ SELECT
 FROM pg_settings AS s
 WHERE s.reset_val IS NOT NULL
     AND s.context <> 'internal'
+    AND s.name <> 'client_encoding'
     AND (
         s.pending_restart
         OR (
