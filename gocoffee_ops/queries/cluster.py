@@ -9,7 +9,14 @@ from typing import Any
 
 from gocoffee_ops.analysis.quantities import fractional_millicores, mib, millicores, seconds, whole
 from gocoffee_ops.errors import Forbidden, NotFound
-from gocoffee_ops.frames import Column, Schema
+from gocoffee_ops.queries.cluster_schemas import (
+    EVENT_TABLE,
+    HORIZON_TABLE,
+    NODE_TABLE,
+    NODE_USAGE_TABLE,
+    POD_TABLE,
+    POD_USAGE_TABLE,
+)
 from gocoffee_ops.queries.listing import Lists
 from gocoffee_ops.queries.pod_resources import ENDED, Amounts, amounts, limit_of, measure
 from gocoffee_ops.queries.printed import (
@@ -24,7 +31,8 @@ from gocoffee_ops.queries.printed import (
 from gocoffee_ops.queries.query import Ask, Rows, query
 from gocoffee_ops.sources.kubernetes import Cluster
 from gocoffee_ops.sources.kubernetes.lists import EVENTS, NODE_USAGE, NODES, POD_USAGE, PODS
-from gocoffee_ops.sources.kubernetes.shapes import Container, Event, Node, Pod, PodLabels, PodMetrics, Quantities
+from gocoffee_ops.sources.kubernetes.shapes import Container, Node, Pod, PodLabels, PodMetrics, Quantities
+from gocoffee_ops.sources.kubernetes.workload_shapes import Event
 
 NOT_ENDED = "status.phase!=Succeeded,status.phase!=Failed"
 POOL_LABELS = (
@@ -39,34 +47,6 @@ POOL_LABELS = (
 WORKLOADS = ("deployment", "replicaset", "statefulset", "daemonset", "job")
 
 NO_LABELS = PodLabels()
-
-NODE_TABLE = Schema(
-    "nodes",
-    (
-        Column("node", "string"),
-        Column("status", "string", help="as kubectl prints it"),
-        Column("ready", "boolean"),
-        Column("roles", "string"),
-        Column("pool", "string", optional=True, help="node pool, by the label of the provider"),
-        Column("kubelet_version", "string"),
-        Column("server_version", "string", optional=True),
-        Column("unschedulable", "boolean", help="cordoned"),
-        Column("taints", "list[string]"),
-        Column("pressures", "list[string]", help="conditions but Ready that are True, or not known (=Unknown)"),
-        Column("cpu_capacity_millicores", "Int64", "millicores"),
-        Column("memory_capacity_mib", "Float64", "MiB"),
-        Column("cpu_allocatable_millicores", "Int64", "millicores"),
-        Column("memory_allocatable_mib", "Float64", "MiB"),
-        Column("pods_allocatable", "Int64"),
-        Column("cpu_requested_millicores", "Int64", "millicores", "as the scheduler counts"),
-        Column("memory_requested_mib", "Float64", "MiB", "as the scheduler counts"),
-        Column("cpu_limits_millicores", "Int64", "millicores", "sum of the limits that are set"),
-        Column("memory_limits_mib", "Float64", "MiB", "sum of the limits that are set"),
-        Column("pods", "Int64", help="pods that have not ended"),
-        Column("created_at", "timestamp"),
-        Column("age_s", "Float64", "s"),
-    ),
-)
 
 
 @query("cluster", NODE_TABLE)
@@ -148,38 +128,6 @@ def age_s(created: datetime | None, as_of: datetime) -> float | None:
     return max(0.0, (as_of - created).total_seconds()) if created else None
 
 
-POD_TABLE = Schema(
-    "pods",
-    (
-        Column("namespace", "string"),
-        Column("pod", "string"),
-        Column("status", "string", help="as kubectl prints it"),
-        Column("reason", "string", optional=True, help="why it is not ready, in one sentence"),
-        Column("phase", "string"),
-        Column("ready", "boolean", help="its Ready condition, readiness gates included"),
-        Column("finished", "boolean", help="ended with success: a completed Job is not ready, and well"),
-        Column("ready_containers", "Int64", help="as kubectl prints it"),
-        Column("containers", "Int64", help="as kubectl prints it: sidecars count"),
-        Column("restarts", "Int64", help="as kubectl prints it"),
-        Column("last_restart_at", "timestamp", optional=True, help="when the last terminated container ended"),
-        Column("owner", "string", optional=True, help="deployment/coffee-service, job/seed; its own when it has none"),
-        Column("node", "string", optional=True),
-        Column("pod_ip", "string", optional=True),
-        Column("app", "string", optional=True, help="label app, or app.kubernetes.io/name"),
-        Column("qos", "string"),
-        Column("created_at", "timestamp"),
-        Column("age_s", "Float64", "s"),
-        Column("cpu_request_millicores", "Int64", "millicores", "as the scheduler counts"),
-        Column("memory_request_mib", "Float64", "MiB", "as the scheduler counts"),
-        Column("cpu_limit_millicores", "Int64", "millicores", "missing when a container has none", optional=True),
-        Column("memory_limit_mib", "Float64", "MiB", "missing when a container has none", optional=True),
-        Column("containers_without_requests", "Int64", help="lacking one for CPU or for memory"),
-        Column("containers_without_limits", "Int64", help="lacking one for CPU or for memory"),
-        Column("images", "list[string]"),
-    ),
-)
-
-
 @query("cluster", POD_TABLE)
 def pods(ask: Ask[Cluster], *, namespace: str = "") -> Rows:
     """Which pods are there, what does kubectl print for them, and are they really ready?
@@ -246,24 +194,6 @@ def owner(pod: Pod) -> str | None:
     return None
 
 
-NODE_USAGE_TABLE = Schema(
-    "node_usage",
-    (
-        Column("node", "string"),
-        Column("cpu_millicores", "Float64", "millicores", "missing when the metrics API has none", optional=True),
-        Column("memory_mib", "Float64", "MiB", "working set; missing when the metrics API has none", optional=True),
-        Column("cpu_allocatable_millicores", "Int64", "millicores"),
-        Column("memory_allocatable_mib", "Float64", "MiB"),
-        Column("cpu_of_allocatable", "Float64", "ratio", optional=True),
-        Column("memory_of_allocatable", "Float64", "ratio", optional=True),
-        Column("cpu_requested_millicores", "Int64", "millicores", "as the scheduler counts"),
-        Column("memory_requested_mib", "Float64", "MiB", "as the scheduler counts"),
-        Column("measured_at", "timestamp", optional=True),
-        Column("window_s", "Float64", "s", "what the figure is an average over", optional=True),
-    ),
-)
-
-
 @query("cluster", NODE_USAGE_TABLE)
 def node_usage(ask: Ask[Cluster]) -> Rows:
     """How much CPU and memory does each node use, of what it can give, beside what is requested of it?
@@ -305,28 +235,6 @@ def node_usage(ask: Ask[Cluster]) -> Rows:
 def ratio(part: float | None, of: float | None) -> float | None:
     """A share; None where either is missing or there is nothing to divide by."""
     return part / of if part is not None and of else None
-
-
-POD_USAGE_TABLE = Schema(
-    "pod_usage",
-    (
-        Column("namespace", "string"),
-        Column("pod", "string"),
-        Column("owner", "string", optional=True),
-        Column("node", "string", optional=True),
-        Column("cpu_millicores", "Float64", "millicores", "missing when the metrics API has none", optional=True),
-        Column("memory_mib", "Float64", "MiB", "working set; missing when the metrics API has none", optional=True),
-        Column("cpu_request_millicores", "Int64", "millicores", "as the scheduler counts"),
-        Column("memory_request_mib", "Float64", "MiB", "as the scheduler counts"),
-        Column("cpu_limit_millicores", "Int64", "millicores", "missing when a container has none", optional=True),
-        Column("memory_limit_mib", "Float64", "MiB", "missing when a container has none", optional=True),
-        Column("cpu_of_request", "Float64", "ratio", optional=True),
-        Column("memory_of_request", "Float64", "ratio", optional=True),
-        Column("cpu_of_limit", "Float64", "ratio", "of the container that is nearest its limit", optional=True),
-        Column("memory_of_limit", "Float64", "ratio", "of the container that is nearest its limit", optional=True),
-        Column("measured_at", "timestamp", optional=True),
-    ),
-)
 
 
 @query("cluster", POD_USAGE_TABLE)
@@ -397,22 +305,6 @@ def _nearest_limit(pod: Pod, by_container: dict[str, Quantities], resource: str,
     return max((share for share in shares if share is not None), default=None)
 
 
-EVENT_TABLE = Schema(
-    "events",
-    (
-        Column("namespace", "string"),
-        Column("object", "string", help="what it is about: pod/orders-0"),
-        Column("type", "string", help="Normal or Warning"),
-        Column("reason", "string"),
-        Column("message", "string"),
-        Column("count", "Int64", help="how often it was seen; the API server may have merged repeats"),
-        Column("first_seen_at", "timestamp", optional=True),
-        Column("last_seen_at", "timestamp"),
-        Column("source", "string", help="the component that reported it"),
-    ),
-)
-
-
 @query("cluster", EVENT_TABLE)
 def events(ask: Ask[Cluster], *, namespace: str = "") -> Rows:
     """What did the cluster's components report, how often, and when last?
@@ -448,25 +340,6 @@ def last_seen(event: Event) -> datetime | None:
     """When an event was last seen, in whichever form its reporter writes it."""
     times = [event.series.last_observed_time if event.series else None, event.last_timestamp, event.event_time]
     return max((time for time in times if time is not None), default=event.metadata.creation_timestamp)
-
-
-HORIZON_TABLE = Schema(
-    "event_horizon",
-    (
-        Column("events", "Int64", help="events that the API server still has, of all namespaces"),
-        Column(
-            "oldest_at", "timestamp", optional=True, help="the oldest one's last sighting: what was before is not known"
-        ),
-        Column("newest_at", "timestamp", optional=True),
-        Column(
-            "retention_s",
-            "Float64",
-            "s",
-            "how long they are kept; the API does not say (3600 by default)",
-            optional=True,
-        ),
-    ),
-)
 
 
 @query("cluster", HORIZON_TABLE)

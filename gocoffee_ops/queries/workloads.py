@@ -17,17 +17,8 @@ from gocoffee_ops.queries.printed import conditions_of, is_true
 from gocoffee_ops.queries.query import Ask, Rows, query
 from gocoffee_ops.sources.kubernetes import Cluster
 from gocoffee_ops.sources.kubernetes.lists import AUTOSCALERS, BUDGETS, DEPLOYMENTS, NODES, PODS
-from gocoffee_ops.sources.kubernetes.shapes import (
-    Autoscaler,
-    Budget,
-    ContainerStatus,
-    Deployment,
-    Expression,
-    Node,
-    NodeTerm,
-    Pod,
-    TemplateSpec,
-)
+from gocoffee_ops.sources.kubernetes.shapes import ContainerStatus, Expression, Node, NodeTerm, Pod, TemplateSpec
+from gocoffee_ops.sources.kubernetes.workload_shapes import Autoscaler, Budget, Deployment
 
 REVISION = "deployment.kubernetes.io/revision"
 OOM_KILLED = "OOMKilled"

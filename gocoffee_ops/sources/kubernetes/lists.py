@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from gocoffee_ops.sources.kubernetes import shapes
+from gocoffee_ops.sources.kubernetes import shapes, workload_shapes
 
 T = TypeVar("T")
 PAGE = 500  # kubectl's own
@@ -37,10 +37,12 @@ class Kind(Generic[T]):
 
 PODS = Kind("pods", shapes.Pod, "PodList")
 NODES = Kind("nodes", shapes.Node, "NodeList")
-EVENTS = Kind("events", shapes.Event, "EventList")
-DEPLOYMENTS = Kind("deployments", shapes.Deployment, "DeploymentList", "apps")
-AUTOSCALERS = Kind("horizontalpodautoscalers", shapes.Autoscaler, "HorizontalPodAutoscalerList", "autoscaling", "v2")
-BUDGETS = Kind("poddisruptionbudgets", shapes.Budget, "PodDisruptionBudgetList", "policy")
+EVENTS = Kind("events", workload_shapes.Event, "EventList")
+DEPLOYMENTS = Kind("deployments", workload_shapes.Deployment, "DeploymentList", "apps")
+AUTOSCALERS = Kind(
+    "horizontalpodautoscalers", workload_shapes.Autoscaler, "HorizontalPodAutoscalerList", "autoscaling", "v2"
+)
+BUDGETS = Kind("poddisruptionbudgets", workload_shapes.Budget, "PodDisruptionBudgetList", "policy")
 NODE_USAGE = Kind("nodes", shapes.NodeMetrics, "NodeMetricsList", "metrics.k8s.io", "v1beta1")
 POD_USAGE = Kind("pods", shapes.PodMetrics, "PodMetricsList", "metrics.k8s.io", "v1beta1")
 
