@@ -182,9 +182,9 @@ def _recorded_thresholds(body: Mapping[str, Any], folder: Path) -> Thresholds:
 
 
 def _cluster(cluster: ClusterConfig, now: datetime, redactor: Redactor) -> Place:
-    def connect() -> Any:
-        from gocoffee_ops.sources.kubernetes import Cluster
+    from gocoffee_ops.sources.kubernetes import Cluster  # here, so that no question's deadline pays for loading it
 
+    def connect() -> Any:
         return Cluster(
             cluster.name,
             context=cluster.context,
@@ -201,12 +201,12 @@ def _cluster(cluster: ClusterConfig, now: datetime, redactor: Redactor) -> Place
 
 
 def _database(database: DatabaseConfig, now: datetime, redactor: Redactor) -> Place:
+    from gocoffee_ops.sources.postgres import Database  # here, so that no question's deadline pays for loading it
+
     target = Target("database", database.name)
     source = f"${database.dsn_env}" if database.dsn_env else str(database.dsn_file)
 
     def connect() -> Any:
-        from gocoffee_ops.sources.postgres import Database
-
         dsn = read_dsn(database)
         _learn(redactor, dsn)
         return Database(dsn)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 Check = Callable[..., Sequence[Finding]]
 
+LATE_SHARE = 0.2  # of the deadline, for a target whose last question ended late
+
 
 @dataclass(frozen=True)
 class Place:
@@ -74,6 +76,7 @@ class Session:
         self._locks = {place.target: threading.Lock() for place in places}
         self._calls: dict[tuple[str, str], int] = {}
         self._calls_lock = threading.Lock()
+        self._late: set[Target] = set()
         self._cell = _Cell()
         ledger.append(
             "session",
@@ -127,6 +130,17 @@ class Session:
             n = self._calls.get((query, args), 0)
             self._calls[(query, args)] = n + 1
             return n
+
+    def patience(self, target: Target, usual_s: float) -> float:
+        """How long to wait for a target: less for one that was late, so that one that hangs costs one whole deadline."""
+        return usual_s * LATE_SHARE if target in self._late else usual_s
+
+    def answered(self, target: Target, *, late: bool) -> None:
+        """A target's question ended; the next ones get the whole deadline again once one ended in time."""
+        if late:
+            self._late.add(target)
+        else:
+            self._late.discard(target)
 
     def gap(self, key: Key, error: OpsError) -> None:
         """A question that got no answer is an UNKNOWN finding."""

@@ -80,14 +80,14 @@ def percent(ratio: float) -> str:
 def seconds(value: float) -> str:
     """A duration for people.
 
-    >>> seconds(4.2), seconds(75), seconds(7300), seconds(200000)
-    ('4.2 s', '1 min 15 s', '2 h 1 min', '2 d 7 h')
+    >>> seconds(4.2), seconds(75), seconds(7300), seconds(86400)
+    ('4.2 s', '1 min 15 s', '2 h 1 min', '1 d')
     """
     if value < 60:
         return f"{value:.1f} s"
     minutes, s = divmod(int(value), 60)
     hours, m = divmod(minutes, 60)
     days, h = divmod(hours, 24)
-    if days:
-        return f"{days} d {h} h"
-    return f"{h} h {m} min" if h else f"{m} min {s} s"
+    parts = [(days, "d"), (h, "h"), (m, "min"), (s, "s")]
+    first = next(i for i, (n, _) in enumerate(parts) if n)
+    return " ".join(f"{n} {unit}" for n, unit in parts[first : first + 2] if n)

@@ -74,6 +74,8 @@ class Reader(Protocol):
     def recording(self, target: Target) -> Recording | None: ...
     def as_of(self, target: Target) -> datetime: ...
     def call_number(self, query: str, args: str) -> int: ...
+    def patience(self, target: Target, usual_s: float) -> float: ...
+    def answered(self, target: Target, *, late: bool) -> None: ...
     def gap(self, key: Key, error: OpsError) -> None: ...
     def truncation(self, key: Key, stated: str) -> None: ...
 
@@ -158,7 +160,8 @@ class Query(Generic[P]):
                 return recording.answer(key)
             except OpsError as error:
                 return error
-        seconds = self._deadline_s or ops.query_deadline_s
+        self._own.arrow()  # loads Arrow, which is not the source's to answer for
+        seconds = ops.patience(target, self._deadline_s or ops.query_deadline_s)
         deadline = Deadline.after(seconds)
         done: queue.SimpleQueue[Answer | OpsError] = queue.SimpleQueue()
 
@@ -178,11 +181,13 @@ class Query(Generic[P]):
 
         threading.Thread(target=work, name=f"{key} (source)", daemon=True).start()
         try:
-            return done.get(timeout=seconds + GRACE_S)
+            outcome = done.get(timeout=seconds + GRACE_S)
         except queue.Empty:
-            return DeadlineExceeded(
+            outcome = DeadlineExceeded(
                 f"ask {self.name}", target=str(target), why=f"no answer after {seconds:g} s", hint="is it overloaded?"
             )
+        ops.answered(target, late=isinstance(outcome, DeadlineExceeded))
+        return outcome
 
     def _fault(self, ops: Reader, target: Target, error: BaseException, source: object = None) -> OpsError:
         """What was raised, as an error of ours and redacted; the original, which may hold secrets, goes no further."""
