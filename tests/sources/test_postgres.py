@@ -35,7 +35,7 @@ def one(database: Database, query: str) -> object:
     [
         ("postgresql://ada:s3cr%40t@db.example:6432/coffee?sslmode=require", "ada@db.example:6432/coffee"),
         ("host=db.example dbname=coffee user=ada password='s3cr@t'", "ada@db.example:5432/coffee"),
-        ("postgresql://ada:s3cr%40t@a.example,b.example:6432/coffee", "ada@a.example:,b.example:6432/coffee"),
+        ("postgresql://ada:s3cr%40t@a.example,b.example:6432/coffee", "ada@a.example:5432,b.example:6432/coffee"),
         ("service=coffee password=s3cr@t", "service coffee"),
     ],
 )

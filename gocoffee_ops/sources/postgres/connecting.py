@@ -56,7 +56,8 @@ class Address:
         user = self._get("user", "PGUSER")
         database = self._get("dbname", "PGDATABASE") or user
         paired = zip(hosts.split(","), _as_many(ports.split(","), hosts.count(",") + 1), strict=False)
-        return f"{user}{'@' if user else ''}{','.join(f'{host}:{port}' for host, port in paired)}/{database}"
+        places = ",".join(f"{host}:{port or 5432}" for host, port in paired)
+        return f"{user}{'@' if user else ''}{places}/{database}"
 
     def secrets(self) -> tuple[str, ...]:
         """Every secret in the string or in libpq's environment, as it is and as a URI would write it."""
