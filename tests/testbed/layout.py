@@ -55,14 +55,26 @@ class Layout:
 
 def free_ports(names: tuple[str, ...]) -> dict[str, int]:
     """A free loopback port for each name; they are held together, so that no two are the same."""
-    held = [socket.socket() for _ in names]
+    held: list[socket.socket] = []
     try:
-        for one in held:
-            one.bind(("127.0.0.1", 0))
+        held += [_bound() for _ in names]
         return {name: one.getsockname()[1] for name, one in zip(names, held, strict=True)}
     finally:
         for one in held:
             one.close()
+
+
+def _bound() -> socket.socket:
+    """Below the ports of outgoing connections: one of those could take it before its server does."""
+    for _ in range(100):
+        one = socket.socket()
+        try:
+            one.bind(("127.0.0.1", 20000 + secrets.randbelow(12000)))
+        except OSError:
+            one.close()
+        else:
+            return one
+    raise OSError("no free loopback port in a hundred attempts")
 
 
 def prepare(layout: Layout) -> str:
