@@ -134,8 +134,7 @@ class Schema:
         for column in self.columns:
             array = table.column(column.name)
             if column.dtype == "list[string]":
-                tuples = [None if v is None else tuple(v) for v in array.to_pylist()]
-                data[column.name] = pd.Series(tuples, dtype=object)
+                data[column.name] = pd.Series(_tuples(array), dtype=object)
             elif column.dtype == "timestamp":
                 data[column.name] = array.to_pandas().dt.as_unit("us")
             else:
@@ -151,6 +150,18 @@ class Schema:
     def from_rows(self, rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
         """Rows as a DataFrame of this schema; for tests and doctests of pure functions."""
         return self.frame(self.table(list(rows)))
+
+
+def _tuples(array: pa.ChunkedArray) -> list[tuple[str | None, ...] | None]:
+    """Lists of strings as tuples; equal ones are one object, as few of them differ."""
+    found: list[tuple[str | None, ...] | None] = []
+    one: dict[tuple[str | None, ...], tuple[str | None, ...]] = {}
+    for chunk in array.chunks:
+        values, ends, valid = chunk.values.to_pylist(), chunk.offsets.to_pylist(), chunk.is_valid().to_pylist()
+        for i, there in enumerate(valid):
+            items = tuple(values[ends[i] : ends[i + 1]])
+            found.append(one.setdefault(items, items) if there else None)
+    return found
 
 
 def _converted_silently(dtype: Dtype, values: Iterable[Any]) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, quote_plus, unquote
 
-from gocoffee_ops.evidence.patterns import BASE64, BASE64_PEM, MASK, PLAIN, SECRET_KEY, TOKENS, Detector
+from gocoffee_ops.evidence.patterns import BASE64, BASE64_PEM, MASK, PLAIN, SECRET_KEY, SUSPECT, TOKENS, Detector
 from gocoffee_ops.evidence.statement import without_literals
 
 if TYPE_CHECKING:
@@ -69,11 +69,16 @@ class Redactor:
     def table(self, table: pa.Table, schema: Schema) -> pa.Table:
         """A table with every string in it masked; columns of SQL lose their literals too."""
         import pyarrow as pa
+        import pyarrow.compute as pc
 
         for i, column in enumerate(schema.columns):
             if column.dtype not in {"string", "list[string]"}:
                 continue
-            values = table.column(column.name).to_pylist()
+            found = table.column(column.name)
+            flat = found if column.dtype == "string" else pc.list_flatten(found)
+            if column.content != "sql" and self._harmless(flat.unique().drop_null()):
+                continue
+            values = found.to_pylist()
             if column.dtype == "string":
                 distinct = {v for v in values if v is not None}
             else:
@@ -88,6 +93,18 @@ class Redactor:
             field = table.schema.field(column.name)
             table = table.set_column(i, field, pa.array(clean, type=field.type))
         return table
+
+    def _harmless(self, distinct: pa.Array) -> bool:
+        """Whether no detector and no known secret could match any of the values; of most columns that is all there is to do."""
+        import pyarrow.compute as pc
+
+        # Of ASCII alone do Arrow and Python agree on what the other case of a letter is.
+        if not pc.all(pc.string_is_ascii(distinct), min_count=0).as_py():
+            return False
+        if pc.any(pc.match_substring_regex(distinct, SUSPECT), min_count=0).as_py():
+            return False
+        everything = "\n".join(distinct.to_pylist())
+        return not any(form in everything for form in self._known)
 
     def _masked(self, distinct: Iterable[str], *, sql: bool) -> dict[str, str]:
         """Those of the values that change, with what they become; most columns run no pattern at all."""

@@ -139,9 +139,8 @@ def pods(ask: Ask[Cluster], *, namespace: str = "") -> Rows:
     there is no such namespace.
     """
     lists = Lists(ask)
-    rows = lists.each(PODS, partial(_pod_row, as_of=ask.as_of), namespace=namespace)
-    columns = zip(*rows, strict=True) if rows else ((),) * len(POD_TABLE.names)
-    return Rows(dict(zip(POD_TABLE.names, columns, strict=True)), notes=lists.notes())
+    row = partial(_pod_row, as_of=ask.as_of)
+    return Rows(lists.columns(PODS, row, POD_TABLE.names, namespace=namespace), notes=lists.notes())
 
 
 def _pod_row(pod: Pod, as_of: datetime) -> tuple[Any, ...]:

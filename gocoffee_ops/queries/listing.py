@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
 from typing import Any, TypeVar
 
 from gocoffee_ops.queries.query import Ask
@@ -26,13 +27,33 @@ class Lists:
 
     def each(self, kind: Kind[T], make: Callable[[T], R], *, namespace: str = "", field_selector: str = "") -> list[R]:
         """What `make` makes of each item of a whole list; the items themselves are let go."""
+
+        def every(items: Sequence[T]) -> list[R]:
+            return [make(item) for item in items]
+
+        return self._pages(kind, every, namespace, field_selector)
+
+    def columns(
+        self, kind: Kind[T], make: Callable[[T], tuple[Any, ...]], names: Sequence[str], *, namespace: str = ""
+    ) -> dict[str, list[Any]]:
+        """The columns `names` of what `make` makes of each item, turned round page by page: no row outlives its page."""
+
+        def turned(items: Sequence[T]) -> list[list[tuple[Any, ...]]]:
+            return [list(zip(*map(make, items), strict=True))] if items else []
+
+        pages = self._pages(kind, turned, namespace, "")
+        return {name: [*chain.from_iterable([page[i] for page in pages])] for i, name in enumerate(names)}
+
+    def _pages(
+        self, kind: Kind[T], make: Callable[[Sequence[T]], Iterable[R]], namespace: str, field_selector: str
+    ) -> list[R]:
         ask = self._ask
-        listing = ask.source.collect(kind, make, ask.deadline, namespace=namespace, field_selector=field_selector)
+        listing = ask.source.pages(kind, make, ask.deadline, namespace=namespace, field_selector=field_selector)
         name = f"{kind.plural}.{kind.group}" if kind.group else kind.plural
         self._versions[name] = listing.resource_version
         if listing.restarts:
             self._restarts[name] = listing.restarts
-        if namespace and not listing.items:
+        if namespace and not listing.count:
             ask.source.require_namespace(namespace, ask.deadline)
         return listing.items
 

@@ -185,6 +185,23 @@ def test_a_table_is_masked_and_keeps_its_schema() -> None:
     ]
 
 
+@pytest.mark.parametrize("planted", PLAIN, ids=[p.name for p in PLAIN])
+def test_a_column_is_masked_as_its_texts_are(planted: Planted) -> None:
+    texts = [f"pod-{i}" for i in range(3)] + [planted.text]
+    rows = [{"a": text, "s": "", "l": [text], "n": 1} for text in texts]
+    redactor = Redactor()
+    masked = redactor.table(SCHEMA.table(rows), SCHEMA)
+    assert masked.column("a").to_pylist() == [redactor.text(text) for text in texts]
+    assert masked.column("l").to_pylist() == [[redactor.text(text)] for text in texts]
+
+
+@given(st.lists(st.text(max_size=40) | st.from_regex(r"(?i)(key|TOKEN|pwd)[=: ]\S{0,30}"), min_size=1, max_size=4))
+def test_a_column_of_any_texts_is_masked_as_they_are(texts: list[str]) -> None:
+    redactor = Redactor(["hunter22"])
+    rows = [{"a": text, "s": "", "l": None, "n": 1} for text in texts]
+    assert redactor.table(SCHEMA.table(rows), SCHEMA).column("a").to_pylist() == [redactor.text(t) for t in texts]
+
+
 def test_a_value_under_a_secret_key_is_masked() -> None:
     value = {
         "password": "x",

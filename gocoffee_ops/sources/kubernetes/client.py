@@ -6,7 +6,7 @@ import queue
 import threading
 import time
 import zlib
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -98,7 +98,23 @@ class Cluster:
         namespace: str = "",
         field_selector: str = "",
     ) -> Listing[R]:
-        """What `each` makes of the items of a whole list; only that is kept, page by page.
+        """What `each` makes of the items of a whole list; only that is kept. See `pages`."""
+
+        def every(items: Sequence[T]) -> Iterable[R]:
+            return [each(item) for item in items]
+
+        return self.pages(kind, every, deadline, namespace=namespace, field_selector=field_selector)
+
+    def pages(
+        self,
+        kind: Kind[T],
+        make: Callable[[Sequence[T]], Iterable[R]],
+        deadline: Deadline,
+        *,
+        namespace: str = "",
+        field_selector: str = "",
+    ) -> Listing[R]:
+        """What `make` makes of the pages of a whole list; only that is kept. The next page is read meanwhile.
 
         A list that expires in the middle (410) starts over, so that it is of one moment. Raises the errors of
         `errors.SourceError`. Permission: `list` on the resource, in `namespace` or in all.
@@ -108,42 +124,37 @@ class Cluster:
         decoder = page_decoder(cast(Hashable, kind.shape))
         listing: Listing[R] = Listing()
         seen = _Seen()
-        token = ""
-        while True:
+
+        def fetch(token: str) -> Callable[[], Reply]:
             parameters = {"limit": str(self._page_size)} if listing.restarts <= PAGED_RESTARTS else {}
             parameters |= {"continue": token} if token else {}
             parameters |= {"fieldSelector": field_selector} if field_selector else {}
-            reply = self._fetch(request, parameters, deadline, seen)
-            if reply.status == 410:
-                listing, token = Listing(restarts=listing.restarts + 1), ""
-                seen.text = f"410 Gone, {listing.restarts} times"
-                continue
-            token = self._page(decoder, reply, request, kind, each, listing)
-            if not token:
-                return listing
-            seen.text = f"{len(listing.items)} {kind.plural} on {listing.pages} pages"
+            return lambda: self._fetch(request, parameters, deadline, seen)
 
-    def _page(
-        self,
-        decoder: msgspec.json.Decoder[Any],
-        reply: Reply,
-        request: Request,
-        kind: Kind[T],
-        each: Callable[[T], R],
-        listing: Listing[R],
-    ) -> str:
-        """Add one page to the listing; returns where the next one starts."""
-        page = self._decode(decoder, reply, request)
-        if page.kind != kind.list_kind:
-            raise self._malformed(request, f"a {page.kind} instead of a {kind.list_kind}")
-        try:
-            listing.items += [each(item) for item in page.items or ()]
-        except msgspec.MsgspecError as error:  # in what the shape leaves as it came
-            raise self._malformed(request, str(error)) from error
-        listing.pages += 1
-        listing.resource_version = listing.resource_version or page.metadata.resource_version
-        token: str = page.metadata.continue_
-        return token
+        reply = fetch("")()
+        while True:
+            if reply.status == 410:
+                listing = Listing(restarts=listing.restarts + 1)
+                seen.text = f"410 Gone, {listing.restarts} times"
+                reply = fetch("")()
+                continue
+            page = self._decode(decoder, reply, request)
+            if page.kind != kind.list_kind:
+                raise self._malformed(request, f"a {page.kind} instead of a {kind.list_kind}")
+            listing.count += len(page.items or ())
+            listing.pages += 1
+            listing.resource_version = listing.resource_version or page.metadata.resource_version
+            seen.text = f"{listing.count} {kind.plural} on {listing.pages} pages"
+            token: str = page.metadata.continue_
+            ahead = self._begin(fetch(token), request) if token else None
+            try:
+                listing.items += make(page.items or [])
+            except msgspec.MsgspecError as error:  # in what the shape leaves as it came
+                raise self._malformed(request, str(error)) from error
+            if ahead is None:
+                return listing
+            del page, reply  # only one is held, beside the one that comes
+            reply = self._ended(ahead, deadline, request, seen, slack_s=2 * SLACK_S)
 
     def read(self, request: Request, shape: type[T], deadline: Deadline) -> T:
         """One object. Raises the errors of `errors.SourceError`; NotFound when it is not there."""
@@ -209,6 +220,10 @@ class Cluster:
 
     def _bounded(self, work: Callable[[], T], deadline: Deadline, request: Request, seen: _Seen) -> T:
         """The result of `work` in a thread, which is left behind at the deadline: name lookups know no time limit."""
+        return self._ended(self._begin(work, request), deadline, request, seen)
+
+    def _begin(self, work: Callable[[], T], request: Request) -> queue.SimpleQueue[T | BaseException]:
+        """Start `work` in a thread; what comes of it will be in the queue."""
         done: queue.SimpleQueue[T | BaseException] = queue.SimpleQueue()
 
         def run() -> None:
@@ -218,8 +233,20 @@ class Cluster:
                 done.put(error)
 
         threading.Thread(target=run, name=f"{request.what} ({self.target})", daemon=True).start()
+        return done
+
+    def _ended(
+        self,
+        done: queue.SimpleQueue[T | BaseException],
+        deadline: Deadline,
+        request: Request,
+        seen: _Seen,
+        *,
+        slack_s: float = SLACK_S,
+    ) -> T:
+        """What came of what was begun."""
         try:
-            result = done.get(timeout=deadline.left() + SLACK_S)
+            result = done.get(timeout=deadline.left() + slack_s)
         except queue.Empty:
             why = f"not complete after {deadline.seconds:g} s; last seen: {seen.text}"
             raise self._clean(DeadlineExceeded(request.what, target=self.target, why=why)) from None
@@ -319,13 +346,12 @@ def _itself(item: T) -> T:
     return item
 
 
-def _whole_body(response: BaseHTTPResponse, deadline: Deadline, seen: _Seen) -> bytes:
+def _whole_body(response: BaseHTTPResponse, deadline: Deadline, seen: _Seen) -> bytes | bytearray:
     """The body, read as it comes: a slow drip would keep any other read busy for as long as it likes."""
     import urllib3
 
     before = seen.text
-    parts: list[bytes] = []
-    size = 0
+    body = bytearray()  # grown in place: a list of parts, joined at the end, would touch all memory twice
     while True:
         left = deadline.left()
         if left <= 0:
@@ -336,10 +362,8 @@ def _whole_body(response: BaseHTTPResponse, deadline: Deadline, seen: _Seen) -> 
         chunk = response.read1(CHUNK, decode_content=False)
         if not chunk:
             break
-        parts.append(chunk)
-        size += len(chunk)
-        seen.text = f"{response.status}, {size} bytes of the body (before: {before})"
-    body = b"".join(parts)
+        body += chunk
+        seen.text = f"{response.status}, {len(body)} bytes of the body (before: {before})"
     if response.headers.get("Content-Encoding", "").lower() != "gzip":
         return body
     try:

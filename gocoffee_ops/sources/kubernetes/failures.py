@@ -60,7 +60,7 @@ class Reply:
     status: int
     content_type: str
     retry_after: str
-    body: bytes
+    body: bytes | bytearray
 
     @property
     def start(self) -> str:

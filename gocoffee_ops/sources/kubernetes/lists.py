@@ -49,9 +49,10 @@ POD_USAGE = Kind("pods", shapes.PodMetrics, "PodMetricsList", "metrics.k8s.io", 
 
 @dataclass
 class Listing(Generic[T]):
-    """A whole list, as of one resourceVersion."""
+    """What was made of a whole list of `count` items, as of one resourceVersion."""
 
     items: list[T] = field(default_factory=list)
+    count: int = 0
     resource_version: str = ""
     pages: int = 0
     restarts: int = 0
