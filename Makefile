@@ -10,6 +10,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALL := requirements/install.py requirements/install.lock pyproject.toml
 RUNBOOK ?= performance-review
+# Tests wait for servers and kernels more than they compute: two at a time also on two cores. WORKERS=0: one after the other.
+WORKERS ?= 2
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -21,8 +23,8 @@ demo: $(VENV)/.run ## install, run the weekly performance review on the embedded
 	@echo "The report's folder and the verdict stand above; open report.html in a browser."
 	@echo "The demo has planted faults for the review to find, so CRIT is the right answer; with another one, something went wrong."
 
-test: $(VENV)/.dev ## install all that the tests need, and run them
-	$(BIN)/python -m pytest $(PYTEST)
+test: $(VENV)/.dev ## install all that the tests need, and run them (PYTEST="tests/ui -x" and the like are handed on)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder $(PYTEST)
 
 lab: $(VENV)/.lab ## JupyterLab on the notebooks (LAB="--no-browser" and the like are handed on)
 	$(BIN)/jupyter lab --notebook-dir=notebooks $(if $(filter 0,$(shell id -u)),--allow-root) $(LAB)

@@ -14,6 +14,7 @@ import nbformat
 
 BIN = Path(sys.executable).parent
 SECTION = ("raises-exception",)
+DEMO_HOME = "GOCOFFEE_DEMO_HOME"  # the suite's own: a demo that the user runs is never touched
 
 CONFIG = """
 [[environments.test.databases]]
@@ -61,7 +62,7 @@ def runbook(path: Path, *sections: str, setup: str = SETUP) -> Path:
 
 def environment(**extra: str) -> dict[str, str]:
     """The environment of a child process, without what this one was told."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("GOCOFFEE_")}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("GOCOFFEE_") or name == DEMO_HOME}
     return kept | {"JUPYTER_PLATFORM_DIRS": "1"} | extra
 
 

