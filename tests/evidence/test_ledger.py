@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,6 +24,7 @@ from gocoffee_ops.evidence.redact import Redactor
 
 WRITER = """
 import sys
+import tempfile
 from pathlib import Path
 from gocoffee_ops.evidence.ledger import Ledger
 ledger = Ledger(Path(sys.argv[1]))
@@ -159,15 +164,28 @@ def test_a_table_that_cannot_be_written_leaves_nothing_behind(tmp_path: Path) ->
         ledger.put_table(b"x")
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root writes anywhere")
-def test_a_read_only_folder_is_a_clear_error(tmp_path: Path) -> None:
-    ledger = Ledger(tmp_path)
-    tmp_path.chmod(0o500)
+@contextmanager
+def no_root() -> Iterator[None]:
+    """Root may write anywhere; for a while we are somebody who may not."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(pwd.getpwnam("nobody").pw_uid)
     try:
-        with pytest.raises(EvidenceError, match="Permission denied"):
-            ledger.append("note", {})
+        yield
     finally:
-        tmp_path.chmod(0o700)
+        os.seteuid(0)
+
+
+def test_a_read_only_folder_is_a_clear_error() -> None:
+    with no_root(), tempfile.TemporaryDirectory() as name:  # not pytest's folder: root's is closed to others
+        ledger = Ledger(Path(name))
+        Path(name).chmod(0o500)
+        try:
+            with pytest.raises(EvidenceError, match="Permission denied"):
+                ledger.append("note", {})
+        finally:
+            Path(name).chmod(0o700)
 
 
 @pytest.mark.parametrize(
