@@ -74,6 +74,7 @@ def test_h26_as_many_replicas_fit_as_the_scheduler_places(bare_cluster: Cluster,
     ]
     bare_cluster.kubectl("create", "-f", "-", stdin=yaml.safe_dump_all(nodes))
     bare_cluster.kubectl("wait", "--for=condition=Ready", "nodes", "--all", "--timeout=30s")
+    _untainted(bare_cluster)
     bare_cluster.kubectl("create", "-f", "-", stdin=yaml.safe_dump(_deployment()))
     bare_cluster.kubectl("wait", "--for=create", "pod", "-l", "app=roomy", "--timeout=20s")
     bare_cluster.kubectl("wait", "--for=condition=PodScheduled", "pod", "-l", "app=roomy", "--timeout=20s")
@@ -122,6 +123,17 @@ def _deployment() -> dict[str, Any]:
             "template": {"metadata": {"labels": {"app": "roomy"}}, "spec": spec},
         },
     }  # fmt: skip
+
+
+def _untainted(cluster: Cluster) -> None:
+    """A new node is tainted until the node controller has seen that it is ready."""
+    until = time.monotonic() + SCHEDULER_S
+    while True:
+        taints = [taint["key"] for one in cluster.get("nodes")["items"] for taint in one["spec"].get("taints", ())]
+        if not [key for key in taints if key == "node.kubernetes.io/not-ready"]:
+            return
+        assert time.monotonic() < until, taints
+        time.sleep(0.2)
 
 
 def _settled(cluster: Cluster, wanted: int) -> tuple[int, int]:
