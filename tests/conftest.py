@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from hypothesis import HealthCheck, settings
+
 pytest_plugins = [
     "tests.require_all",
     "tests.workers",
@@ -9,3 +11,7 @@ pytest_plugins = [
     "tests.testbed.kube_fixtures",
     "tests.testbed.pg_fixtures",
 ]
+
+# An example that a busy machine makes slow is no failure.
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
