@@ -14,7 +14,7 @@ from gocoffee_ops.evidence import record
 from gocoffee_ops.evidence.ledger import Ledger
 from gocoffee_ops.evidence.replay import Key, Recording
 from gocoffee_ops.model import Finding, Status, Target, Thresholds, worst
-from gocoffee_ops.ui.display import show
+from gocoffee_ops.ui.display import selected, show
 from gocoffee_ops.ui.panels import FindingsPanel, VerdictPanel
 
 if TYPE_CHECKING:
@@ -155,9 +155,9 @@ class Session:
 
     # What notebooks call.
 
-    def show(self, value: object) -> None:
-        """Show a table or a figure, with the demo's banner where it is the demo's."""
-        show(value, demo=self.demo)
+    def show(self, value: object, *columns: str) -> None:
+        """Show a figure, or a table (all of it, or some columns), with the demo's banner where it is the demo's."""
+        show(selected(value, columns) if columns else value, demo=self.demo)
 
     def judge(self, check: Check, *tables: pd.DataFrame, **options: Any) -> None:
         """Apply a check to tables with the environment's thresholds; record and show its findings.

@@ -90,8 +90,6 @@ def _attribute(tag: str, name: str, value: str) -> str:
     if name == "href":
         allowed = tag == "a" and _LINK.fullmatch(value.strip())
         return f' href="{html.escape(value.strip())}" rel="noopener noreferrer"' if allowed else ""
-    if name == "open" and tag == "details":
-        return " open"
     pattern = _ATTRIBUTES.get(name)
     return f' {name}="{escaped(value)}"' if pattern and pattern.fullmatch(value) else ""
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any, Final
+
+from gocoffee_ops.errors import unknown_name
 
 PLOTLY: Final = "application/vnd.plotly.v1+json"
 
@@ -20,6 +23,16 @@ def show(value: Any, *, demo: bool = False) -> None:
         display(data, raw=True)  # type: ignore[no-untyped-call]
     else:
         display(data["text/plain"])  # type: ignore[no-untyped-call]
+
+
+def selected(frame: Any, columns: Sequence[str]) -> Any:
+    """Some of a table's columns; the table then says how many it has. Raises UsageError for one that it has not."""
+    for column in columns:
+        if column not in frame.columns:
+            raise unknown_name("column", column, frame.columns)
+    chosen = frame[list(columns)]
+    chosen.attrs["columns"] = f"{len(columns)} of {len(frame.columns)} columns"
+    return chosen
 
 
 def install(shell: Any, *, demo: bool = False) -> None:

@@ -79,7 +79,13 @@ class VerdictPanel(FindingsPanel):
         gaps = f"<p class='gc-note gc-gap'><b>Not all was read</b> of {escaped(places)}</p>" if places else ""
         raised = "".join(f"<li>{escaped(error)}</li>" for error in self.failed.values())
         failed = f"<div class='gc-note gc-gap'><b>{_cells(len(self.failed))} raised</b><ul>{raised}</ul></div>"
-        return wrap(f"{self._banner()}{head}{gaps}{failed if self.failed else ''}{self._tables()}")
+        return wrap(f"{self._banner()}{head}{gaps}{failed if self.failed else ''}{self._folded()}")
+
+    def _folded(self) -> str:
+        """All findings once more: open in a notebook, where they close it; folded in a report, which opens with them."""
+        if not self.findings:
+            return ""
+        return f"<details open><summary>All findings, worst first</summary>{self._tables()}</details>"
 
     def __repr__(self) -> str:
         return f"{self.headline}\n{super().__repr__()}"

@@ -115,14 +115,15 @@ def _index(value: Any) -> Sequence[Any]:
 
 
 def _caption(frame: pd.DataFrame, rows: int) -> str:
-    query = frame.attrs.get("query", "")
+    query, columns = frame.attrs.get("query", ""), frame.attrs.get("columns", "")
     source = f"<code>{escaped(query)}</code> · " if query else ""
+    part = f" · {columns}" if columns else ""
     total = len(frame)
     if total > rows:
-        return f"{source}first {rows:,} of {total:,} rows"
+        return f"{source}first {rows:,} of {total:,} rows{part}"
     if total == 0 and query and not frame.attrs.get("gaps"):
         return f"{source}0 rows: it was read, and there was nothing"
-    return f"{source}{total:,} row{'' if total == 1 else 's'}"
+    return f"{source}{total:,} row{'' if total == 1 else 's'}{part}"
 
 
 def _notes(frame: pd.DataFrame) -> str:
