@@ -154,11 +154,18 @@ def list_(as_json: bool) -> None:
 @click.argument("bundle", type=click.Path(exists=True, path_type=Path))
 @click.option("--head", default="", help="The head hash that the report or run.json shows.")
 def verify(bundle: Path, head: str) -> None:
-    """Check that BUNDLE (a run's folder, or its evidence/) is what was written."""
+    """Check that BUNDLE (a run's folder, or its evidence/) is what was written; ends with 2 (CRIT) when it is not."""
+    from gocoffee_ops.errors import Tampered
     from gocoffee_ops.evidence import bundle as bundles
+    from gocoffee_ops.model import Status
     from gocoffee_ops.places import evidence_folder
 
-    count = bundles.verify(evidence_folder(bundle), head=head or None)
+    folder = evidence_folder(bundle)
+    try:
+        count = bundles.verify(folder, head=head or None)
+    except Tampered as tampered:
+        click.echo(f"CRIT: {tampered}", err=True)
+        sys.exit(Status.CRIT.exit_code)
     click.echo(
         f"{bundle}: {count} entries and their tables are as they were written"
         + ("" if head else "; give --head to be sure of all")
