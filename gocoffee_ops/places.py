@@ -9,16 +9,18 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from gocoffee_ops.config import DEMO, ClusterConfig, DatabaseConfig, Environment, environment
 from gocoffee_ops.errors import EvidenceError, NotFound, OpsError, Unreachable, UsageError
 from gocoffee_ops.evidence.ledger import LEDGER, Ledger
 from gocoffee_ops.evidence.redact import Redactor, dsn_secrets
 from gocoffee_ops.evidence.replay import Recording
 from gocoffee_ops.model import Status, Target, Thresholds
 from gocoffee_ops.session import Place, Session
+
+if TYPE_CHECKING:
+    from gocoffee_ops.config import ClusterConfig, DatabaseConfig, Environment
 
 DEMO_BUNDLE = Path(__file__).parent / "demo" / "bundle"
 DEMO_DATABASE = "coffee"
@@ -63,6 +65,8 @@ def open_named(name: str, *, now: datetime, start: Path | None = None, replay: P
     """The places of the environment of that name; a replay needs no configuration, only the bundle."""
     if replay is not None:
         return replay_places(replay, environment=name)
+    from gocoffee_ops.config import environment  # pydantic, which a replay does without
+
     return open_places(environment(name, start), now=now)
 
 
@@ -78,7 +82,7 @@ def open_places(environment: Environment, *, now: datetime, replay: Path | None 
     if environment.demo:
         database, held = _demo_database(now, redactor)
         places = (*_demo_clusters(now), database)
-        return Opened(DEMO, places, demo_thresholds(), True, redactor, held, limit)
+        return Opened(environment.name, places, demo_thresholds(), True, redactor, held, limit)
     places = (
         *(_cluster(cluster, now, redactor) for cluster in environment.clusters),
         *(_database(database, now, redactor) for database in environment.databases),
@@ -274,7 +278,7 @@ def _demo_clusters(now: datetime) -> Iterable[Place]:
                 hint="make demo-bundle",
             )
 
-        return [Place(Target("cluster", DEMO), now, connect=missing, detail="recorded")]
+        return [Place(Target("cluster", "demo"), now, connect=missing, detail="recorded")]
     recording = Recording(DEMO_BUNDLE)
     return [
         Place(

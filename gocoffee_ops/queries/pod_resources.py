@@ -30,6 +30,7 @@ from gocoffee_ops.sources.kubernetes.shapes import (
 POD_LEVEL = ("cpu", "memory")  # the scheduler knows these (and huge pages) at pod level
 ENDED = frozenset({"Succeeded", "Failed"})
 COUNTED = ("cpu", "memory")
+NOTHING_OF_ITS_OWN = (b"", b"", b"")
 
 
 class _Spec(NamedTuple):
@@ -77,7 +78,7 @@ def amounts(pod: Pod, conditions: Conditions | None = None) -> Amounts:
         _specs(spec.containers),
         _specs(spec.init_containers) if spec.init_containers else (),
         _given(status.container_statuses, status.init_container_statuses),
-        (bytes(spec.resources), bytes(status.resources), bytes(status.allocated_resources)),
+        _own(spec.resources, status.resources, status.allocated_resources),
         tuple(sorted(spec.overhead.items())) if spec.overhead else (),
         pending is not None and pending.reason == "Infeasible",  # then what was asked does not count
     )
@@ -118,6 +119,12 @@ def _given(
             if one.resources is not NONE
         ]
     )
+
+
+def _own(spec: Raw, status: Raw, allocated: Raw) -> tuple[bytes, bytes, bytes]:
+    if spec is NONE and status is NONE and allocated is NONE:
+        return NOTHING_OF_ITS_OWN
+    return bytes(spec), bytes(status), bytes(allocated)
 
 
 @lru_cache(maxsize=8192)

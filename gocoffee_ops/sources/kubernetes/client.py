@@ -32,6 +32,7 @@ RETRIES = 3  # of a lost connection or a 5xx; a 429 is retried until the deadlin
 BACKOFF_S = 0.2
 BACKOFF_CAP_S = 5.0
 CHUNK = 1 << 18
+LARGEST_HINT = 1 << 26
 PAGED_RESTARTS = 2  # then the list is asked for in one piece, which cannot expire
 SLACK_S = 0.2  # for the thread that reads to say itself what it last saw
 MASK = "[redacted]"
@@ -366,7 +367,8 @@ def _whole_body(response: BaseHTTPResponse, deadline: Deadline, seen: _Seen) -> 
         seen.text = f"{response.status}, {len(body)} bytes of the body (before: {before})"
     if response.headers.get("Content-Encoding", "").lower() != "gzip":
         return body
+    size = int.from_bytes(body[-4:], "little")  # gzip ends with it; it is believed as a hint only
     try:
-        return zlib.decompress(body, wbits=31)  # gzip
+        return zlib.decompress(body, wbits=31, bufsize=min(max(size, CHUNK), LARGEST_HINT))
     except zlib.error as error:
         raise urllib3.exceptions.DecodeError(str(error)) from error
