@@ -8,6 +8,7 @@ import time
 import zlib
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from os import PathLike
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 from urllib.parse import quote, urlencode
@@ -126,18 +127,18 @@ class Cluster:
         listing: Listing[R] = Listing()
         seen = _Seen()
 
-        def fetch(token: str) -> Callable[[], Reply]:
+        def fetch(token: str = "", *, bounded: bool = True) -> Reply:
             parameters = {"limit": str(self._page_size)} if listing.restarts <= PAGED_RESTARTS else {}
             parameters |= {"continue": token} if token else {}
             parameters |= {"fieldSelector": field_selector} if field_selector else {}
-            return lambda: self._fetch(request, parameters, deadline, seen)
+            return self._fetch(request, parameters, deadline, seen, bounded=bounded)
 
-        reply = fetch("")()
+        reply = fetch()
         while True:
             if reply.status == 410:
                 listing = Listing(restarts=listing.restarts + 1)
                 seen.text = f"410 Gone, {listing.restarts} times"
-                reply = fetch("")()
+                reply = fetch()
                 continue
             page = self._decode(decoder, reply, request)
             if page.kind != kind.list_kind:
@@ -147,7 +148,7 @@ class Cluster:
             listing.resource_version = listing.resource_version or page.metadata.resource_version
             seen.text = f"{listing.count} {kind.plural} on {listing.pages} pages"
             token: str = page.metadata.continue_
-            ahead = self._begin(fetch(token), request) if token else None
+            ahead = self._begin(partial(fetch, token, bounded=False), request) if token else None
             try:
                 listing.items += make(page.items or [])
             except msgspec.MsgspecError as error:  # in what the shape leaves as it came
@@ -155,7 +156,7 @@ class Cluster:
             if ahead is None:
                 return listing
             del page, reply  # only one is held, beside the one that comes
-            reply = self._ended(ahead, deadline, request, seen, slack_s=2 * SLACK_S)
+            reply = self._ended(ahead, deadline, request, seen)
 
     def read(self, request: Request, shape: type[T], deadline: Deadline) -> T:
         """One object. Raises the errors of `errors.SourceError`; NotFound when it is not there."""
@@ -174,13 +175,18 @@ class Cluster:
 
     # One request.
 
-    def _fetch(self, request: Request, parameters: dict[str, str], deadline: Deadline, seen: _Seen) -> Reply:
-        """A 200 or 410 answer, after as many attempts as help; raises what the last one met."""
+    def _fetch(
+        self, request: Request, parameters: dict[str, str], deadline: Deadline, seen: _Seen, *, bounded: bool = True
+    ) -> Reply:
+        """A 200 or 410 answer, after as many attempts as help; raises what the last one met.
+
+        Not `bounded`, when whoever waits for it is.
+        """
         attempt, renewed = 0, False
         while True:
             deadline.check(request.what, target=self.target, last_seen=seen.text)
             access = self._signed_in(deadline, request)
-            outcome = self._attempt(access, request, parameters, deadline, seen)
+            outcome = self._attempt(access, request, parameters, deadline, seen, bounded=bounded)
             if isinstance(outcome, Reply):
                 return outcome
             if isinstance(outcome.error, Unauthenticated) and not renewed:
@@ -198,7 +204,14 @@ class Cluster:
             time.sleep(wait)
 
     def _attempt(
-        self, access: Access, request: Request, parameters: dict[str, str], deadline: Deadline, seen: _Seen
+        self,
+        access: Access,
+        request: Request,
+        parameters: dict[str, str],
+        deadline: Deadline,
+        seen: _Seen,
+        *,
+        bounded: bool,
     ) -> Reply | Failure:
         from urllib3.exceptions import HTTPError
 
@@ -210,7 +223,7 @@ class Cluster:
                     error, request, self.target, access.host, access.server_name, access.proxied, deadline
                 )
 
-        reply = self._bounded(exchange, deadline, request, seen)
+        reply = self._bounded(exchange, deadline, request, seen) if bounded else exchange()
         if isinstance(reply, Failure):
             if isinstance(reply.error, DeadlineExceeded):
                 reply.error.why += f"; last seen: {seen.text}"
@@ -237,17 +250,11 @@ class Cluster:
         return done
 
     def _ended(
-        self,
-        done: queue.SimpleQueue[T | BaseException],
-        deadline: Deadline,
-        request: Request,
-        seen: _Seen,
-        *,
-        slack_s: float = SLACK_S,
+        self, done: queue.SimpleQueue[T | BaseException], deadline: Deadline, request: Request, seen: _Seen
     ) -> T:
         """What came of what was begun."""
         try:
-            result = done.get(timeout=deadline.left() + slack_s)
+            result = done.get(timeout=deadline.left() + SLACK_S)
         except queue.Empty:
             why = f"not complete after {deadline.seconds:g} s; last seen: {seen.text}"
             raise self._clean(DeadlineExceeded(request.what, target=self.target, why=why)) from None

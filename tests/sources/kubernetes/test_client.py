@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ from gocoffee_ops.errors import (
 from gocoffee_ops.sources.deadline import Deadline
 from gocoffee_ops.sources.kubernetes import Cluster
 from gocoffee_ops.sources.kubernetes.lists import DEPLOYMENTS, NODE_USAGE, PODS
+from gocoffee_ops.sources.kubernetes.shapes import Pod
 from tests.sources.kubernetes.conftest import Serve
 from tests.sources.kubernetes.static_server import (
     Answer,
@@ -61,6 +63,40 @@ def test_pages_are_followed_to_the_end(serve: Serve) -> None:
     assert [pod.metadata.name for pod in listing.items] == ["a", "b", "c", "d"]
     assert (listing.pages, listing.restarts, listing.resource_version) == (3, 0, "100")
     assert [asked.query["limit"] for asked in server.asked] == ["2", "2", "2"]
+
+
+def test_the_next_page_is_read_while_something_is_made_of_this_one(serve: Serve) -> None:
+    asked_for_two, made_of_one = threading.Event(), threading.Event()
+
+    def script(asked: Asked) -> Answer:
+        if "continue" not in asked.query:
+            return pod_list("a", token="two")
+        asked_for_two.set()
+        made_of_one.wait(10)
+        return pod_list("b")
+
+    def make(pods: Sequence[Pod]) -> list[str]:
+        assert asked_for_two.wait(10)
+        made_of_one.set()
+        return [pod.metadata.name for pod in pods]
+
+    cluster, _ = serve(script)
+    listing = cluster.pages(PODS, make, Deadline.after(15))
+    assert (listing.items, listing.count, listing.pages) == (["a", "b"], 2, 2)
+
+
+def test_a_later_page_that_is_refused_or_never_comes_fails_the_list(serve: Serve) -> None:
+    def after_the_first(answer: Answer) -> Script:
+        return lambda asked: answer if "continue" in asked.query else pod_list("a", token="two")
+
+    refused, _ = serve(after_the_first(refusal(403, "Forbidden", "pods is forbidden")))
+    with pytest.raises(Forbidden):
+        names(refused)
+    hanging, _ = serve(after_the_first(Answer(stall=True)))
+    began = time.monotonic()
+    with pytest.raises(DeadlineExceeded, match="1 pods on 1 pages"):
+        names(hanging, 1.0)
+    assert time.monotonic() - began < 1.0 + OVERRUN_S
 
 
 def test_a_list_that_expires_in_the_middle_starts_over(serve: Serve) -> None:
