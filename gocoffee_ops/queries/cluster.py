@@ -148,11 +148,9 @@ def _pod_row(pod: Pod, as_of: datetime) -> tuple[Any, ...]:
     meta, spec, status = pod.metadata, pod.spec, pod.status
     conditions = conditions_of(status.conditions)
     printed = print_pod(pod, conditions)
-    taken = amounts(pod, conditions)
     ready = is_true(conditions, "Ready")
     finished = status.phase == "Succeeded"
     labels = meta.labels or NO_LABELS
-    memory_limit = taken.bounds.get("memory")
     return (
         meta.namespace,
         meta.name,
@@ -172,12 +170,7 @@ def _pod_row(pod: Pod, as_of: datetime) -> tuple[Any, ...]:
         status.qos_class,
         meta.creation_timestamp,
         age_s(meta.creation_timestamp, as_of),
-        taken.requests["cpu"],
-        mib(taken.requests["memory"]),
-        taken.bounds.get("cpu"),
-        None if memory_limit is None else mib(memory_limit),
-        taken.without_requests,
-        taken.without_limits,
+        *amounts(pod, conditions).cells,
         tuple([container.image for container in (*spec.containers, *(spec.init_containers or ()))]),
     )
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
-from gocoffee_ops.analysis.quantities import millicores, whole
+from gocoffee_ops.analysis.quantities import mib, millicores, whole
 from gocoffee_ops.analysis.scheduling import Init, effective
 from gocoffee_ops.queries.printed import Conditions, conditions_of
 from gocoffee_ops.sources.kubernetes.shapes import (
@@ -67,6 +67,19 @@ class Amounts:
     def request(self, resource: str) -> int:
         """What the scheduler counts of a resource."""
         return self.requests.get(resource, 0)
+
+    @cached_property
+    def cells(self) -> tuple[int, float, int | None, float | None, int, int]:
+        """CPU and memory requested, CPU and memory limit in millicores and MiB, and how many containers lack either."""
+        memory = self.bounds.get("memory")
+        return (
+            self.requests["cpu"],
+            mib(self.requests["memory"]),
+            self.bounds.get("cpu"),
+            None if memory is None else mib(memory),
+            self.without_requests,
+            self.without_limits,
+        )
 
 
 def amounts(pod: Pod, conditions: Conditions | None = None) -> Amounts:

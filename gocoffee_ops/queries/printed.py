@@ -57,9 +57,9 @@ def print_pod(pod: Pod, conditions: Conditions) -> Printed:
         if not starting or is_true(conditions, "Initialized"):
             restarts, last = _restarts(status.init_container_statuses, sidecars)
     if not starting or is_true(conditions, "Initialized"):
-        main = _print_main(status.container_statuses or (), conditions, reason)
-        ready, restarts, reason = ready + main.ready_containers, restarts + main.restarts, main.status
-        last = _later(last, main.last_restart_at)
+        running, again, reason, ended = _print_main(status.container_statuses or (), conditions, reason)
+        ready, restarts = ready + running, restarts + again
+        last = _later(last, ended)
     if pod.metadata.deletion_timestamp is not None:
         if status.reason == "NodeLost":
             reason = "Unknown"
@@ -106,8 +106,10 @@ def _restarts(statuses: list[ContainerStatus] | None, names: set[str]) -> tuple[
     return restarts, last
 
 
-def _print_main(statuses: Sequence[ContainerStatus], conditions: Conditions, reason: str) -> Printed:
-    """The containers, last to first, so that the first one's reason wins."""
+def _print_main(
+    statuses: Sequence[ContainerStatus], conditions: Conditions, reason: str
+) -> tuple[int, int, str, datetime | None]:
+    """How many are ready, restarts, STATUS and the last restart; last to first, so that the first one's reason wins."""
     ready, restarts, failed = 0, 0, ""
     last: datetime | None = None
     running = False
@@ -134,7 +136,7 @@ def _print_main(statuses: Sequence[ContainerStatus], conditions: Conditions, rea
             reason = failed
         elif running:
             reason = "NotReady"
-    return Printed(ready, len(statuses), reason, restarts, last)
+    return ready, restarts, reason, last
 
 
 def _how(terminated: Terminated) -> str:
