@@ -184,13 +184,15 @@ def check(names: Sequence[str]) -> None:
     from gocoffee_ops import config as configuration
     from gocoffee_ops import places
     from gocoffee_ops.model import worst
+    from gocoffee_ops.runbooks import catalog
 
-    path = configuration.find_config()
+    start = catalog.notebooks_folder()  # where `run` looks first
+    path = configuration.find_config(start)
     known = list(configuration.load_config(path).environments) if path else [configuration.DEMO]
     click.echo(f"configuration: {path or 'none found; only the demo exists'}")
     statuses = []
     for name in names or known:
-        environment = configuration.environment(name)
+        environment = configuration.environment(name, start)
         click.echo(f"\n{name}")
         for line in places.check_environment(environment):
             statuses.append(line.status)

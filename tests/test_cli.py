@@ -70,6 +70,7 @@ def test_list_shows_runbooks_and_parameters_for_people_and_machines(capsys: pyte
     assert main("list", "--json") == 0
     found = {book["name"]: book for book in json.loads(capsys.readouterr().out)}
     assert found["performance-review"]["chapter"] == "weekly"
+    assert all(book["symptom"] and book["owner"] for book in found.values())
 
 
 def test_a_run_ends_with_its_verdict_and_says_where_its_report_is(tmp_path: Path) -> None:

@@ -109,6 +109,6 @@ def _paths(folder: Path) -> list[Path]:
 
 
 def _said(opening: str, label: str) -> str:
-    """What follows `**Label**` on its line, in plain text."""
-    match = re.search(rf"^\W*\*\*{label}\*\*\W*(.+?)\s*$", opening, flags=re.MULTILINE)
+    """What follows `**Label**` or `**Label:**` on its line, in plain text."""
+    match = re.search(rf"^\W*\*\*{label}\W*\*\*\W*(.+?)\s*$", opening, flags=re.MULTILINE)
     return re.sub(r"[*_`]", "", match[1]).strip() if match else ""

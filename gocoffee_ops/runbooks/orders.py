@@ -31,6 +31,7 @@ class Order:
     replay: Path | None
     limits: Limits
     redactor: Redactor
+    config: Path | None = None  # the kernel reads the file that was checked, though it has another working folder
 
 
 def prepare(
@@ -66,7 +67,17 @@ def prepare(
         replay=replay.absolute() if replay else None,
         limits=replace(limits, run_s=run_s or limits.run_s, cell_s=cell_s or limits.cell_s),
         redactor=redactor,
+        config=_config(environment, book, replay),
     )
+
+
+def _config(environment: str, book: Runbook, replay: Path | None) -> Path | None:
+    if replay is not None:
+        return None
+    from gocoffee_ops import config
+
+    found = config.find_config(book.path.parent) if environment != config.DEMO else None
+    return found.absolute() if found else None
 
 
 def _checked_environment(name: str, book: Runbook, replay: Path | None) -> tuple[Limits, Redactor]:

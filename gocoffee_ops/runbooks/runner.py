@@ -221,8 +221,11 @@ class _Run:
         return notebook
 
     def _environment(self) -> dict[str, str]:
-        """What the kernel is told."""
-        return {
+        """What the kernel is told; it works in the notebook's folder, so relative places are made absolute."""
+        told = {"GOCOFFEE_CONFIG": str(self.order.config)} if self.order.config else {}
+        if paths := os.environ.get("KUBECONFIG"):
+            told["KUBECONFIG"] = os.pathsep.join(str(Path(path).absolute()) for path in paths.split(os.pathsep) if path)
+        return told | {
             RUN_FOLDER_VARIABLE: str(self.folder.partial),
             REPORTS_VARIABLE: str(self.order.reports),
             NOTEBOOK_VARIABLE: str(self.order.runbook.path),

@@ -176,6 +176,33 @@ def test_a_bundle_of_another_runbook_environment_or_of_none_is_refused(tmp_path:
         runner.prepare(str(tmp_path / "book.ipynb"), replay=tmp_path)
 
 
+@pytest.mark.parametrize("given", ["", "gocoffee.toml"])
+def test_the_notebook_reads_the_configuration_that_was_checked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str
+) -> None:
+    path = runbook(tmp_path / "package" / "book.ipynb", "ops.judge(says, status='WARN')", ASK)
+    (tmp_path / "work").mkdir()
+    (tmp_path / "package" / "gocoffee.toml").rename(tmp_path / "work" / "gocoffee.toml")
+    monkeypatch.chdir(tmp_path / "work")
+    if given:
+        monkeypatch.setenv("GOCOFFEE_CONFIG", given)
+    result = runner.run(runner.prepare(str(path), reports=tmp_path / "reports"))
+    assert {finding.status for finding in result.findings} == {Status.WARN, Status.UNKNOWN}
+    assert result.cells[1].state.value == "ok"
+
+
+def test_a_kubeconfig_named_from_the_working_folder_is_found_by_the_notebook(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = runbook(
+        tmp_path / "package" / "book.ipynb", "import os\nassert os.path.isfile(os.environ['KUBECONFIG'])", OK
+    )
+    (tmp_path / "kube.yaml").touch()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("KUBECONFIG", "kube.yaml")
+    assert runner.run(runner.prepare(str(path))).status is Status.OK
+
+
 def test_a_set_runs_side_by_side_and_ends_with_the_worst(tmp_path: Path) -> None:
     books = [runbook(tmp_path / f"{s.lower()}.ipynb", f"ops.judge(says, status={s!r})") for s in ("OK", "WARN", "CRIT")]
     results = runner.run_all([runner.prepare(str(book)) for book in books])
