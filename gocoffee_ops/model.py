@@ -230,6 +230,8 @@ class Thresholds:
     wraparound_crit: float = _limit(0.75, "ratio", "age of the oldest transaction id, of 2^31", _OURS)
     replication_lag_warn_s: float = _limit(10.0, "s", "a replica's lag", _OURS)
     replication_lag_crit_s: float = _limit(60.0, "s", "a replica's lag", _OURS)
+    replication_lag_warn_mib: float = _limit(64.0, "MiB", "WAL that a replica has not replayed", f"{_OURS}: 4 segments")
+    replication_lag_crit_mib: float = _limit(1024.0, "MiB", "WAL that a replica has not replayed", _OURS)
 
     @classmethod
     def info(cls) -> tuple[ThresholdInfo, ...]:

@@ -28,9 +28,11 @@ OLDEST_KUBELET = 3  # minor versions behind the API server: Kubernetes' version 
 def node_health(nodes: pd.DataFrame) -> list[Finding]:
     """Ready, free of pressure, schedulable, and of a supported kubelet version?
 
-    >>> from gocoffee_ops.frames import Column, Schema
-    >>> [f.reason for f in node_health(Schema("nodes", ()).empty())]
-    ['no node was read: a cluster without nodes cannot be judged']
+    >>> import pandas as pd
+    >>> row = {"cluster": "eu", "node": "n1", "status": "Ready", "ready": True, "pods": 9, "pressures": ("DiskPressure=True",),
+    ...     "unschedulable": False, "kubelet_version": "v1.36.1", "server_version": "v1.36.3"}
+    >>> said(node_health(pd.DataFrame([row])))
+    ['CRIT node/n1: DiskPressure: the kubelet evicts pods to relieve it']
     """
     table = records(nodes)
     findings = [finding for row in table for finding in _node(row)]
@@ -82,7 +84,15 @@ def version_skew(kubelet: str | None, server: str | None) -> int | None:
 
 
 def node_headroom(nodes: pd.DataFrame, *, thresholds: Thresholds) -> list[Finding]:
-    """How much of what the scheduler may hand out is requested already, on each node that takes pods?"""
+    """How much of what the scheduler may hand out is requested already, on each node that takes pods?
+
+    >>> import pandas as pd
+    >>> row = {"cluster": "eu", "node": "n1", "ready": True, "unschedulable": False, "cpu_requested_millicores": 1800,
+    ...     "cpu_allocatable_millicores": 2000, "memory_requested_mib": 512.0, "memory_allocatable_mib": 4096.0,
+    ...     "pods": 9, "pods_allocatable": 110}
+    >>> said(node_headroom(pd.DataFrame([row]), thresholds=Thresholds()))
+    ['WARN node/n1: requested of allocatable: CPU 90 %, memory 12 %, pods 8 %']
+    """
     table = [row for row in records(nodes) if row["ready"] and not row["unschedulable"]]
     findings = []
     for row in table:
@@ -116,7 +126,13 @@ def node_headroom(nodes: pd.DataFrame, *, thresholds: Thresholds) -> list[Findin
 
 
 def node_usage(usage: pd.DataFrame, *, thresholds: Thresholds) -> list[Finding]:
-    """How much of each node's allocatable CPU and memory is in use, as its kubelet measured it?"""
+    """How much of each node's allocatable CPU and memory is in use, as its kubelet measured it?
+
+    >>> import pandas as pd
+    >>> row = {"cluster": "eu", "node": "n1", "cpu_of_allocatable": 0.3, "memory_of_allocatable": 0.93}
+    >>> said(node_usage(pd.DataFrame([row]), thresholds=Thresholds()))
+    ['CRIT node/n1: in use of allocatable: CPU 30 %, memory 93 %']
+    """
     table = records(usage)
     findings = []
     for row in table:
@@ -143,7 +159,13 @@ def node_usage(usage: pd.DataFrame, *, thresholds: Thresholds) -> list[Finding]:
 
 
 def replicas_fit(fit: pd.DataFrame) -> list[Finding]:
-    """Could each deployment grow by one more replica on the nodes that are there?"""
+    """Could each deployment grow by one more replica on the nodes that are there?
+
+    >>> import pandas as pd
+    >>> row = {"cluster": "eu", "namespace": "go-coffee", "deployment": "orders", "fits": 0, "bound_by": "memory"}
+    >>> said(replicas_fit(pd.DataFrame([row])))
+    ['WARN deployment/orders: room for 0 more replicas; bound by memory']
+    """
     room: dict[tuple[str, str, str], int] = {}
     bound: dict[tuple[str, str, str], set[str]] = {}
     for row in records(fit):

@@ -17,6 +17,10 @@ def since_previous_run(runs: pd.DataFrame, changes: pd.DataFrame) -> list[Findin
     """How do this run's findings differ from the previous run's? No earlier run is said, not hidden.
 
     A change is news, not a verdict: each finding has been judged where it was read.
+
+    >>> import pandas as pd
+    >>> said(since_previous_run(pd.DataFrame(), pd.DataFrame()))
+    ['OK runs: no earlier run to compare with']
     """
     earlier = records(runs)
     if not earlier:
@@ -28,7 +32,14 @@ def since_previous_run(runs: pd.DataFrame, changes: pd.DataFrame) -> list[Findin
 
 
 def usage_up(changes: pd.DataFrame, *, thresholds: Thresholds) -> list[Finding]:
-    """Which workloads use clearly more than in an earlier run? Without one there is nothing to compare with."""
+    """Which workloads use clearly more than in an earlier run? Without one there is nothing to compare with.
+
+    >>> import pandas as pd
+    >>> row = {"cluster": "eu", "namespace": "go-coffee", "owner": "deployment/orders", "cpu_ratio": 2.0, "memory_ratio": 1.0,
+    ...     "previous_cpu_millicores": 50.0}
+    >>> said(usage_up(pd.DataFrame([row]), thresholds=Thresholds()))
+    ['WARN deployment/orders: CPU 2.0 times what it used in the previous run']
+    """
     table = records(changes)
     if table and all(row["previous_cpu_millicores"] is None for row in table):
         reason = "no earlier run measured usage: nothing to compare with"

@@ -27,7 +27,13 @@ Row = Mapping[str, Any]
 
 
 def reader_role(server: pd.DataFrame) -> list[Finding]:
-    """Do we read with the reader role? A superuser can change what a runbook promises only to read."""
+    """Do we read with the reader role? A superuser can change what a runbook promises only to read.
+
+    >>> import pandas as pd
+    >>> row = {"database": "coffee", "role": "postgres", "superuser": True, "can_monitor": True, "version": "18.0"}
+    >>> said(reader_role(pd.DataFrame([row])))
+    ['WARN database/coffee: read as postgres, a superuser: use the reader role of deploy/reader.sql']
+    """
     table = records(server)
     findings = []
     for row in table:
@@ -45,7 +51,14 @@ def reader_role(server: pd.DataFrame) -> list[Finding]:
 
 
 def statements_heavy(statements: pd.DataFrame, *, thresholds: Thresholds) -> list[Finding]:
-    """Which statements are slow on average, and which take the largest part of the server's time? (H06)"""
+    """Which statements are slow on average, and which take the largest part of the server's time? (H06)
+
+    >>> import pandas as pd
+    >>> row = {"database": "coffee", "queryid": "42", "statement": "SELECT * FROM orders", "mean_exec_ms": 1250.0,
+    ...     "calls": 80, "share": 0.12, "stats_reset_at": None}
+    >>> said(statements_heavy(pd.DataFrame([row]), thresholds=Thresholds()))
+    ['WARN statement/42: coffee: 1,250.0 ms a call, 80 calls, 12 % of all statement time: SELECT * FROM orders']
+    """
     table = records(statements)
     findings = []
     for row in table:
@@ -71,7 +84,14 @@ def statements_heavy(statements: pd.DataFrame, *, thresholds: Thresholds) -> lis
 
 
 def statements_slower(changes: pd.DataFrame, *, thresholds: Thresholds) -> list[Finding]:
-    """Which statements became slower since an earlier run? Without one there is nothing to compare with, and it says so."""
+    """Which statements became slower since an earlier run? Without one there is nothing to compare with, and it says so.
+
+    >>> import pandas as pd
+    >>> row = {"database": "coffee", "queryid": "42", "statement": "SELECT 1", "change": "slower", "mean_ratio": 3.0,
+    ...     "mean_exec_ms": 6.0, "previous_mean_exec_ms": 2.0}
+    >>> said(statements_slower(pd.DataFrame([row]), thresholds=Thresholds()))
+    ['WARN statement/42: coffee: 6.0 ms a call, was 2.0 ms: SELECT 1']
+    """
     table = records(changes)
     if table and all(row["change"] == "new" for row in table):
         reason = "no earlier run read statements: nothing to compare with"
@@ -106,6 +126,12 @@ def sessions_moving(activity: pd.DataFrame, *, thresholds: Thresholds) -> list[F
 
     One finding for an application's running sessions and one for its idle transactions, with the oldest of them: a pid
     is another one next week, the application is not.
+
+    >>> import pandas as pd
+    >>> row = {"database": "coffee", "pid": 7, "application": "orders", "backend_type": "client backend",
+    ...     "state": "idle in transaction", "age_s": 75.0, "blocked_by": (), "statement": "UPDATE orders SET …"}
+    >>> print(said(sessions_moving(pd.DataFrame([row]), thresholds=Thresholds()))[0])
+    WARN application/orders (idle in transaction): coffee: pid 7, is idle in transaction for 1 min 15 s: UPDATE orders SET …
     """
     table = records(activity)
     groups: dict[tuple[str, str, bool], list[Row]] = {}
@@ -149,7 +175,14 @@ def _application(name: str | None) -> str:
 
 
 def nobody_blocked(blocking: pd.DataFrame, activity: pd.DataFrame, *, thresholds: Thresholds) -> list[Finding]:
-    """Who waits for whom? One finding a root blocker, with all that wait behind it."""
+    """Who waits for whom? One finding a root blocker, with all that wait behind it.
+
+    >>> import pandas as pd
+    >>> row = {"database": "coffee", "pid": 8, "root_pid": 7, "root_application": "orders", "root_state": "active",
+    ...     "root_statement": "ALTER TABLE orders ADD note text", "waiting_s": 12.0}
+    >>> print(said(nobody_blocked(pd.DataFrame([row]), pd.DataFrame([row]), thresholds=Thresholds()))[0])
+    WARN application/orders: coffee: pid 7 (active) blocks 1 session, the longest for 12.0 s: ALTER TABLE orders ADD note text
+    """
     roots: dict[tuple[str, int], list[Row]] = {}
     for row in records(blocking):
         roots.setdefault((row["database"], row["root_pid"]), []).append(row)
@@ -179,7 +212,13 @@ def nobody_blocked(blocking: pd.DataFrame, activity: pd.DataFrame, *, thresholds
 
 
 def connections_free(connections: pd.DataFrame, *, thresholds: Thresholds) -> list[Finding]:
-    """How near is the server to refusing connections? What superusers keep for themselves is not free."""
+    """How near is the server to refusing connections? What superusers keep for themselves is not free.
+
+    >>> import pandas as pd
+    >>> row = {"database": "coffee", "total": 82, "max_connections": 100, "reserved": 3}
+    >>> said(connections_free(pd.DataFrame([row]), thresholds=Thresholds()))
+    ['WARN database/coffee: 82 of 97 connections are in use (85 %)']
+    """
     findings = []
     table = {row["database"]: row for row in records(connections)}
     for database, row in table.items():
@@ -208,7 +247,13 @@ def connections_free(connections: pd.DataFrame, *, thresholds: Thresholds) -> li
 
 
 def cache_hits(cache: pd.DataFrame, *, thresholds: Thresholds) -> list[Finding]:
-    """Are blocks found in shared buffers? A miss may still be served by the operating system's cache."""
+    """Are blocks found in shared buffers? A miss may still be served by the operating system's cache.
+
+    >>> import pandas as pd
+    >>> row = {"database": "coffee", "name": "coffee", "ratio": 0.97, "hit_blocks": 970, "read_blocks": 30}
+    >>> said(cache_hits(pd.DataFrame([row]), thresholds=Thresholds()))
+    ['WARN database/coffee: 97.00 % of blocks were found in shared buffers']
+    """
     table = records(cache)
     findings = []
     for row in table:
@@ -228,7 +273,13 @@ def cache_hits(cache: pd.DataFrame, *, thresholds: Thresholds) -> list[Finding]:
 
 
 def replicas_follow(replication: pd.DataFrame, server: pd.DataFrame, *, thresholds: Thresholds) -> list[Finding]:
-    """Do the replicas keep up?"""
+    """Do the replicas keep up?
+
+    >>> import pandas as pd
+    >>> row = {"database": "coffee", "replica": "standby", "state": "streaming", "lag_s": 15.0, "lag_mib": 3.0}
+    >>> said(replicas_follow(pd.DataFrame([row]), pd.DataFrame([row]), thresholds=Thresholds()))
+    ['WARN replica/standby: coffee: streaming, 15.0 s and 3.0 MiB behind']
+    """
     table = records(replication)
     findings = []
     for row in table:
@@ -237,8 +288,18 @@ def replicas_follow(replication: pd.DataFrame, server: pd.DataFrame, *, threshol
             reason = f"{row['database']}: its lag is not reported (state {row['state']})"
             findings.append(Finding(Status.UNKNOWN, "replicas_follow", subject, reason))
             continue
-        status = grade(row["lag_s"] or 0.0, thresholds.replication_lag_warn_s, thresholds.replication_lag_crit_s)
-        reason = f"{row['database']}: {row['state']}, {seconds(row['lag_s'] or 0.0)} behind"
+        # The time stands still while replay is paused, the bytes do not: whichever is worse counts.
+        statuses, behind = [], []
+        if row["lag_s"] is not None:
+            statuses.append(grade(row["lag_s"], thresholds.replication_lag_warn_s, thresholds.replication_lag_crit_s))
+            behind.append(seconds(row["lag_s"]))
+        if row["lag_mib"] is not None:
+            statuses.append(
+                grade(row["lag_mib"], thresholds.replication_lag_warn_mib, thresholds.replication_lag_crit_mib)
+            )
+            behind.append(f"{row['lag_mib']:,.1f} MiB")
+        status = worst(statuses)
+        reason = f"{row['database']}: {row['state']}, {' and '.join(behind)} behind"
         figures = numbers(row, "lag_s", "lag_mib")
         findings.append(Finding(status, "replicas_follow", subject, reason, figures, next=(DATABASE_SLOWDOWN,)))
     fine = f"{len(table)} replicas keep up" if table else "no replica is attached, so none can lag"
@@ -248,7 +309,13 @@ def replicas_follow(replication: pd.DataFrame, server: pd.DataFrame, *, threshol
 
 
 def settings_in_force(settings: pd.DataFrame, server: pd.DataFrame) -> list[Finding]:
-    """Is every changed setting in force, or does one wait for a restart? (H09)"""
+    """Is every changed setting in force, or does one wait for a restart? (H09)
+
+    >>> import pandas as pd
+    >>> row = {"database": "coffee", "setting": "max_connections", "pending_restart": True}
+    >>> said(settings_in_force(pd.DataFrame([row]), pd.DataFrame([row])))
+    ['WARN setting/max_connections: coffee: changed in the configuration, but needs a restart to take effect']
+    """
     table = records(settings)
     findings = [
         Finding(

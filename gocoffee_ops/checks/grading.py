@@ -59,6 +59,15 @@ def numbers(row: Mapping[str, Any], *names: str) -> dict[str, Number | str]:
     return {name: round(value, 3) if isinstance(value, float) else value for name, value in picked.items()}
 
 
+def said(findings: Iterable[Finding]) -> list[str]:
+    """One line a finding.
+
+    >>> said([Finding(Status.CRIT, "node_health", "node/n1", "the node is NotReady")])
+    ['CRIT node/n1: the node is NotReady']
+    """
+    return [f"{finding.status.value} {finding.subject}: {finding.reason}" for finding in findings]
+
+
 def counted(n: int, noun: str) -> str:
     """A number of things, in the singular where it is one.
 

@@ -15,7 +15,14 @@ NO_TABLES = "no table was seen: is it the right database, and may the role see i
 
 
 def indexes_useful(indexes: pd.DataFrame, *, thresholds: Thresholds) -> list[Finding]:
-    """Which indexes are invalid, duplicates, or never scanned? One that enforces a constraint works without being scanned."""
+    """Which indexes are invalid, duplicates, or never scanned? One that enforces a constraint works without being scanned.
+
+    >>> import pandas as pd
+    >>> row = {"database": "coffee", "schema": "public", "table": "orders", "index": "old", "size_mib": 12.0,
+    ...     "scans": 0, "unique": False, "primary": False, "constraint": False, "valid": False, "duplicate_of": None}
+    >>> print(said(indexes_useful(pd.DataFrame([row]), thresholds=Thresholds()))[0])
+    WARN index/public.old: coffee: invalid: a concurrent build failed; it is maintained but never used (12.0 MiB on public.orders)
+    """
     table = records(indexes)
     findings = []
     for row in table:
@@ -55,7 +62,14 @@ def indexes_useful(indexes: pd.DataFrame, *, thresholds: Thresholds) -> list[Fin
 
 
 def tables_indexed(tables: pd.DataFrame, *, thresholds: Thresholds) -> list[Finding]:
-    """Which large tables are read from end to end, so that an index may be missing?"""
+    """Which large tables are read from end to end, so that an index may be missing?
+
+    >>> import pandas as pd
+    >>> row = {"database": "coffee", "schema": "public", "table": "orders", "size_mib": 16.0, "live_tuples": 150_000,
+    ...     "seq_scans": 40, "seq_rows": 6_000_000, "index_scans": 3}
+    >>> said(tables_indexed(pd.DataFrame([row]), thresholds=Thresholds()))
+    ['WARN table/public.orders: coffee: 40 scans read 150,000 rows each (3 scans used an index; 16.0 MiB)']
+    """
     table = records(tables)
     findings = []
     for row in table:
@@ -77,7 +91,14 @@ def tables_indexed(tables: pd.DataFrame, *, thresholds: Thresholds) -> list[Find
 
 
 def tables_vacuumed(tables: pd.DataFrame, *, thresholds: Thresholds) -> list[Finding]:
-    """Where have dead rows piled up, and does autovacuum look after it?"""
+    """Where have dead rows piled up, and does autovacuum look after it?
+
+    >>> import pandas as pd
+    >>> row = {"database": "coffee", "schema": "public", "table": "stock", "dead_tuples": 60_000, "dead_ratio": 0.6,
+    ...     "last_vacuum_at": None, "last_autovacuum_at": None, "autovacuum": False}
+    >>> said(tables_vacuumed(pd.DataFrame([row]), thresholds=Thresholds()))
+    ['CRIT table/public.stock: coffee: 60,000 dead rows, 60 % of all, never vacuumed; autovacuum is off for it']
+    """
     table = records(tables)
     findings = []
     for row in table:
@@ -98,7 +119,13 @@ def tables_vacuumed(tables: pd.DataFrame, *, thresholds: Thresholds) -> list[Fin
 
 
 def wraparound_far(wraparound: pd.DataFrame, *, thresholds: Thresholds) -> list[Finding]:
-    """How far is each database from the transaction ids' wraparound, at which the server refuses writes?"""
+    """How far is each database from the transaction ids' wraparound, at which the server refuses writes?
+
+    >>> import pandas as pd
+    >>> row = {"database": "coffee", "name": "coffee", "xid_age": 1_200_000_000, "xid_share": 0.56, "mxid_share": 0.01}
+    >>> said(wraparound_far(pd.DataFrame([row]), thresholds=Thresholds()))
+    ['WARN database/coffee: 1,200,000,000 transactions old, 56 % of the way to wraparound']
+    """
     table = records(wraparound)
     findings = []
     for row in table:

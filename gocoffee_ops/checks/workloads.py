@@ -38,7 +38,14 @@ def _by_owner(table: Sequence[Row]) -> dict[tuple[str, str, str], list[Row]]:
 
 
 def pods_ready(pods: pd.DataFrame, *, thresholds: Thresholds) -> list[Finding]:
-    """Is every pod that should run ready? One finding an owner, with the pods' own status and reason."""
+    """Is every pod that should run ready? One finding an owner, with the pods' own status and reason.
+
+    >>> import pandas as pd
+    >>> row = {"cluster": "eu", "namespace": "go-coffee", "pod": "orders-1", "owner": "deployment/orders", "finished": False,
+    ...     "ready": False, "status": "CrashLoopBackOff", "reason": None, "restarts": 7, "age_s": 900.0}
+    >>> said(pods_ready(pd.DataFrame([row]), thresholds=Thresholds()))
+    ['CRIT deployment/orders: 1 of 1 pod not ready: 1 CrashLoopBackOff']
+    """
     table = [row for row in records(pods) if not row["finished"]]
     findings = []
     for (cluster, namespace, owner), owned in _by_owner(table).items():
@@ -67,6 +74,12 @@ def pod_restarts(restarts: pd.DataFrame, pods: pd.DataFrame, *, thresholds: Thre
     """Did containers restart within the window, and were any killed for want of memory?
 
     The API keeps only a container's last termination, so the count within the window is a lower bound.
+
+    >>> import pandas as pd
+    >>> row = {"cluster": "eu", "namespace": "go-coffee", "pod": "orders-1", "owner": "deployment/orders", "restarts": 2,
+    ...     "in_window_at_least": 1, "exact": False, "oom_killed": True, "last_reason": "OOMKilled"}
+    >>> said(pod_restarts(pd.DataFrame([row]), pd.DataFrame([row]), thresholds=Thresholds()))
+    ['WARN deployment/orders: at least 1 restart within 1 d (2 in all); last ended by OOMKilled']
     """
     table = [row for row in records(restarts) if row["in_window_at_least"] > 0]
     findings = []
@@ -99,7 +112,14 @@ def pod_restarts(restarts: pd.DataFrame, pods: pd.DataFrame, *, thresholds: Thre
 
 
 def resources_declared(pods: pd.DataFrame) -> list[Finding]:
-    """Does every container say what it needs and what it may take? Without requests the scheduler places it blind."""
+    """Does every container say what it needs and what it may take? Without requests the scheduler places it blind.
+
+    >>> import pandas as pd
+    >>> row = {"cluster": "eu", "namespace": "go-coffee", "pod": "orders-1", "owner": "deployment/orders", "finished": False,
+    ...     "containers_without_requests": 1, "containers_without_limits": 0}
+    >>> said(resources_declared(pd.DataFrame([row])))
+    ['WARN deployment/orders: 1 container without requests in 1 pod']
+    """
     table = [row for row in records(pods) if not row["finished"]]
     findings = []
     for (cluster, namespace, owner), owned in _by_owner(table).items():
@@ -126,7 +146,15 @@ def resources_declared(pods: pd.DataFrame) -> list[Finding]:
 
 
 def usage_within_bounds(usage: pd.DataFrame, *, thresholds: Thresholds) -> list[Finding]:
-    """Who uses more than requested, and who is near the limit at which the kernel kills?"""
+    """Who uses more than requested, and who is near the limit at which the kernel kills?
+
+    >>> import pandas as pd
+    >>> row = {"cluster": "eu", "namespace": "go-coffee", "pod": "orders-1", "owner": "deployment/orders",
+    ...     "cpu_millicores": 90.0, "memory_mib": 490.0, "cpu_of_request": 0.9, "memory_of_request": 1.9,
+    ...     "memory_of_limit": 0.96}
+    >>> said(usage_within_bounds(pd.DataFrame([row]), thresholds=Thresholds()))
+    ['CRIT deployment/orders: memory is at 96 % of its limit (orders-1)']
+    """
     table = records(usage)
     findings = []
     for (cluster, namespace, owner), owned in _by_owner(table).items():
@@ -175,7 +203,14 @@ def _worst_of(owned: Sequence[Row], thresholds: Thresholds) -> list[tuple[Status
 
 
 def requested_against_used(usage: pd.DataFrame, *, thresholds: Thresholds) -> list[Finding]:
-    """What is reserved but not used? The first place to look for cost; what it would save is the cost runbook's question."""
+    """What is reserved but not used? The first place to look for cost; what it would save is the cost runbook's question.
+
+    >>> import pandas as pd
+    >>> row = {"cluster": "eu", "cpu_request_millicores": 1000, "cpu_millicores": 100.0,
+    ...     "memory_request_mib": 1024.0, "memory_mib": 700.0}
+    >>> said(requested_against_used(pd.DataFrame([row]), thresholds=Thresholds()))
+    ['WARN cluster/eu: in use of requested: CPU 10 %, memory 68 %']
+    """
     table = records(usage)
     findings = []
     for cluster in sorted({row["cluster"] for row in table}):
@@ -215,7 +250,14 @@ def requested_against_used(usage: pd.DataFrame, *, thresholds: Thresholds) -> li
 
 
 def deployments_available(deployments: pd.DataFrame) -> list[Finding]:
-    """Does each deployment have the replicas it wants, of the revision it wants, and may its autoscaler still move?"""
+    """Does each deployment have the replicas it wants, of the revision it wants, and may its autoscaler still move?
+
+    >>> import pandas as pd
+    >>> row = {"cluster": "eu", "namespace": "go-coffee", "deployment": "orders", "desired": 3, "ready": 2, "updated": 3,
+    ...     "hpa": None}
+    >>> said(deployments_available(pd.DataFrame([row])))
+    ['WARN deployment/orders: 2 of 3 replicas are ready']
+    """
     table = records(deployments)
     findings = []
     for row in table:
@@ -262,7 +304,13 @@ def _deployment(row: Row) -> list[tuple[Status, str]]:
 
 
 def events_heard(events: pd.DataFrame, horizon: pd.DataFrame) -> list[Finding]:
-    """What warned? No event is no evidence: the horizon says how far back the API server still remembers."""
+    """What warned? No event is no evidence: the horizon says how far back the API server still remembers.
+
+    >>> import pandas as pd
+    >>> horizon = {"cluster": "eu", "oldest_at": None}
+    >>> said(events_heard(pd.DataFrame(), pd.DataFrame([horizon])))
+    ['UNKNOWN cluster/eu: the API server holds no event at all, so their absence proves nothing']
+    """
     warnings = [row for row in records(events) if row["type"] == "Warning"]
     findings = []
     grouped: dict[tuple[str, str, str, str], list[Row]] = {}

@@ -190,6 +190,7 @@ CASES = [
     ("replicas_follow", Status.OK, [table(database.replication, {"lag_s": 1.0}), table(database.server, SERVER)]),
     ("replicas_follow", Status.WARN, [table(database.replication, {"lag_s": 10.0}), table(database.server, SERVER)]),
     ("replicas_follow", Status.CRIT, [table(database.replication, {"lag_s": 60.0}), table(database.server, SERVER)]),
+    ("replicas_follow", Status.WARN, [table(database.replication, {"lag_mib": 64.0}), table(database.server, SERVER)]),
     ("replicas_follow", Status.UNKNOWN, [table(database.replication, {}), table(database.server, SERVER)]),
     ("replicas_follow", Status.UNKNOWN, [table(database.replication), table(database.server)]),
     ("settings_in_force", Status.OK, [table(database.settings), table(database.server, SERVER)]),
