@@ -186,7 +186,9 @@ def _recorded_thresholds(body: Mapping[str, Any], folder: Path) -> Thresholds:
 
 
 def _cluster(cluster: ClusterConfig, now: datetime, redactor: Redactor) -> Place:
-    from gocoffee_ops.sources.kubernetes import Cluster  # here, so that no question's deadline pays for loading it
+    from gocoffee_ops.sources.kubernetes import Cluster, load_library
+
+    load_library()  # here, so that no question's deadline pays for it
 
     def connect() -> Any:
         return Cluster(

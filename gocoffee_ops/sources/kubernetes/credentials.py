@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import os
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 EARLY = timedelta(seconds=30)  # a credential is renewed before it ends under a request
 SECRET_WORDS = ("TOKEN", "SECRET", "PASSWORD", "KEY", "CREDENTIAL")
+_LOADING = threading.Lock()  # the interpreter's import is one for all threads, and so is this
 
 
 @dataclass(frozen=True)
@@ -62,8 +64,20 @@ class Access:
         return self.expires_at is not None and datetime.now(UTC) >= self.expires_at - EARLY
 
 
+def load_library() -> None:
+    """Import the official client, which takes a second; from several threads at once it would break for good.
+
+    Its modules import each other in circles and on first use: two threads that begin at different ends deadlock, Python
+    breaks the deadlock, and `ApiClient` is missing for as long as the process lives.
+    """
+    with _LOADING:
+        from kubernetes.client import ApiClient, Configuration  # noqa: F401  (names that are imported on first use)
+        from kubernetes.config import kube_config  # noqa: F401
+
+
 def load(where: Where, deadline: Deadline, target: str) -> Access:
     """Read the configuration and get a credential; raises ConfigError, Unauthenticated or DeadlineExceeded."""
+    load_library()
     from kubernetes.client import ApiClient, Configuration
     from kubernetes.config.config_exception import ConfigException
 

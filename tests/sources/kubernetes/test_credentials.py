@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import ssl
+import subprocess
 import sys
 import time
 from datetime import UTC, datetime, timedelta
@@ -299,3 +300,27 @@ def test_a_server_that_never_ends_its_handshake_is_bounded(tmp_path: Path) -> No
 def test_what_is_no_certificate_is_a_value_error() -> None:
     with pytest.raises(ValueError, match="not a certificate"):
         validity(b"\x30\x03\x02\x01\x01")
+
+
+AT_ONCE = """
+import sys, threading
+from gocoffee_ops.sources.deadline import Deadline
+from gocoffee_ops.sources.kubernetes.credentials import Where, load
+begin = threading.Barrier(4)
+def read(path):
+    begin.wait()
+    host = load(Where(kubeconfig=path), Deadline.after(60), "cluster/c").host
+    sys.stdout.write(host + "\\n")
+threads = [threading.Thread(target=read, args=(sys.argv[1],)) for _ in range(4)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+"""
+
+
+def test_several_clusters_may_be_the_first_at_once(tmp_path: Path) -> None:
+    """Threads that import the official client at once deadlock, and leave it broken for the life of the process."""
+    kubeconfig = write_kubeconfig(tmp_path / "config", "http://127.0.0.1:9")
+    done = subprocess.run(
+        [sys.executable, "-c", AT_ONCE, kubeconfig], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert (done.stdout.split(), done.stderr) == (["http://127.0.0.1:9"] * 4, "")
