@@ -24,7 +24,7 @@ demo: $(VENV)/.run ## install, run the weekly performance review on the embedded
 	@echo "The demo has planted faults for the review to find, so CRIT is the right answer; with another one, something went wrong."
 
 test: $(VENV)/.dev ## install all that the tests need, and run them (PYTEST="tests/ui -x" and the like are handed on)
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder $(PYTEST)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder $(PYTEST)
 
 lab: $(VENV)/.lab ## JupyterLab on the notebooks (LAB="--no-browser" and the like are handed on)
 	$(BIN)/jupyter lab --notebook-dir=notebooks $(if $(filter 0,$(shell id -u)),--allow-root) $(LAB)

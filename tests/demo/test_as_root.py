@@ -20,7 +20,6 @@ from gocoffee_ops.demo.lease import Lease
 from gocoffee_ops.errors import Unsupported
 from gocoffee_ops.sources.postgres import connect
 
-pytestmark = pytest.mark.xdist_group("the demo's home")  # which tests/demo share, stop and start
 PACKAGE_PARENT = Path(demo.__file__).parents[2]
 STRANGER = pwd.getpwnam("daemon")
 

@@ -14,8 +14,6 @@ from gocoffee_ops.demo.supervisor import PLANTED_AGE_S
 from gocoffee_ops.places import demo_thresholds
 from gocoffee_ops.sources.postgres import connect
 
-pytestmark = pytest.mark.xdist_group("the demo's home")  # which tests/demo share, stop and start
-
 
 @pytest.fixture(scope="module")
 def lease(demo_home: Path) -> Iterator[Lease]:

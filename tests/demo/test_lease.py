@@ -22,7 +22,6 @@ from gocoffee_ops.sources.deadline import Deadline
 from gocoffee_ops.sources.postgres import connect
 from tests.demo.conftest import Holder, await_stopped, processes_of
 
-pytestmark = pytest.mark.xdist_group("the demo's home")  # which tests/demo share, stop and start
 Hold = Callable[[], Holder]
 
 
