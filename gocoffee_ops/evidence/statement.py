@@ -21,7 +21,7 @@ _TOKEN = re.compile(
 _BLOCK = re.compile(r"/\*|\*/")
 _SET = re.compile(
     r"((?:\A|;|\balter\s+(?:system|role|user|database)\b[^;]*?)\s*\bset\s+(?:local\s+|session\s+)?"
-    r"[\w.]*(?:passw|secret|token|key|credential|pwd)[\w.]*\s*(?:=|\bto\b)\s*+)((?!\$\d)[^\s;']+)",
+    r"[\w.]*(?:passw|secret|token|key|credential|pwd)[\w.]*\s*(?:=|\bto\b)\s*+)((?!\$\d)(?:\"(?:[^\"]|\"\")*+(?:\"|\Z)|[^\s;'\"])++)",
     re.IGNORECASE,
 )
 
