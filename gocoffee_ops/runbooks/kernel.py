@@ -21,7 +21,7 @@ from gocoffee_ops.evidence.history import RunHistory
 from gocoffee_ops.evidence.ledger import Ledger
 from gocoffee_ops.evidence.redact import Redactor
 from gocoffee_ops.model import Target
-from gocoffee_ops.runbooks import catalog, run_folder
+from gocoffee_ops.runbooks import catalog, parameters, run_folder
 from gocoffee_ops.session import Place, Session
 
 if TYPE_CHECKING:
@@ -33,14 +33,16 @@ RED, BOLD, PLAIN = "\x1b[31m", "\x1b[1m", "\x1b[0m"
 def start(runbook: str, env: str = "demo") -> Session:
     """A new session of the runbook in the named environment; called again in one kernel, it replaces the one before.
 
-    Raises ConfigError when the environment does not exist. A place that cannot be read does not raise here: it costs the
-    sections that ask it.
+    Raises ConfigError when the environment does not exist, and ParameterError when papermill was given a parameter that
+    the notebook does not declare, or a value out of its type or range. A place that cannot be read does not raise here:
+    it costs the sections that ask it.
     """
     from gocoffee_ops.places import open_named
 
     shell = _shell()
     if shell is not None:
         _redact_tracebacks(shell, Redactor())
+        parameters.check_injected(shell.user_ns.get("In", []), shell.user_ns)
     now = datetime.now(UTC)
     replay = os.environ.get(run_folder.REPLAY_VARIABLE, "")
     opened = open_named(env, now=now, start=notebook_folder(), replay=Path(replay) if replay else None)

@@ -13,7 +13,9 @@ contacted: papermill alone accepts a misspelt name, and makes 7 of `-p namespace
 from __future__ import annotations
 
 import ast
+import contextlib
 import io
+import itertools
 import math
 import re
 import tokenize
@@ -28,6 +30,7 @@ Value = str | int | float | bool | list[str]
 
 TYPES: tuple[str, ...] = get_args(Type)
 TRUE, FALSE = frozenset({"true", "yes", "on", "1"}), frozenset({"false", "no", "off", "0"})
+INJECTED = "# Parameters"  # the first line of the cell that papermill adds
 _NUMBER = r"-?\d+(?:\.\d+)?"
 _RANGE = re.compile(rf"\s*\[(?P<low>{_NUMBER})?\.\.(?P<high>{_NUMBER})?\]\s*$")
 _CHOICES = re.compile(r"\s*\{(?P<choices>[^{}]*\|[^{}]*)\}\s*$")
@@ -172,7 +175,29 @@ def assignments(given: Mapping[str, Value]) -> str:
     namespace = '007'
     limit = 5
     """
-    return "\n".join(["# Parameters", *(f"{name} = {value!r}" for name, value in given.items())])
+    return "\n".join([INJECTED, *(f"{name} = {value!r}" for name, value in given.items())])
+
+
+def check_injected(cells: Sequence[str], variables: Mapping[str, object]) -> None:
+    """Check what papermill put into the cell after the parameters cell; it does not check names or types itself.
+
+    `cells` are the sources that ran so far. A parameters cell that is not of our form is none of ours to judge.
+
+    >>> check_injected(['limit: int = 20  # rows [1..100]', '# Parameters\\nlimt = 5'], {})
+    Traceback (most recent call last):
+        ...
+    gocoffee_ops.errors.ParameterError: unknown parameter 'limt'. Try: did you mean 'limit'? valid: limit
+    """
+    for declared, given in itertools.pairwise(cells):
+        if given.startswith(INJECTED):
+            with contextlib.suppress(ParameterError):
+                parameters = parse(declared)
+                break
+    else:
+        return
+    assigned = [node for node in ast.parse(given).body if isinstance(node, ast.Assign)]
+    names = [target.id for node in assigned for target in node.targets if isinstance(target, ast.Name)]
+    typed(parameters, {name: variables.get(name) for name in names})
 
 
 def _parameter(statement: ast.AnnAssign, comment: str, runbook: str) -> Parameter:

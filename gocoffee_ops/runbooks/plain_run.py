@@ -10,9 +10,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NoReturn
 
+from gocoffee_ops.errors import ParameterError
 from gocoffee_ops.evidence import record
 from gocoffee_ops.evidence.ledger import Ledger
 from gocoffee_ops.model import Status, worst
+from gocoffee_ops.runbooks import parameters
 from gocoffee_ops.runbooks.cells import CellRecord, State
 from gocoffee_ops.runbooks.execution import Execution, Limits
 from gocoffee_ops.runbooks.progress import Plain, Progress, Silent
@@ -50,6 +52,13 @@ class PlainRun:
 
     def execute(self) -> Any:
         """Run it all; returns the notebook, or raises a click exception with the run's exit status."""
+        try:
+            parameters.check_injected(
+                ["".join(cell.source) for cell in self.nb.cells if cell.cell_type == "code"],
+                self.nb.metadata.get("papermill", {}).get("parameters", {}),
+            )
+        except ParameterError as error:
+            _leave(str(error), error.exit_code)
         self._begin()
         with tempfile.TemporaryDirectory(prefix="gocoffee-run-") as folder:
             self._handshake = Path(folder) / "session.json"
