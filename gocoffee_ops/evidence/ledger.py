@@ -211,7 +211,9 @@ def read_entries(folder: Path) -> Iterator[Entry]:
         raise EvidenceError("no ledger here", target=str(folder), hint="name a run's evidence folder")
     with path.open(encoding="utf-8") as file:
         for line in file:
-            if line.endswith("\n") and line.strip():
+            if not line.endswith("\n"):
+                return  # going on would find the rest of it, written meanwhile, as if it were a line
+            if line.strip():
                 yield parse_entry(line, path)
 
 
