@@ -75,10 +75,15 @@ class Schema:
         }
         return pa.schema([pa.field(c.name, types[c.dtype], nullable=c.optional) for c in self.columns])
 
-    def table(self, rows: Sequence[Mapping[str, Any]] | Mapping[str, Sequence[Any]]) -> pa.Table:
-        """Rows (mappings), or columns (name to values), as an Arrow table; anything that does not fit raises SchemaError."""
+    def table(self, rows: Sequence[Mapping[str, Any]] | Mapping[str, Sequence[Any]] | pa.Table) -> pa.Table:
+        """Rows (mappings), or columns (name to values), as an Arrow table; anything that does not fit raises SchemaError.
+
+        An Arrow table of this schema stays what it is.
+        """
         import pyarrow as pa
 
+        if isinstance(rows, pa.Table):
+            return self.check(rows)
         columns = rows if isinstance(rows, Mapping) else self._columns(rows)
         wrong = set(self.names) ^ set(columns)
         if wrong:

@@ -7,6 +7,7 @@ from io import BytesIO
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
@@ -83,3 +84,21 @@ def test_any_table_survives_parquet(rows: list[dict[str, Any]]) -> None:
     pd.testing.assert_frame_equal(before, after, check_exact=True)
     tuples = [{**r, "labels": None if r["labels"] is None else tuple(r["labels"])} for r in rows]
     assert records(after) == tuples
+
+
+def test_an_arrow_table_of_the_schema_stays_and_any_other_is_refused() -> None:
+    schema = Schema("t", (Column("n", "Int64"), Column("s", "string", optional=True)))
+    table = schema.table([{"n": 1, "s": None}])
+    assert schema.table(table).equals(table)
+    assert schema.table(pa.concat_tables([table, table])).num_rows == 2
+    with pytest.raises(SchemaError, match="null values"):
+        schema.table(pa.table({"n": pa.array([None], pa.int64()), "s": pa.array(["a"])}))
+    with pytest.raises(SchemaError, match="other columns"):
+        schema.table(pa.table({"n": [1]}))
+
+
+def test_lists_are_tuples_again_also_of_several_chunks_and_of_a_slice() -> None:
+    schema = Schema("t", (Column("l", "list[string]", optional=True),))
+    table = schema.table([{"l": ["a", None]}, {"l": None}, {"l": []}, {"l": ["b"]}])
+    frame = schema.frame(pa.concat_tables([table, table.slice(2)]))
+    assert frame["l"].tolist() == [("a", None), None, (), ("b",), (), ("b",)]

@@ -140,7 +140,7 @@ def pods(ask: Ask[Cluster], *, namespace: str = "") -> Rows:
     """
     lists = Lists(ask)
     row = partial(_pod_row, as_of=ask.as_of)
-    return Rows(lists.columns(PODS, row, POD_TABLE.names, namespace=namespace), notes=lists.notes())
+    return Rows(lists.table(PODS, row, POD_TABLE, namespace=namespace), notes=lists.notes())
 
 
 def _pod_row(pod: Pod, as_of: datetime) -> tuple[Any, ...]:

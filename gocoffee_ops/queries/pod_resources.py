@@ -7,7 +7,7 @@ replace the sum, and overhead is added. Pods of one workload say the same thing 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import NamedTuple
@@ -101,7 +101,7 @@ def template_amounts(spec: PodSpec) -> Amounts:
     """What one more pod of a template would take."""
     overhead = tuple(sorted((spec.overhead or {}).items()))
     own = (bytes(spec.resources), b"", b"")
-    return _amounts(_specs(spec.containers), _specs(spec.init_containers or []), (), own, overhead, False)
+    return _amounts(_specs(spec.containers), _specs(spec.init_containers), (), own, overhead, False)
 
 
 def measure(resource: str) -> Callable[[str], int]:
@@ -117,12 +117,12 @@ def limit_of(resources: Raw, resource: str) -> str | None:
 # Plain tuples until something is really counted: there are many of them.
 
 
-def _specs(containers: list[Container] | None) -> tuple[tuple[str, str, bytes], ...]:
+def _specs(containers: Sequence[Container] | None) -> tuple[tuple[str, str, bytes], ...]:
     return tuple([(one.name, one.restart_policy, bytes(one.resources)) for one in containers or ()])
 
 
 def _given(
-    main: list[ContainerStatus] | None, init: list[ContainerStatus] | None
+    main: Sequence[ContainerStatus] | None, init: Sequence[ContainerStatus] | None
 ) -> tuple[tuple[str, bytes, bytes], ...]:
     statuses = [*(main or ()), *init] if init else main or ()
     return tuple(

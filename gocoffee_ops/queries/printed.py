@@ -28,7 +28,7 @@ class Printed(NamedTuple):
 Conditions = Mapping[str, Condition]
 
 
-def conditions_of(found: list[Condition] | None) -> Conditions:
+def conditions_of(found: Sequence[Condition] | None) -> Conditions:
     """An object's conditions by type."""
     return {one.type: one for one in found} if found else {}
 
@@ -91,7 +91,7 @@ def _print_init(pod: Pod, sidecars: set[str]) -> tuple[int, int, datetime | None
     return ready, restarts, last, ""
 
 
-def _restarts(statuses: list[ContainerStatus] | None, names: set[str]) -> tuple[int, datetime | None]:
+def _restarts(statuses: Sequence[ContainerStatus] | None, names: set[str]) -> tuple[int, datetime | None]:
     """Restarts of the named containers that the printer got to, and when the last one ended."""
     restarts = 0
     last: datetime | None = None

@@ -55,9 +55,9 @@ class Ask(Generic[S]):
 
 @dataclass(frozen=True)
 class Rows:
-    """What a query returns: rows (or columns) of its schema, what limit was hit if any, and notes for the record."""
+    """What a query returns: rows (or columns, or a table) of its schema, what limit was hit, and notes for the record."""
 
-    rows: Sequence[Mapping[str, Any]] | Mapping[str, Sequence[Any]]
+    rows: Sequence[Mapping[str, Any]] | Mapping[str, Sequence[Any]] | pa.Table
     truncated: str = ""
     notes: Mapping[str, Any] = field(default_factory=dict)
 

@@ -1,7 +1,8 @@
 """What is decoded of each Kubernetes object: only the fields that the tables need.
 
 Go leaves out zero values, so everything has a default but what makes the object what it is; a `null` list is an empty one.
-Resources stay as they came (`Raw`): thousands of pods have the same few, which are decoded once.
+Resources stay as they came (`Raw`): thousands of pods have the same few, which are decoded once. What a pod holds several
+of are tuples: Python's collector lets go of these at once, and of lists it would look at all of them again and again.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ class PodMeta(Shape):
     creation_timestamp: datetime | None = None
     deletion_timestamp: datetime | None = None
     labels: PodLabels | None = None
-    owner_references: list[Owner] | None = None
+    owner_references: tuple[Owner, ...] | None = None
 
 
 class ListMeta(Shape):
@@ -172,8 +173,8 @@ class ReadinessGate(Shape):
 class PodSpec(Shape):
     """spec of a pod."""
 
-    containers: list[Container]
-    init_containers: list[Container] | None = None
+    containers: tuple[Container, ...]
+    init_containers: tuple[Container, ...] | None = None
     node_name: str = ""
     readiness_gates: list[ReadinessGate] | None = None
     overhead: Quantities | None = None
@@ -237,9 +238,9 @@ class PodStatus(Shape):
     message: str = ""
     pod_ip: str = msgspec.field(name="podIP", default="")
     qos_class: str = ""
-    conditions: list[Condition] | None = None
-    container_statuses: list[ContainerStatus] | None = None
-    init_container_statuses: list[ContainerStatus] | None = None
+    conditions: tuple[Condition, ...] | None = None
+    container_statuses: tuple[ContainerStatus, ...] | None = None
+    init_container_statuses: tuple[ContainerStatus, ...] | None = None
     resources: Raw = NONE
     allocated_resources: Raw = NONE
 
