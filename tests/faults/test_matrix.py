@@ -259,7 +259,10 @@ def test_with_every_source_down_a_run_exits_3_and_covers_nothing(cluster: Cluste
     with _refused(cluster, tmp_path) as kubeconfig:
         dsn = f"postgresql://reader:secret-of-nobody@127.0.0.1:{tcp_proxy.closed_port()}/coffee"
         configured = configure(
-            tmp_path, clusters={"down": (kubeconfig, cluster.name)}, databases={"down": dsn}, query_deadline_s=DEADLINE_S
+            tmp_path,
+            clusters={"down": (kubeconfig, cluster.name)},
+            databases={"down": dsn},
+            query_deadline_s=DEADLINE_S,
         )
         ran = review(configured)
     assert ran.exit_code == 3

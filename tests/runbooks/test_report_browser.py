@@ -190,7 +190,9 @@ def test_all_text_has_contrast(opened: Callable[..., Seen], scheme: str) -> None
 def test_figures_follow_when_the_colours_change(opened: Callable[..., Seen]) -> None:
     page = opened(color_scheme="light").page
     page.emulate_media(color_scheme="dark")
-    deadline = time.monotonic() + 30  # asked again from here: the page's own policy forbids the browser to wait for a string
+    deadline = (
+        time.monotonic() + 30
+    )  # asked again from here: the page's own policy forbids the browser to wait for a string
     while (colour := page.evaluate("document.querySelector('.r-plot > div').layout.font.color")) != "#c9d1d9":
         assert time.monotonic() < deadline, colour
         page.wait_for_timeout(50)
