@@ -16,7 +16,7 @@ from gocoffee_ops.errors import EvidenceError, NotFound, OpsError, Unreachable, 
 from gocoffee_ops.evidence.ledger import LEDGER, Ledger
 from gocoffee_ops.evidence.redact import Redactor, dsn_secrets
 from gocoffee_ops.evidence.replay import Recording
-from gocoffee_ops.model import Status, Target, Thresholds
+from gocoffee_ops.model import Finding, Status, Target, Thresholds
 from gocoffee_ops.session import Place, Session
 
 if TYPE_CHECKING:
@@ -137,8 +137,10 @@ def evidence_folder(bundle: Path) -> Path:
 def check_environment(environment: Environment) -> list[Checked]:
     """Ask every place of an environment its first question, within its deadline; secrets are hidden.
 
-    The exit status of it all is 0 when each answered, else 3: see `Status.exit_code` of the worst.
+    A database's role is judged too: one that sees too little, or could do more than read, is not OK. The exit status of it
+    all is that of the worst: see `Status.exit_code`.
     """
+    from gocoffee_ops.checks.database import reader_role
     from gocoffee_ops.queries import cluster, database
 
     opened = open_places(environment, now=datetime.now(UTC))
@@ -156,11 +158,14 @@ def check_environment(environment: Environment) -> list[Checked]:
             demo=opened.demo,
             held=opened.held,
         )
+        roles: dict[str, Finding] = {}
         for kind in dict.fromkeys(place.target.kind for place in opened.places):
             try:
-                probes[kind](session)
+                table = probes[kind](session)
             except OpsError:
                 continue  # every target's own error stands in the ledger, read below
+            if kind == "database":
+                roles = {finding.subject: finding for finding in reader_role(table) if finding.status is not Status.OK}
         answers = {entry.body["target"]: entry.body for entry in ledger.entries() if entry.kind == "query"}
     for place in opened.places:
         body = answers[str(place.target)]
@@ -172,7 +177,10 @@ def check_environment(environment: Environment) -> list[Checked]:
         )
         if error is not None and error["hint"]:
             result += f". Try: {error['hint']}"
-        checked.append(Checked(str(place.target), place.detail, Status.UNKNOWN if error else Status.OK, result))
+        status = Status.UNKNOWN if error else Status.OK
+        if role := roles.get(str(place.target)):
+            status, result = role.status, f"{result}; {role.reason}"
+        checked.append(Checked(str(place.target), place.detail, status, result))
     return checked
 
 

@@ -196,7 +196,9 @@ class Session:
         self.show(panel)
         if failed:
             raise IncompleteRun(
-                f"{len(failed)} of this run's cells raised", target=self.runbook, why="; ".join(failed.values())
+                f"{len(failed)} of this run's cells raised",
+                target=self.runbook,
+                why="; ".join(dict.fromkeys(failed.values())),
             )
 
     # What the kernel's hooks call.

@@ -257,7 +257,7 @@ def cache_hits(cache: pd.DataFrame, *, thresholds: Thresholds) -> list[Finding]:
     table = records(cache)
     findings = []
     for row in table:
-        subject = f"database/{row['name']}"
+        subject = f"database/{row['database']}"
         if row["ratio"] is None:
             reason = "no block was read since the statistics were reset, so there is no ratio"
             findings.append(Finding(Status.UNKNOWN, "cache_hits", subject, reason))
