@@ -46,7 +46,7 @@ USAGE_CHANGES = Schema(
 FINDING_CHANGES = Schema(
     "finding changes",
     (
-        Column("change", "string", help="new, gone, worse, better or same"),
+        Column("change", "string", help="new, gone, not read, worse, better or same"),
         Column("status", "string", optional=True),
         Column("previous_status", "string", optional=True),
         Column("check", "string"),
@@ -121,6 +121,8 @@ def usage_changes(usage: pd.DataFrame, previous: pd.DataFrame) -> pd.DataFrame:
 def finding_changes(findings: Sequence[Finding], previous: pd.DataFrame) -> pd.DataFrame:
     """Which findings are new, gone, worse or better than in the previous run? OK in both is left out.
 
+    What this run could not have found, because its source gave no answer or its check never ran, is `not read`, not gone.
+
     Columns: change, status, previous_status, check, subject, cluster, namespace, reason.
     """
     now = _worst((f.key, f.status, f.reason) for f in findings)
@@ -128,16 +130,18 @@ def finding_changes(findings: Sequence[Finding], previous: pd.DataFrame) -> pd.D
         ((row["check"], row["cluster"], row["namespace"], row["subject"]), Status(row["status"]), row["reason"])
         for row in records(previous)
     )
+    judged = Judged(findings)
     rows = []
     for key in now | before:
         this, that = now.get(key), before.get(key)
+        unread = this is None and that is not None and not judged.covers(key, that[1])
         fine = {status for status, _ in filter(None, (this, that))} == {Status.OK}
         if fine:
             continue
         check, cluster, namespace, subject = key
         rows.append(
             {
-                "change": _finding_change(this and this[0], that and that[0]),
+                "change": "not read" if unread else _finding_change(this and this[0], that and that[0]),
                 "status": this[0].value if this else None,
                 "previous_status": that[0].value if that else None,
                 "check": check,
@@ -147,12 +151,50 @@ def finding_changes(findings: Sequence[Finding], previous: pd.DataFrame) -> pd.D
                 "reason": (this or that or (None, ""))[1],
             }
         )
-    order = ("new", "worse", "gone", "better", "same")
+    order = ("new", "worse", "not read", "gone", "better", "same")
     rows.sort(key=lambda row: (order.index(str(row["change"])), str(row["check"]), str(row["subject"])))
     return _frame(FINDING_CHANGES, rows, previous)
 
 
 Key = tuple[str, str, str, str]
+
+
+class Judged:
+    """Which checks a run applied, and to what: a finding that is not there again may be gone, or may not have been read."""
+
+    def __init__(self, findings: Iterable[Finding]) -> None:
+        self._targets: dict[str, set[str]] = {}
+        self._unread: set[str] = set()
+        for finding in findings:
+            if _is_query(finding.check):
+                if finding.status is Status.UNKNOWN:
+                    self._unread.add(finding.subject)
+                continue
+            cited = (key.rpartition("@")[2].partition("#")[0] for key in finding.evidence)
+            self._targets.setdefault(finding.check, set()).update(cited)
+
+    def covers(self, key: Key, reason: str) -> bool:
+        """Whether the run would have found this again, had it still been so.
+
+        >>> read = Finding(Status.OK, "cache_hits", "cache", "", evidence=("database.cache_hit()@database/a",))
+        >>> gap = Finding(Status.UNKNOWN, "database.cache_hit", "database/b", "not read: refused")
+        >>> judged = Judged([read, gap])
+        >>> [judged.covers(("cache_hits", "", "", subject), "") for subject in ("database/a", "database/b")]
+        [True, False]
+        """
+        check, cluster, _, subject = key
+        database = subject if subject.startswith("database/") else f"database/{reason.partition(': ')[0]}"
+        target = f"cluster/{cluster}" if cluster else database
+        if _is_query(check):
+            return target not in self._unread
+        if check not in self._targets:
+            return False
+        return target not in self._unread or target in self._targets[check]
+
+
+def _is_query(check: str) -> bool:
+    """A question that got no answer is a finding under the question's name."""
+    return "." in check
 
 
 def _worst(found: Iterable[tuple[Key, Status, str]]) -> dict[Key, tuple[Status, str]]:

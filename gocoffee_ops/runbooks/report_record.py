@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from gocoffee_ops.analysis.trends import Judged
 from gocoffee_ops.errors import EvidenceError, OpsError
 from gocoffee_ops.evidence.ledger import Entry, read_entries, read_table
 from gocoffee_ops.model import Finding, Status
@@ -43,7 +44,7 @@ class Coverage:
 class Change:
     """One finding that differs from the earlier run's."""
 
-    kind: str  # new, worse, gone, better
+    kind: str  # new, worse, not read, gone, better
     before: Status | None
     now: Status | None
     subject: str
@@ -204,7 +205,7 @@ def _rows(query: Mapping[str, Any], evidence: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def _differences(findings: Iterable[Finding], before: Iterable[Mapping[str, Any]]) -> list[Change]:
+def _differences(findings: Sequence[Finding], before: Iterable[Mapping[str, Any]]) -> list[Change]:
     """What is new or worse first, then what is gone or better; the words are those of `trends.finding_changes`."""
     now: dict[Key, Finding] = {}
     for f in findings:
@@ -223,8 +224,12 @@ def _differences(findings: Iterable[Finding], before: Iterable[Mapping[str, Any]
             kind = "worse" if f.status.severity > old.severity else "better"
             kind = "new" if old is Status.OK else "gone" if f.status is Status.OK else kind
             changes.append(Change(kind, old if key in was else None, f.status, f.subject, f.reason))
+    judged = Judged(findings)
     for key, (status, reason) in was.items():
-        if status is not Status.OK and key not in now:
+        if status is not Status.OK and key not in now and not judged.covers(key, reason):
+            said = f"this run could not read what it rests on; it was: {reason}"
+            changes.append(Change("not read", status, Status.UNKNOWN, key[3], said))
+        elif status is not Status.OK and key not in now:
             changes.append(Change("gone", status, None, key[3], f"no finding of this run names it; it was: {reason}"))
-    order = ("new", "worse", "gone", "better")
+    order = ("new", "worse", "not read", "gone", "better")
     return sorted(changes, key=lambda c: (order.index(c.kind), -(c.now or c.before or Status.OK).severity))

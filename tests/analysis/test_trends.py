@@ -73,6 +73,10 @@ def test_a_pod_that_was_not_measured_leaves_its_owners_sum_unknown() -> None:
     assert pd.isna(changes["cpu_ratio"][0])
 
 
+def _gap(cluster: str) -> Finding:
+    return Finding(Status.UNKNOWN, "q.nodes", f"cluster/{cluster}", "not read: refused", cluster=cluster)
+
+
 CASES: list[tuple[Status | None, Status | None, list[str]]] = [
     (Status.CRIT, None, ["new"]),
     (Status.CRIT, Status.OK, ["new"]),
@@ -92,7 +96,7 @@ CASES: list[tuple[Status | None, Status | None, list[str]]] = [
 def test_findings_are_new_gone_worse_better_or_the_same(
     now: Status | None, before: Status | None, expected: list[str]
 ) -> None:
-    findings = [Finding(now, "c", "s", "now", cluster="a", namespace="n")] if now else []
+    findings = [Finding(now or Status.OK, "c", "s" if now else "all", "now", cluster="a", namespace="n")]
     columns = ["run", "status", "check", "subject", "cluster", "namespace", "reason"]
     rows: list[dict[str, Any]] = (
         [dict(zip(columns, ["r", before, "c", "s", "a", "n", "then"], strict=True))] if before else []
@@ -100,6 +104,29 @@ def test_findings_are_new_gone_worse_better_or_the_same(
     changes = finding_changes(findings, pd.DataFrame(rows, columns=columns))
     assert changes["change"].tolist() == expected
     assert changes["reason"].tolist() == (["now" if now else "then"] if expected else [])
+
+
+@pytest.mark.parametrize(
+    ("findings", "change"),
+    [
+        ([], "not read"),
+        ([Finding(Status.OK, "c", "all", "", evidence=("q()@cluster/b",))], "gone"),
+        ([Finding(Status.OK, "c", "all", "", evidence=("q()@cluster/a#2",)), _gap("a")], "gone"),
+        ([Finding(Status.OK, "c", "all", "", evidence=("q()@cluster/b",)), _gap("a")], "not read"),
+    ],
+)
+def test_what_could_not_be_found_again_is_not_read_and_not_gone(findings: list[Finding], change: str) -> None:
+    columns = ["run", "status", "check", "subject", "cluster", "namespace", "reason"]
+    earlier = pd.DataFrame([["r", "CRIT", "c", "s", "a", "", "then"]], columns=columns)
+    changes = finding_changes(findings, earlier).set_index("subject")
+    assert changes["change"]["s"] == change
+
+
+def test_a_gap_is_gone_once_its_source_answers() -> None:
+    columns = ["run", "status", "check", "subject", "cluster", "namespace", "reason"]
+    earlier = pd.DataFrame([["r", "UNKNOWN", "q.nodes", "cluster/a", "a", "", "not read"]], columns=columns)
+    assert finding_changes([], earlier)["change"].tolist() == ["gone"]
+    assert finding_changes([_gap("a")], earlier)["change"].tolist() == ["same"]
 
 
 def test_a_change_cites_the_evidence_of_both_runs() -> None:

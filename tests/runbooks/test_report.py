@@ -46,7 +46,7 @@ def test_the_first_screen_says_what_is_wrong_how_sure_and_what_changed(page: str
     assert re.search(r"\d+ % coverage : \d+ of \d+ questions answered; not all of cluster/prod-eu \(2 of 4\)", answer)
     assert "4 of 12 cells are not ok" in answer
     assert "since 2026-02-23 07:30 UTC (WARN)" in answer
-    assert "2 gone, 18 new" in answer
+    assert "1 gone, 18 new, 1 not read" in answer
 
 
 def test_findings_lead_to_their_sections(page: str) -> None:
