@@ -10,7 +10,6 @@ from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from gocoffee_ops.errors import EvidenceError, NotFound, OpsError, Unreachable, UsageError
 from gocoffee_ops.evidence.ledger import LEDGER, Ledger
@@ -24,6 +23,10 @@ if TYPE_CHECKING:
 
 DEMO_BUNDLE = Path(__file__).parent / "demo" / "bundle"
 DEMO_DATABASE = "coffee"
+_HOST = r"(?:\[[0-9a-fA-F:.%]+\]|[\w.%-]*)(?::\d+)?"
+_DSN_URL = re.compile(
+    rf"postgres(?:ql)?://(?:[^@/?#]*@)?(?P<hosts>{_HOST}(?:,{_HOST})*)(?:/(?P<name>[^@/?#]*))?(?:[?#][^@]*)?"
+)
 
 
 @dataclass(frozen=True)
@@ -267,11 +270,16 @@ def dsn_place(dsn: str) -> str:
     'db.prod:6432/coffee'
     >>> dsn_place("host=db.prod dbname=coffee password='it is secret'")
     'db.prod:5432/coffee'
+    >>> dsn_place("postgresql://reader:half#other@db.prod/coffee")
+    'a DSN that is not written as a URL should be'
     """
     if re.match(r"postgres(ql)?://", dsn):
-        hosts = urlsplit(dsn).netloc.rpartition("@")[2]
-        name = urlsplit(dsn).path.removeprefix("/")
-        return f"{hosts if ':' in hosts or not hosts else hosts + ':5432'}/{name}"
+        # Strictly: of `u:half#other@host`, which libpq takes, a lenient reading shows half of the password.
+        found = _DSN_URL.fullmatch(dsn)
+        if found is None:
+            return "a DSN that is not written as a URL should be"
+        hosts = found["hosts"]
+        return f"{hosts if ':' in hosts or not hosts else hosts + ':5432'}/{found['name'] or ''}"
     pairs = {key: value.strip("'") for key, value in re.findall(r"(\w+)\s*=\s*('(?:[^'\\]|\\.)*'|\S+)", dsn)}
     host, port = pairs.get("host", "local socket"), pairs.get("port", "5432")
     return f"{host}:{port}/{pairs.get('dbname', '')}"

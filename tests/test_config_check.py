@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from gocoffee_ops.config import DatabaseConfig, Environment
 from gocoffee_ops.model import Status
-from gocoffee_ops.places import check_environment
+from gocoffee_ops.places import check_environment, open_places
 from tests.testbed.postgres import PostgresServer
+
+NOW = datetime(2026, 11, 23, tzinfo=UTC)
 
 
 def _checked(dsn: str, monkeypatch: pytest.MonkeyPatch) -> tuple[Status, str]:
@@ -34,3 +38,26 @@ def test_a_role_that_sees_too_little_is_unknown(postgres: PostgresServer, monkey
         finally:
             owner.execute("GRANT pg_monitor TO gocoffee_reader")
     assert (status, "lacks pg_monitor" in said) == (Status.UNKNOWN, True)
+
+
+@pytest.mark.parametrize(
+    "dsn",
+    [
+        "postgresql://reader:halfpart#otherpart@127.0.0.1:1/coffee",
+        "postgresql://reader:halfpart?otherpart@127.0.0.1:1/coffee",
+        "postgresql://reader:halfpart/otherpart@127.0.0.1:1/coffee",
+        "postgresql://reader:halfpart@otherpart@127.0.0.1:1/coffee",
+        "postgresql://reader:halfpart%zzotherpart@[::1:1/coffee",
+    ],
+)
+def test_a_dsn_that_is_badly_written_shows_no_part_of_its_password(dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    status, said = _checked(dsn, monkeypatch)
+    assert status is Status.UNKNOWN
+    assert "halfpart" not in said
+    assert "otherpart" not in said
+    opened = open_places(
+        Environment(name="prod", databases=(DatabaseConfig(name="coffee", dsn_env="CHECKED_DSN"),)), now=NOW
+    )
+    assert [place.detail for place in opened.places] == [
+        "a DSN that is not written as a URL should be (from $CHECKED_DSN)"
+    ]

@@ -175,11 +175,16 @@ def dsn_secrets(dsn: str) -> set[str]:
     ['hunter 2', 'hunter%202']
     >>> dsn_secrets("host=db password='two words'")
     {'two words'}
+
+    A password with unescaped marks is also known by its parts, which libpq's messages name as host or port.
+
+    >>> sorted(dsn_secrets("postgresql://reader:half#other@db/coffee"))
+    ['half', 'half#other', 'other']
     """
     secrets: set[str] = set()
     if "://" in dsn:
         if user := re.match(r"\w+://[^:/@\s]*:(.*)@[^@]*$", dsn):
-            secrets.add(user[1])
+            secrets |= {user[1], *(part for part in re.split(r"[@/?#]", user[1]) if len(part) >= SHORTEST)}
         secrets |= set(re.findall(r"[?&](?:ssl)?password=([^&#\s]*)", dsn, re.IGNORECASE))
         return secrets | {unquote(secret) for secret in secrets}
     pairs = re.findall(r"(\w+)\s*=\s*(?:'((?:[^'\\]|\\.)*)'|(\S*))", dsn)
