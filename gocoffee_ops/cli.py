@@ -165,7 +165,7 @@ def verify(bundle: Path, head: str) -> None:
         count = bundles.verify(folder, head=head or None)
     except Tampered as tampered:
         click.echo(f"CRIT: {tampered}", err=True)
-        sys.exit(Status.CRIT.exit_code)
+        raise click.exceptions.Exit(Status.CRIT.exit_code) from None
     click.echo(
         f"{bundle}: {count} entries and their tables are as they were written"
         + ("" if head else "; give --head to be sure of all")
