@@ -182,8 +182,8 @@ def config() -> None:
 def check(names: Sequence[str]) -> None:
     """Show what would be read and from where, with secrets hidden, and ask each place whether it answers."""
     from gocoffee_ops import config as configuration
-    from gocoffee_ops import places
     from gocoffee_ops.model import worst
+    from gocoffee_ops.places.checked import check_environment
     from gocoffee_ops.runbooks import catalog
 
     start = catalog.notebooks_folder()  # where `run` looks first
@@ -194,7 +194,7 @@ def check(names: Sequence[str]) -> None:
     for name in names or known:
         environment = configuration.environment(name, start)
         click.echo(f"\n{name}")
-        for line in places.check_environment(environment):
+        for line in check_environment(environment):
             statuses.append(line.status)
             click.echo(f"  {line.status.value:8}{line.target:24}{line.where}\n{'':10}{line.result}")
     _leave(worst(statuses).exit_code, False)

@@ -34,6 +34,7 @@ PLANTS = [
     ("ipython", "gocoffee_ops/ui/panels.py", "from IPython.display import display"),
     ("plotly", "gocoffee_ops/runbooks/lint.py", "import plotly.graph_objects"),
     ("pydantic", "gocoffee_ops/model.py", "import pydantic"),
+    ("httpx", "gocoffee_ops/places/live.py", "import httpx"),
 ]
 
 # Every package from outside that the project imports, with who may; the contracts guard those with one owner.
@@ -41,6 +42,7 @@ OUTSIDE = {
     "IPython": "runbooks, ui.display",
     "click": "cli, runbooks",
     "filelock": "any",
+    "httpx": "sources.http",
     "ipykernel": "runbooks",
     "jinja2": "runbooks",
     "jupyter_client": "runbooks",

@@ -8,7 +8,8 @@ import pytest
 
 from gocoffee_ops.config import DatabaseConfig, Environment
 from gocoffee_ops.model import Status
-from gocoffee_ops.places import check_environment, open_places
+from gocoffee_ops.places import open_places
+from gocoffee_ops.places.checked import check_environment
 from tests.testbed.postgres import PostgresServer
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)

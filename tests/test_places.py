@@ -12,14 +12,13 @@ from gocoffee_ops.errors import Unreachable, UsageError
 from gocoffee_ops.evidence.ledger import Ledger
 from gocoffee_ops.model import Status, Target, Thresholds
 from gocoffee_ops.places import (
-    check_environment,
     demo_thresholds,
-    dsn_place,
     evidence_folder,
     open_named,
     open_places,
-    read_dsn,
 )
+from gocoffee_ops.places.checked import check_environment
+from gocoffee_ops.places.secrets import dsn_place, read_dsn
 from gocoffee_ops.session import Session
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
@@ -155,9 +154,9 @@ def test_a_folder_without_a_ledger_is_wrong_usage(tmp_path: Path) -> None:
 
 
 def test_the_demos_cluster_is_recorded_and_whole() -> None:
-    from gocoffee_ops.places import DEMO_BUNDLE, _demo_clusters
+    from gocoffee_ops.places.demo import DEMO_BUNDLE, demo_clusters
 
-    places = list(_demo_clusters(NOW))
+    places = list(demo_clusters(NOW))
     assert DEMO_BUNDLE.is_dir()
     assert [place.target.kind for place in places] == ["cluster"]
     assert places[0].mode == "recorded"

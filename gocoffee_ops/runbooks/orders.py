@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from gocoffee_ops.errors import ParameterError, Unreachable, UsageError
+from gocoffee_ops.errors import ParameterError, UsageError
 from gocoffee_ops.evidence.ledger import read_entries
 from gocoffee_ops.evidence.redact import Redactor
 from gocoffee_ops.runbooks import catalog, parameters
@@ -83,7 +82,6 @@ def _config(environment: str, book: Runbook, replay: Path | None) -> Path | None
 def _checked_environment(name: str, book: Runbook, replay: Path | None) -> tuple[Limits, Redactor]:
     """The environment's deadlines and secrets; of a replay, what the bundle is."""
     from gocoffee_ops import config, places
-    from gocoffee_ops.evidence.redact import dsn_secrets
 
     redactor = Redactor()
     if replay is not None:
@@ -91,10 +89,8 @@ def _checked_environment(name: str, book: Runbook, replay: Path | None) -> tuple
         defaults = config.Limits()
         return Limits(run_s=defaults.run_deadline_s, cell_s=defaults.cell_deadline_s), redactor
     environment = config.environment(name, book.path.parent)
-    for database in environment.databases:
-        with contextlib.suppress(Unreachable):  # the section that asks it will say so
-            for secret in dsn_secrets(places.read_dsn(database)):
-                redactor.add(secret)
+    for system in environment.systems:
+        places.learn_secrets(system, redactor)
     limits = environment.limits
     return Limits(run_s=limits.run_deadline_s, cell_s=limits.cell_deadline_s), redactor
 

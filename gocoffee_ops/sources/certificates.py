@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 
 UTC_TIME = 0x17  # ASN.1: two-digit year; GeneralizedTime has four
 EXPLICIT_VERSION = 0xA0
+CERTIFICATE_EXPIRED = 10  # X509_V_ERR_CERT_HAS_EXPIRED
+CERTIFICATE_NOT_YET_VALID = 9
 
 
 def validity(der: bytes) -> tuple[datetime, datetime]:

@@ -14,9 +14,10 @@ from gocoffee_ops.errors import Forbidden, NotFound, Unreachable, Unsupported
 from gocoffee_ops.model import Status
 from gocoffee_ops.queries import cluster as queries
 from gocoffee_ops.session import Session
+from tests.http_server import Answer, Asked, says, serving, unused_port
 from tests.queries.kubectl import allocated, pods_on, seconds, table
 from tests.queries.pod_states import create_states, remove_states
-from tests.sources.kubernetes.static_server import Answer, Asked, pod_list, says, serving, unused_port, write_kubeconfig
+from tests.sources.kubernetes.static_server import pod_list, write_kubeconfig
 from tests.support import live_session
 from tests.testbed.control_plane import Cluster
 

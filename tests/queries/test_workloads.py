@@ -14,8 +14,9 @@ import yaml
 from gocoffee_ops.errors import NotFound, UsageError
 from gocoffee_ops.queries import workloads
 from gocoffee_ops.session import Session
+from tests.http_server import says, serving
 from tests.queries.kubectl import table
-from tests.sources.kubernetes.static_server import pod, says, serving, write_kubeconfig
+from tests.sources.kubernetes.static_server import pod, write_kubeconfig
 from tests.support import live_session
 from tests.testbed.control_plane import Cluster
 

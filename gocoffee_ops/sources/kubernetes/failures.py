@@ -21,13 +21,11 @@ from gocoffee_ops.errors import (
     Unreachable,
     Unsupported,
 )
-from gocoffee_ops.sources.certificates import fetch_validity
+from gocoffee_ops.sources.certificates import CERTIFICATE_EXPIRED, CERTIFICATE_NOT_YET_VALID, fetch_validity
 from gocoffee_ops.sources.deadline import Deadline
 from gocoffee_ops.sources.kubernetes.shapes import Problem
 
 SHOWN = 200
-CERTIFICATE_EXPIRED = 10  # X509_V_ERR_CERT_HAS_EXPIRED
-CERTIFICATE_NOT_YET_VALID = 9
 METRICS = "metrics.k8s.io"
 METRICS_HINT = "install metrics-server (kubectl get apiservice v1beta1.metrics.k8s.io)"
 READER_HINT = "kubectl apply -f deploy/rbac.yaml grants what the queries need; bind it to this user"

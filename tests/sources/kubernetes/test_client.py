@@ -25,17 +25,9 @@ from gocoffee_ops.sources.deadline import Deadline
 from gocoffee_ops.sources.kubernetes import Cluster
 from gocoffee_ops.sources.kubernetes.lists import DEPLOYMENTS, NODE_USAGE, PODS
 from gocoffee_ops.sources.kubernetes.shapes import Pod
+from tests.http_server import Answer, Asked, Script, says, unused_port
 from tests.sources.kubernetes.conftest import Serve
-from tests.sources.kubernetes.static_server import (
-    Answer,
-    Asked,
-    Script,
-    pod_list,
-    refusal,
-    says,
-    unused_port,
-    write_kubeconfig,
-)
+from tests.sources.kubernetes.static_server import pod_list, refusal, write_kubeconfig
 
 OVERRUN_S = 3.0  # a deadline is noticed this soon, also on a busy machine; what is asked for here takes longer
 

@@ -21,7 +21,8 @@ from gocoffee_ops.sources.certificates import validity
 from gocoffee_ops.sources.deadline import Deadline
 from gocoffee_ops.sources.kubernetes import Cluster
 from gocoffee_ops.sources.kubernetes.lists import PODS
-from tests.sources.kubernetes.static_server import Answer, Asked, pod_list, refusal, serving, write_kubeconfig
+from tests.http_server import Answer, Asked, serving
+from tests.sources.kubernetes.static_server import pod_list, refusal, write_kubeconfig
 
 API = "client.authentication.k8s.io/v1"
 

@@ -1,0 +1,64 @@
+"""What the keys of gocoffee.toml may hold: names, variables, paths, links, seconds."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Any, TypeVar, cast
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, ValidationInfo
+from pydantic_core import PydanticCustomError
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+class Section(BaseModel):
+    """A table of gocoffee.toml: what it does not know is a mistake, and nothing is converted."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, arbitrary_types_allowed=True)
+
+
+def wrong(message: str, hint: str = "") -> PydanticCustomError:
+    """Our own message, through pydantic; the braces are doubled as pydantic fills templates."""
+    return PydanticCustomError("gocoffee", "{message}", {"message": message, "hint": hint})
+
+
+def _name(value: str) -> str:
+    if not NAME.fullmatch(value):
+        raise wrong("is not a name", "letters, digits, '.', '_' and '-', at most 63")
+    return value
+
+
+def _variable(value: str) -> str:
+    if not VARIABLE.fullmatch(value):
+        raise wrong(
+            "is not the name of an environment variable", "letters, digits and '_'; the secret itself never stands here"
+        )
+    return value
+
+
+def _path(value: Any, info: ValidationInfo) -> Path:
+    if not isinstance(value, str | Path) or value == "":
+        raise wrong("is not a path", "a text in quotes; relative paths start at the configuration's folder")
+    folder = (info.context or {}).get("folder", Path.cwd())
+    return cast(Path, folder / Path(value).expanduser())
+
+
+def _url(value: str) -> str:
+    if not re.fullmatch(r"https?://[^\s@]+", value):
+        raise wrong("is not a link", "http:// or https://, without user and password")
+    return value
+
+
+def _as_tuple(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+T = TypeVar("T")
+Name = Annotated[str, AfterValidator(_name)]
+Variable = Annotated[str, AfterValidator(_variable)]
+FilePath = Annotated[Path, PlainValidator(_path)]
+Link = Annotated[str, AfterValidator(_url)]
+Seconds = Annotated[float, Field(gt=0, le=7 * 86_400)]
+Many = Annotated[tuple[T, ...], BeforeValidator(_as_tuple)]

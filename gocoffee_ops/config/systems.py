@@ -1,0 +1,100 @@
+"""The systems that an environment names: one frozen model each, with the kind of target that it becomes."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Self
+
+from pydantic import Field, model_validator
+
+from gocoffee_ops.config.fields import FilePath, Link, Name, Section, Variable, wrong
+
+IDENTITIES = ("token_env", "token_file", "password_env", "password_file")
+
+
+class System(Section):
+    """One system that is read; `kind` and `name` make its target (`cluster/eu`)."""
+
+    kind: ClassVar[str]
+
+    name: Name
+
+
+class ClusterConfig(System):
+    """One Kubernetes cluster: a context of a kubeconfig, or the one that we run in."""
+
+    kind = "cluster"
+
+    context: str | None = Field(default=None, min_length=1)
+    kubeconfig: FilePath | None = None
+    in_cluster: bool = False
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if self.in_cluster and (self.context or self.kubeconfig):
+            raise wrong("in_cluster stands beside context or kubeconfig", "in_cluster = true alone, or context")
+        if not self.in_cluster and not self.context:
+            raise wrong("names no way to the cluster", 'context = "a context of the kubeconfig", or in_cluster = true')
+        return self
+
+
+class DatabaseConfig(System):
+    """One PostgreSQL database; its DSN stands in an environment variable or in a file of its own."""
+
+    kind = "database"
+
+    dsn_env: Variable | None = None
+    dsn_file: FilePath | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _not_inline(cls, data: Any) -> Any:
+        inline = (
+            sorted({"dsn", "url", "uri", "conninfo", "password", "connection_string"} & set(data))
+            if isinstance(data, dict)
+            else []
+        )
+        if inline:
+            raise wrong(
+                f"{inline[0]} stands inline: a configuration is shared and kept in git, a DSN must not be",
+                'dsn_env = "NAME_OF_A_VARIABLE" or dsn_file = "path"',
+            )
+        return data
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if (self.dsn_env is None) == (self.dsn_file is None):
+            raise wrong("needs one of dsn_env and dsn_file", 'dsn_env = "NAME_OF_A_VARIABLE" or dsn_file = "path"')
+        return self
+
+
+class HttpSystem(System):
+    """A system that is read over HTTP. Who we are to it (a token, or a user with a password) stands elsewhere, never here."""
+
+    url: Link
+    token_env: Variable | None = None
+    token_file: FilePath | None = None
+    user: str | None = Field(default=None, min_length=1)
+    password_env: Variable | None = None
+    password_file: FilePath | None = None
+    ca_file: FilePath | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_secret_inline(cls, data: Any) -> Any:
+        inline = sorted({"token", "password", "api_key"} & set(data)) if isinstance(data, dict) else []
+        if inline:
+            way = "password" if inline[0] == "password" else "token"
+            raise wrong(
+                f"{inline[0]} stands inline: a configuration is shared and kept in git, a secret must not be",
+                f'{way}_env = "NAME_OF_A_VARIABLE" or {way}_file = "path"',
+            )
+        return data
+
+    @model_validator(mode="after")
+    def _one_identity(self) -> Self:
+        given = [name for name in IDENTITIES if getattr(self, name) is not None]
+        if len(given) > 1:
+            raise wrong(f"{given[0]} stands beside {given[1]}", "one of " + ", ".join(IDENTITIES))
+        if (self.user is not None) != bool(given and given[0].startswith("password")):
+            raise wrong("needs a user and a password together", "user, with password_env or password_file")
+        return self

@@ -1,0 +1,86 @@
+"""Does every place of an environment answer? One question each."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gocoffee_ops.checks.database import reader_role
+from gocoffee_ops.errors import OpsError
+from gocoffee_ops.evidence.ledger import Ledger
+from gocoffee_ops.model import Finding, Status
+from gocoffee_ops.places.opening import open_places
+from gocoffee_ops.queries import cluster, database
+from gocoffee_ops.session import Session
+
+if TYPE_CHECKING:
+    from gocoffee_ops.config import Environment
+
+# The first question to each kind of system.
+PROBES: Mapping[str, Callable[[Session], Any]] = {
+    "cluster": cluster.nodes,
+    "database": database.server,
+}
+
+
+@dataclass(frozen=True)
+class Checked:
+    """One line of `gocoffee-ops config check`: what would be read, from where, and whether it answers."""
+
+    target: str
+    where: str
+    status: Status
+    result: str
+
+
+def check_environment(environment: Environment) -> list[Checked]:
+    """Ask every place of an environment its first question, within its deadline; secrets are hidden.
+
+    A database's role is judged too: one that sees too little, or could do more than read, is not OK. The exit status of it
+    all is that of the worst: see `Status.exit_code`.
+    """
+    from gocoffee_ops.queries import cluster, database
+
+    opened = open_places(environment, now=datetime.now(UTC))
+    probes: dict[str, Callable[[Session], Any]] = {"cluster": cluster.nodes, "database": database.server}
+    checked: list[Checked] = []
+    with tempfile.TemporaryDirectory(prefix="gocoffee-ops-check-") as folder:
+        ledger = Ledger(Path(folder), opened.redactor)
+        session = Session(
+            runbook="config check",
+            environment=opened.environment,
+            places=opened.places,
+            thresholds=opened.thresholds,
+            ledger=ledger,
+            query_deadline_s=opened.query_deadline_s,
+            demo=opened.demo,
+            held=opened.held,
+        )
+        roles: dict[str, Finding] = {}
+        for kind in dict.fromkeys(place.target.kind for place in opened.places):
+            try:
+                table = probes[kind](session)
+            except OpsError:
+                continue  # every target's own error stands in the ledger, read below
+            if kind == "database":
+                roles = {finding.subject: finding for finding in reader_role(table) if finding.status is not Status.OK}
+        answers = {entry.body["target"]: entry.body for entry in ledger.entries() if entry.kind == "query"}
+    for place in opened.places:
+        body = answers[str(place.target)]
+        error = body["error"]
+        result = (
+            f"answered in {body['seconds']:.1f} s"
+            if error is None
+            else ": ".join(filter(None, (error["what"], error["why"])))
+        )
+        if error is not None and error["hint"]:
+            result += f". Try: {error['hint']}"
+        status = Status.UNKNOWN if error else Status.OK
+        if role := roles.get(str(place.target)):
+            status, result = role.status, f"{result}; {role.reason}"
+        checked.append(Checked(str(place.target), place.detail, status, result))
+    return checked

@@ -1,0 +1,80 @@
+"""The places of the demo: a recorded cluster, and an embedded PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from gocoffee_ops.errors import NotFound, OpsError
+from gocoffee_ops.evidence.ledger import LEDGER
+from gocoffee_ops.evidence.redact import Redactor
+from gocoffee_ops.evidence.replay import Recording
+from gocoffee_ops.model import Target, Thresholds
+from gocoffee_ops.places.secrets import learn_dsn
+from gocoffee_ops.session import Place
+
+DEMO_BUNDLE = Path(__file__).parent.parent / "demo" / "bundle"
+DEMO_DATABASE = "coffee"
+
+
+def demo_thresholds() -> Thresholds:
+    """The defaults, with a second for ten minutes where something is timed on the demo's database.
+
+    Its sessions are just over a second old when it is ready, so that they are past every limit, whenever they are read.
+    """
+    timed = ("active_", "idle_in_transaction_", "blocked_")
+    infos = [info for info in Thresholds.info() if info.unit == "s" and info.name.startswith(timed)]
+    seconds: dict[str, Any] = {info.name: info.default / 600 for info in infos}
+    return replace(Thresholds(), **seconds)
+
+
+def demo_clusters(now: datetime) -> Iterable[Place]:
+    if not (DEMO_BUNDLE / LEDGER).is_file():
+
+        def missing() -> Any:
+            raise NotFound(
+                "open the demo's recorded cluster",
+                target=str(DEMO_BUNDLE),
+                why="it is not there",
+                hint="make demo-bundle",
+            )
+
+        return [Place(Target("cluster", "demo"), now, connect=missing, detail="recorded")]
+    recording = Recording(DEMO_BUNDLE)
+    return [
+        Place(
+            Target("cluster", target["name"]),
+            datetime.fromisoformat(target["as_of"]),
+            recording=recording,
+            detail="recorded from a real API server, shipped in the package",
+        )
+        for target in recording.session["targets"]
+        if target["kind"] == "cluster"
+    ]
+
+
+def demo_database(now: datetime, redactor: Redactor) -> tuple[Place, tuple[object, ...]]:
+    """The demo's own PostgreSQL, started; one that does not start costs its own sections."""
+    from gocoffee_ops import demo
+
+    target = Target("database", DEMO_DATABASE)
+    try:
+        lease = demo.start()
+    except OpsError as error:
+        failure = error
+
+        def failed() -> Any:
+            raise failure
+
+        return Place(target, now, connect=failed, detail="embedded, did not start"), ()
+
+    def connect() -> Any:
+        from gocoffee_ops.sources.postgres import Database
+
+        return Database(lease.dsn)
+
+    learn_dsn(redactor, lease.dsn)
+    return Place(target, now, connect=connect, detail="embedded PostgreSQL"), (lease,)

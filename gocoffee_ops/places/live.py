@@ -1,0 +1,70 @@
+"""The places of live systems: one function a kind, which says where it is and how to connect, and contacts nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from gocoffee_ops.errors import OpsError
+from gocoffee_ops.evidence.redact import Redactor
+from gocoffee_ops.model import Target
+from gocoffee_ops.places.secrets import dsn_place, learn_dsn, learn_secrets, read_dsn
+from gocoffee_ops.session import Place
+
+if TYPE_CHECKING:
+    from gocoffee_ops.config import ClusterConfig, DatabaseConfig, System
+
+Open = Callable[[Any, datetime, Redactor], Place]
+
+
+def open_system(system: System, now: datetime, redactor: Redactor) -> Place:
+    """The place of one system of an environment."""
+    learn_secrets(system, redactor)
+    return OPEN[system.kind](system, now, redactor)
+
+
+def _cluster(cluster: ClusterConfig, now: datetime, redactor: Redactor) -> Place:
+    from gocoffee_ops.sources.kubernetes import Cluster, load_library
+
+    load_library()  # here, so that no question's deadline pays for it
+
+    def connect() -> Any:
+        return Cluster(
+            cluster.name,
+            context=cluster.context,
+            kubeconfig=cluster.kubeconfig,
+            in_cluster=cluster.in_cluster,
+            on_secret=redactor.add,
+        )
+
+    if cluster.in_cluster:
+        where = "the cluster that this runs in"
+    else:
+        where = f"context {cluster.context} of {cluster.kubeconfig or '$KUBECONFIG or ~/.kube/config'}"
+    return Place(Target(cluster.kind, cluster.name), now, connect=connect, detail=where)
+
+
+def _database(database: DatabaseConfig, now: datetime, redactor: Redactor) -> Place:
+    from gocoffee_ops.sources.postgres import Database  # here, so that no question's deadline pays for loading it
+
+    target = Target(database.kind, database.name)
+    source = f"${database.dsn_env}" if database.dsn_env else str(database.dsn_file)
+
+    def connect() -> Any:
+        dsn = read_dsn(database)
+        learn_dsn(redactor, dsn)
+        return Database(dsn)
+
+    try:
+        where = f"{dsn_place(read_dsn(database))} (from {source})"
+    except OpsError as error:
+        where = f"{source}: {error.why}"
+    return Place(target, now, connect=connect, detail=where)
+
+
+# How each kind of system is opened. A new kind is a line here, and its first question in `checked.PROBES`.
+OPEN: Mapping[str, Open] = {
+    "cluster": _cluster,
+    "database": _database,
+}

@@ -1,0 +1,42 @@
+"""Environment -> places."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gocoffee_ops.evidence.redact import Redactor
+from gocoffee_ops.places.demo import demo_clusters, demo_database, demo_thresholds
+from gocoffee_ops.places.live import open_system
+from gocoffee_ops.places.opened import Opened
+from gocoffee_ops.places.recorded import replay_places
+
+if TYPE_CHECKING:
+    from gocoffee_ops.config import Environment
+
+
+def open_named(name: str, *, now: datetime, start: Path | None = None, replay: Path | None = None) -> Opened:
+    """The places of the environment of that name; a replay needs no configuration, only the bundle."""
+    if replay is not None:
+        return replay_places(replay, environment=name)
+    from gocoffee_ops.config import environment  # pydantic, which a replay does without
+
+    return open_places(environment(name, start), now=now)
+
+
+def open_places(environment: Environment, *, now: datetime, replay: Path | None = None) -> Opened:
+    """The places of an environment; with `replay`, all of them answered by that bundle.
+
+    Nothing is contacted but the demo's database, which is started. A place that cannot be read says so when it is asked.
+    """
+    if replay is not None:
+        return replay_places(replay, environment=environment.name)
+    redactor = Redactor()
+    limit = environment.limits.query_deadline_s
+    if environment.demo:
+        database, held = demo_database(now, redactor)
+        places = (*demo_clusters(now), database)
+        return Opened(environment.name, places, demo_thresholds(), True, redactor, held, limit)
+    places = tuple(open_system(system, now, redactor) for system in environment.systems)
+    return Opened(environment.name, places, environment.thresholds, False, redactor, (), limit)
