@@ -44,6 +44,7 @@ OUTSIDE = {
     "filelock": "any",
     "httpx": "sources.http",
     "ipykernel": "runbooks",
+    "isal": "sources.kubernetes",
     "jinja2": "runbooks",
     "jupyter_client": "runbooks",
     "kubernetes": "sources.kubernetes",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import queue
 import threading
 import time
-import zlib
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -14,6 +13,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from urllib.parse import quote, urlencode
 
 import msgspec
+from isal import isal_zlib  # several times as quick as zlib
+from isal.igzip_lib import IsalError
 
 from gocoffee_ops.errors import DeadlineExceeded, Malformed, OpsError, Throttled, Unauthenticated
 from gocoffee_ops.sources.deadline import Deadline
@@ -374,8 +375,9 @@ def _whole_body(response: BaseHTTPResponse, deadline: Deadline, seen: _Seen) -> 
         seen.text = f"{response.status}, {len(body)} bytes of the body (before: {before})"
     if response.headers.get("Content-Encoding", "").lower() != "gzip":
         return body
-    size = int.from_bytes(body[-4:], "little")  # gzip ends with it; it is believed as a hint only
+    size = int.from_bytes(body[-4:], "little") + 1  # gzip ends with it, a hint only; a buffer that is full is doubled
     try:
-        return zlib.decompress(body, wbits=31, bufsize=min(max(size, CHUNK), LARGEST_HINT))
-    except zlib.error as error:
+        decompressed: bytes = isal_zlib.decompress(body, wbits=31, bufsize=min(max(size, CHUNK), LARGEST_HINT))
+    except IsalError as error:  # type: ignore[misc]  # its stubs take the class for an instance
         raise urllib3.exceptions.DecodeError(str(error)) from error
+    return decompressed

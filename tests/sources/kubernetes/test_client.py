@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import threading
 import time
 from collections.abc import Sequence
@@ -129,8 +130,16 @@ def test_gzip_is_asked_for_and_unpacked(serve: Serve) -> None:
     assert server.asked[0].headers["accept-encoding"] == "gzip"
 
 
-def test_broken_gzip_is_malformed(serve: Serve) -> None:
-    cluster, _ = serve(lambda _: Answer(body=b"not gzip", headers={"Content-Encoding": "gzip"}))
+def _with_wrong_checksum(body: bytes) -> bytes:
+    return body[:-6] + bytes([body[-6] ^ 1]) + body[-5:]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"not gzip", gzip.compress(pod_list("a").body)[:-9], _with_wrong_checksum(gzip.compress(pod_list("a").body))],
+)
+def test_broken_gzip_is_malformed(serve: Serve, body: bytes) -> None:
+    cluster, _ = serve(lambda _: Answer(body=body, headers={"Content-Encoding": "gzip"}))
     with pytest.raises(Malformed, match="compression"):
         names(cluster)
 
