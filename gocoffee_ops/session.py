@@ -5,10 +5,11 @@ from __future__ import annotations
 import inspect
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from gocoffee_ops.analysis import timeline
 from gocoffee_ops.errors import IncompleteRun, OpsError
 from gocoffee_ops.evidence import record
 from gocoffee_ops.evidence.ledger import Ledger
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 Check = Callable[..., Sequence[Finding]]
 
+NOT_READ = "not read: "
 LATE_SHARE = 0.2  # of the deadline, for a target whose last question ended late
 
 
@@ -45,7 +47,6 @@ class Place:
 class _Cell:
     key: str = "none"
     execution: int = 0
-    findings: list[Finding] = field(default_factory=list)
 
 
 class Session:
@@ -78,6 +79,7 @@ class Session:
         self._calls_lock = threading.Lock()
         self._late: set[Target] = set()
         self._cell = _Cell()
+        self._moments: dict[str, list[pd.DataFrame]] = {}
         ledger.append(
             "session",
             {
@@ -146,7 +148,7 @@ class Session:
         """A question that got no answer is an UNKNOWN finding."""
         cluster = key.target.removeprefix("cluster/") if key.target.startswith("cluster/") else ""
         self._find(
-            Finding(Status.UNKNOWN, key.query, key.target, f"not read: {error}", cluster=cluster, evidence=(str(key),))
+            Finding(Status.UNKNOWN, key.query, key.target, f"{NOT_READ}{error}", cluster=cluster, evidence=(str(key),))
         )
 
     def truncation(self, key: Key, stated: str) -> None:
@@ -178,6 +180,19 @@ class Session:
         """All findings that stand so far."""
         return record.findings(self.ledger.entries())
 
+    def mark(self, *moments: pd.DataFrame) -> None:
+        """Put moments (tables of `timeline`) on the run's timeline; a cell that runs again puts its own on it anew."""
+        self._moments.setdefault(self._cell.key, []).extend(moments)
+
+    def timeline(self) -> pd.DataFrame:
+        """What was marked so far as one table, oldest first, with what could not be read stated beside it."""
+        merged = timeline.merge(*(one for marked in self._moments.values() for one in marked))
+        unread = [f for f in self.findings if f.status is Status.UNKNOWN and f.reason.startswith(NOT_READ)]
+        merged.attrs["gaps"] = [f"{finding.subject}: {finding.check}" for finding in unread]
+        if merged.attrs["untimed"]:
+            merged.attrs["truncated"] = [f"{merged.attrs['untimed']} rows have no time, and are on no timeline"]
+        return merged
+
     def verdict(self) -> None:
         """Show the run's verdict; raises IncompleteRun when any cell of this run raised."""
         entries = list(self.ledger.entries())
@@ -206,6 +221,7 @@ class Session:
     def cell_started(self, cell: str, execution: int) -> None:
         """A cell begins: findings from here on are its own."""
         self._cell = _Cell(cell, execution)
+        self._moments.pop(cell, None)
         self.ledger.append("cell_started", {"cell": cell, "execution": execution})
 
     def cell_ended(self, cell: str, execution: int, error: str) -> None:

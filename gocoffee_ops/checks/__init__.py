@@ -5,7 +5,7 @@ read. `session.judge` passes the environment's thresholds and records the findin
 """
 
 from gocoffee_ops.checks.capacity import node_headroom, node_health, node_usage, replicas_fit
-from gocoffee_ops.checks.changes import since_previous_run, usage_up
+from gocoffee_ops.checks.changes import changed_before_onset, since_previous_run, usage_up
 from gocoffee_ops.checks.database import (
     cache_hits,
     connections_free,
@@ -30,6 +30,7 @@ from gocoffee_ops.checks.workloads import (
 
 __all__ = [
     "cache_hits",
+    "changed_before_onset",
     "connections_free",
     "deployments_available",
     "events_heard",

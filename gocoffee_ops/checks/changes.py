@@ -31,6 +31,32 @@ def since_previous_run(runs: pd.DataFrame, changes: pd.DataFrame) -> list[Findin
     return [Finding(Status.OK, "since_previous_run", "runs", reason, dict(counts))]
 
 
+def changed_before_onset(timeline: pd.DataFrame, candidates: pd.DataFrame) -> list[Finding]:
+    """What changed before the onset? It names what to look at first and claims no cause; a change is no verdict.
+
+    A timeline on which something could not be read is UNKNOWN: the change that matters may be the one that is missing.
+
+    >>> import pandas as pd
+    >>> said(changed_before_onset(pd.DataFrame(), pd.DataFrame()))
+    ['OK timeline: nothing on the timeline changed in the hours before the onset']
+    """
+    unread = tuple(timeline.attrs.get("gaps", ()))
+    rows = records(candidates)
+    if rows:
+        first = rows[0]
+        reason = (
+            f"{len(rows)} changes before the onset; look first at {first['subject']}, "
+            f"{first['before_onset_s'] / 60:.0f} min before ({first['kind']}: {first['what']})"
+        )
+        figures = numbers(first, "score", "before_onset_s") | {"changes": len(rows)}
+    else:
+        reason, figures = "nothing on the timeline changed in the hours before the onset", {"changes": 0}
+    if unread:
+        reason += f"; not read: {', '.join(unread)}"
+    status = Status.UNKNOWN if unread else Status.OK
+    return [Finding(status, "changed_before_onset", "timeline", reason, figures)]
+
+
 def usage_up(changes: pd.DataFrame, *, thresholds: Thresholds) -> list[Finding]:
     """Which workloads use clearly more than in an earlier run? Without one there is nothing to compare with.
 

@@ -237,7 +237,12 @@ def test_nothing_to_compare_in_either_run_is_unknown() -> None:
 def test_every_check_can_say_unknown_but_the_news_of_changes() -> None:
     """A change is news, not a verdict; every other check has a table that makes it UNKNOWN."""
     unknown = {name for name, status, _ in CASES if status is Status.UNKNOWN}
-    assert set(checks.__all__) - unknown == {"since_previous_run", "statements_slower", "usage_up"}
+    assert set(checks.__all__) - unknown == {
+        "changed_before_onset",
+        "since_previous_run",
+        "statements_slower",
+        "usage_up",
+    }
 
 
 def test_every_finding_is_one_sentence_with_a_subject() -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pandas as pd
 import pytest
 
+from gocoffee_ops.analysis.timeline import MOMENTS
 from gocoffee_ops.frames import Schema
 from gocoffee_ops.ui import figures
 from tests.runbooks import report_scene as scene
@@ -27,6 +29,27 @@ def usage(n: int = 7, place: str = "prod-eu") -> pd.DataFrame:
     return table(scene.NODE_USAGE, scene.node_usage(n), place=place)
 
 
+MOMENT = datetime(2026, 11, 25, 3, 0, tzinfo=UTC)
+
+
+def moments(n: int = 3) -> pd.DataFrame:
+    hostile = "<script>alert(1)</script>"
+    place = {
+        "cluster": "eu",
+        "namespace": "go-coffee",
+        "service": "orders",
+        "node": None,
+        "source": "q",
+        "evidence": "",
+    }
+    kinds = ("rollout", "alert", "event")
+    rows = [
+        {"kind": kinds[i % 3], "time": MOMENT + timedelta(minutes=i), "subject": hostile, "what": hostile}
+        for i in range(n)
+    ]
+    return MOMENTS.from_rows([place | row for row in rows])
+
+
 def words(figure: Any) -> str:
     return json.dumps([a.text for a in figure.layout.annotations], ensure_ascii=False)
 
@@ -38,12 +61,14 @@ EVERY = {
     "connection_states": lambda: figures.connection_states(
         table(scene.CONNECTIONS, scene.connections(), "database", "coffee")
     ),
+    "timeline": lambda: figures.timeline(moments(), MOMENT),
 }
 EMPTY = {
     "node_utilisation": lambda: figures.node_utilisation(nodes(0), table(scene.NODE_USAGE, [])),
     "requests_against_usage": lambda: figures.requests_against_usage(table(scene.POD_USAGE, [])),
     "statement_share": lambda: figures.statement_share(table(scene.STATEMENTS, [], "database")),
     "connection_states": lambda: figures.connection_states(table(scene.CONNECTIONS, [], "database")),
+    "timeline": lambda: figures.timeline(MOMENTS.empty()),
 }
 
 
@@ -70,6 +95,18 @@ def test_a_figure_has_words_axes_with_units_and_no_title(name: str) -> None:
 @pytest.mark.parametrize("name", EMPTY)
 def test_an_empty_table_gives_a_figure_that_says_so(name: str) -> None:
     assert "nothing to show: no " in words(EMPTY[name]())
+
+
+def test_a_timeline_has_a_row_for_each_kind_and_a_line_at_the_onset() -> None:
+    figure = figures.timeline(moments(6), MOMENT)
+    assert [trace.name for trace in figure.data] == ["rollout", "event", "alert"]
+    assert [set(trace.y) for trace in figure.data] == [{0}, {1}, {2}]
+    assert figure.layout.shapes[0].x0 == MOMENT
+    assert "onset 03:00:00" in words(figure)
+
+
+def test_a_crowded_timeline_says_how_much_of_it_is_drawn() -> None:
+    assert "300 of 400 moments" in words(figures.timeline(moments(400), MOMENT))
 
 
 def test_usage_that_was_not_read_is_missing_and_said_not_zero() -> None:

@@ -1,16 +1,30 @@
-"""The figures of the notebooks: tables in, plotly figures out.
-
-Every label is escaped, every cap is stated, what is missing is shown as missing (never as 0), and an empty table gives a
-figure that says so. A figure has no title: its section's heading is one. `layout.meta` holds the figure in words (`alt`).
-"""
+"""Figures of what is used and requested, and of a database's time and connections."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from gocoffee_ops.frames import records
+from gocoffee_ops.ui.figures.drawing import (
+    BLUE,
+    GREY,
+    INK,
+    ORANGE,
+    PURPLE,
+    ROW_PX,
+    SKY,
+    VERMILLION,
+    add_bars,
+    add_marks,
+    add_spans,
+    capped,
+    finished,
+    label_rows,
+    nothing,
+    panels_of,
+    row_names,
+)
 from gocoffee_ops.ui.text import label, lines
 
 if TYPE_CHECKING:
@@ -21,16 +35,6 @@ NODES: Final = 15
 PODS: Final = 15
 STATEMENTS: Final = 10
 APPLICATIONS: Final = 15
-
-# Okabe and Ito's palette: told apart with every kind of colour vision, on white and on black.
-BLUE, ORANGE, GREEN, VERMILLION, SKY, PURPLE, GREY = (
-    *("#0072b2", "#e69f00", "#009e73", "#d55e00", "#56b4e9", "#cc79a7"),
-    "#8a8f98",
-)
-INK: Final = "#767b83"  # 4.2:1 on white and 4.5:1 on JupyterLab's dark; the report sets its own
-GRID: Final = "rgba(128,134,142,0.3)"
-ROW_PX: Final = 50  # a label and two bars
-THIN_ROW_PX: Final = 36  # a label and a bar, or marks
 STATES: Final = {
     "active": (BLUE, ""),
     "idle": (SKY, ""),
@@ -45,28 +49,28 @@ def node_utilisation(nodes: pd.DataFrame, node_usage: pd.DataFrame) -> go.Figure
     Takes the tables of `cluster.nodes` and `cluster.node_usage`. A node whose usage was not read says so.
     """
     if nodes.empty:
-        return _nothing("no nodes")
+        return nothing("no nodes")
     usage = {(row["cluster"], row["node"]): row for row in records(node_usage)}
     rows = [_node(row, usage.get((row["cluster"], row["node"]), {})) for row in records(nodes)]
     rows.sort(key=lambda r: -max((v for v in r["shares"].values() if v is not None), default=-1.0))
     shown = rows[:NODES]
-    names = _names([r["cluster"] for r in rows], [(r["cluster"], r["node"]) for r in shown])
+    names = row_names([r["cluster"] for r in rows], [(r["cluster"], r["node"]) for r in shown])
     panels = []
     for what, unit in (("cpu", "CPU"), ("memory", "memory")):
         bars = [(r["shares"][f"{what} used"], r["shares"][f"{what} requested"], r["said"][what]) for r in shown]
         panels.append((unit, bars))
-    figure = _figure(2)
+    figure = panels_of(2)
     for n, (unit, bars) in enumerate(panels, start=1):
         for i, (kind, colour) in enumerate((("used", BLUE), ("requested", ORANGE))):
-            _bars(figure, n, kind, colour, [b[i] for b in bars], hover=[b[2] for b in bars], legend=n == 1)
-        _row_labels(figure, n, names, [None if b[0] is not None else "usage not read" for b in bars], above=11)
+            add_bars(figure, n, kind, colour, [b[i] for b in bars], hover=[b[2] for b in bars], legend=n == 1)
+        label_rows(figure, n, names, [None if b[0] is not None else "usage not read" for b in bars], above=11)
         top = max((v for b in bars for v in b[:2] if v is not None), default=0.0)
         figure.update_xaxes(row=n, col=1, title=f"{unit}, % of allocatable", range=[0, max(105.0, top * 1.05)])
         figure.add_vline(100, row=n, col=1, line={"color": INK, "dash": "dot", "width": 1.5})
     worst = max((v for v in rows[0]["shares"].values() if v is not None), default=None)
     most = f"; highest {rows[0]['node']} with {worst:.0f} %" if worst is not None else ""
     alt = f"CPU and memory of {len(rows)} nodes, used and requested, in % of allocatable{most}."
-    return _finish(figure, len(shown), 2, alt, _cap(len(shown), len(rows), "nodes", "fullest first"), row_px=ROW_PX)
+    return finished(figure, len(shown), 2, alt, capped(len(shown), len(rows), "nodes", "fullest first"), row_px=ROW_PX)
 
 
 def requests_against_usage(pod_usage: pd.DataFrame) -> go.Figure:
@@ -75,15 +79,15 @@ def requests_against_usage(pod_usage: pd.DataFrame) -> go.Figure:
     Takes the table of `cluster.pod_usage`. The pods with the widest gap between request and usage come first.
     """
     if pod_usage.empty:
-        return _nothing("no pod usage")
+        return nothing("no pod usage")
     rows = records(pod_usage)
     for row in rows:
         gaps = [_gap(row, "cpu_millicores", "cpu_request_millicores"), _gap(row, "memory_mib", "memory_request_mib")]
         row["gap"] = max(gaps)
     rows.sort(key=lambda r: -r["gap"])
     shown = rows[:PODS]
-    names = _names([r["cluster"] for r in rows], [(r["cluster"], r["pod"]) for r in shown])
-    figure = _figure(2)
+    names = row_names([r["cluster"] for r in rows], [(r["cluster"], r["pod"]) for r in shown])
+    figure = panels_of(2)
     for n, (what, used, requested, limit, unit) in enumerate(
         (
             ("CPU", "cpu_millicores", "cpu_request_millicores", "cpu_limit_millicores", "millicores"),
@@ -97,13 +101,13 @@ def requests_against_usage(pod_usage: pd.DataFrame) -> go.Figure:
             (used, "used", BLUE, "circle"),
             (limit, "limit", GREY, "x-thin"),
         )
-        _spans(figure, n, [(_value(r[requested]), _value(r[used])) for r in shown])
+        add_spans(figure, n, [(_value(r[requested]), _value(r[used])) for r in shown])
         for column, kind, colour, symbol in columns:
-            _marks(figure, n, kind, colour, symbol, [_value(r[column]) for r in shown], hover, legend=n == 1)
-        _row_labels(figure, n, names, [_lacks(r, used, requested) for r in shown])
+            add_marks(figure, n, kind, colour, symbol, [_value(r[column]) for r in shown], hover, legend=n == 1)
+        label_rows(figure, n, names, [_lacks(r, used, requested) for r in shown])
         figure.update_xaxes(row=n, col=1, title=f"{what}, {unit}", rangemode="tozero")
     alt = f"CPU and memory of {len(rows)} pods: requested, used and limit; the widest gap is {shown[0]['pod']}'s."
-    return _finish(figure, len(shown), 2, alt, _cap(len(shown), len(rows), "pods", "widest gap first"))
+    return finished(figure, len(shown), 2, alt, capped(len(shown), len(rows), "pods", "widest gap first"))
 
 
 def statement_share(statements: pd.DataFrame) -> go.Figure:
@@ -113,10 +117,12 @@ def statement_share(statements: pd.DataFrame) -> go.Figure:
     """
     known = [row for row in records(statements) if _value(row["share"]) is not None]
     if not known:
-        return _nothing("no statements")
+        return nothing("no statements")
     known.sort(key=lambda r: -r["share"])
     shown = known[:STATEMENTS]
-    names = _names([r["database"] for r in known], [(r["database"], " ".join(r["statement"].split())) for r in shown])
+    names = row_names(
+        [r["database"] for r in known], [(r["database"], " ".join(r["statement"].split())) for r in shown]
+    )
     values = [100 * r["share"] for r in shown]
     hover = [
         f"{100 * r['share']:.1f} % of the server's statement time<br>{r['calls']:,} calls, "
@@ -129,13 +135,15 @@ def statement_share(statements: pd.DataFrame) -> go.Figure:
         values.append(rest)
         names.append(f"all other statements{' of all databases' if len(servers) > 1 else ''}")
         hover.append(f"{rest:.1f} %: all statements that are not shown")
-    figure = _figure(1)
+    figure = panels_of(1)
     colours = [BLUE] * len(shown) + [GREY] * (len(values) - len(shown))
-    _bars(figure, 1, "share", colours, values, hover=hover, text=[f"{v:.1f} %" for v in values], legend=False)
-    _row_labels(figure, 1, names, [None] * len(values))
+    add_bars(figure, 1, "share", colours, values, hover=hover, text=[f"{v:.1f} %" for v in values], legend=False)
+    label_rows(figure, 1, names, [None] * len(values))
     figure.update_xaxes(title="share of all statement time, %", range=[0, min(100.0, max(values) * 1.25)])
     alt = f"Share of statement time of the top {len(shown)} statements; the first takes {values[0]:.0f} %."
-    return _finish(figure, len(values), 1, alt, _cap(len(shown), len(known), "statements read", "largest share first"))
+    return finished(
+        figure, len(values), 1, alt, capped(len(shown), len(known), "statements read", "largest share first")
+    )
 
 
 def connection_states(connections: pd.DataFrame) -> go.Figure:
@@ -144,7 +152,7 @@ def connection_states(connections: pd.DataFrame) -> go.Figure:
     Takes the table of `database.connections`.
     """
     if connections.empty:
-        return _nothing("no client connections")
+        return nothing("no client connections")
     rows = records(connections)
     totals: dict[tuple[str, str], int] = {}
     for row in rows:
@@ -153,14 +161,14 @@ def connection_states(connections: pd.DataFrame) -> go.Figure:
     owners = sorted(totals, key=lambda o: -totals[o])
     shown = owners[:APPLICATIONS]
     states = sorted({_state(r) for r in rows}, key=lambda s: (list(STATES).index(s) if s in STATES else 9, s))
-    figure = _figure(1)
+    figure = panels_of(1)
     for state in states:
         colour, pattern = STATES.get(state, (GREY, "."))
         counts = [sum(r["connections"] for r in rows if r["of"] == o and _state(r) == state) for o in shown]
         hover = [f"{label(o[1], 60)}<br>{c:,} {label(state, 40)}" for o, c in zip(shown, counts, strict=True)]
-        _bars(figure, 1, label(state, 40), colour, [c or None for c in counts], hover=hover, pattern=pattern)
-    names = _names([o[0] for o in owners], shown)
-    _row_labels(
+        add_bars(figure, 1, label(state, 40), colour, [c or None for c in counts], hover=hover, pattern=pattern)
+    names = row_names([o[0] for o in owners], shown)
+    label_rows(
         figure, 1, [f"{name} ({totals[o]:,})" for name, o in zip(names, shown, strict=True)], [None] * len(shown)
     )
     figure.update_layout(barmode="stack")
@@ -168,8 +176,8 @@ def connection_states(connections: pd.DataFrame) -> go.Figure:
     limits = {r["database"]: r for r in rows}
     used = [f"{label(n, 40)}: {r['total']:,} of {r['max_connections']:,} connections in use" for n, r in limits.items()]
     alt = f"Connections by application and state. {'; '.join(used)}."
-    cap = _cap(len(shown), len(owners), "applications", "most connections first")
-    return _finish(figure, len(shown), 1, alt, "<br>".join([*used, cap] if cap else used))
+    cap = capped(len(shown), len(owners), "applications", "most connections first")
+    return finished(figure, len(shown), 1, alt, "<br>".join([*used, cap] if cap else used))
 
 
 def _value(value: Any) -> float | None:
@@ -222,149 +230,3 @@ def _lacks(row: dict[str, Any], used: str, requested: str) -> str | None:
 
 def _state(row: dict[str, Any]) -> str:
     return row["state"] if isinstance(row["state"], str) and row["state"] else "not visible to this role"
-
-
-def _names(groups: Sequence[str], rows: Sequence[tuple[str, str]]) -> list[str]:
-    """Each row's name; with its cluster's or database's in front only where there are several."""
-    several = len(set(groups)) > 1
-    return [f"{group} · {name}" if several else name for group, name in rows]
-
-
-def _cap(shown: int, total: int, noun: str, order: str) -> str:
-    return f"{shown} of {total:,} {noun}, {order}" if shown < total else ""
-
-
-def _axis(**more: Any) -> dict[str, Any]:
-    return {"gridcolor": GRID, "zeroline": False, "automargin": True, "fixedrange": True, **more}
-
-
-def _figure(panels: int) -> go.Figure:
-    from plotly.subplots import make_subplots
-
-    figure = make_subplots(rows=panels, cols=1, vertical_spacing=0.14) if panels > 1 else make_subplots()
-    figure.update_layout(
-        template="none",
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-        font={"family": "system-ui, sans-serif", "size": 13, "color": INK},
-        legend={"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom", "traceorder": "normal"},
-        hoverlabel={"align": "left"},
-        bargap=0.5,
-        bargroupgap=0.1,
-        dragmode=False,
-    )
-    figure.update_xaxes(**_axis())
-    figure.update_yaxes(**_axis(autorange="reversed", showticklabels=False, showgrid=False))
-    return figure
-
-
-def _bars(
-    figure: go.Figure,
-    row: int,
-    name: str,
-    colour: str | list[str],
-    values: Sequence[float | None],
-    *,
-    hover: Sequence[str],
-    text: Sequence[str] | None = None,
-    legend: bool = True,
-    pattern: str = "",
-) -> None:
-    figure.add_bar(
-        orientation="h",
-        x=list(values),
-        y=list(range(len(values))),
-        name=name,
-        legendgroup=name,
-        showlegend=legend,
-        marker={"color": colour, "line": {"width": 0}, "pattern": {"shape": pattern}},
-        hovertext=list(hover),
-        hoverinfo="text",
-        text=text,
-        textposition="outside" if text else None,
-        cliponaxis=False,
-        row=row,
-        col=1,
-    )
-
-
-def _marks(
-    figure: go.Figure,
-    row: int,
-    name: str,
-    colour: str,
-    symbol: str,
-    values: Sequence[float | None],
-    hover: Sequence[str],
-    *,
-    legend: bool,
-) -> None:
-    thin = symbol != "circle"
-    figure.add_scatter(
-        mode="markers",
-        x=list(values),
-        y=list(range(len(values))),
-        name=name,
-        legendgroup=name,
-        showlegend=legend,
-        marker={"color": colour, "symbol": symbol, "size": 11, "line": {"color": colour, "width": 3 if thin else 0}},
-        hovertext=list(hover),
-        hoverinfo="text",
-        cliponaxis=False,
-        row=row,
-        col=1,
-    )
-
-
-def _spans(figure: go.Figure, row: int, spans: Sequence[tuple[float | None, float | None]]) -> None:
-    """A line from each request to its usage, where both are known."""
-    x: list[float | None] = []
-    y: list[float | None] = []
-    for i, (start, end) in enumerate(spans):
-        if start is not None and end is not None:
-            x += [start, end, None]
-            y += [i, i, None]
-    line = {"color": GREY, "width": 2}
-    figure.add_scatter(mode="lines", x=x, y=y, line=line, hoverinfo="skip", showlegend=False, row=row, col=1)
-
-
-def _row_labels(
-    figure: go.Figure, row: int, names: Sequence[str], notes: Sequence[str | None], *, above: int = 6
-) -> None:
-    """Each row's name above its bars, so that a long one costs no width, on a phone neither."""
-    axis = "" if row == 1 else str(row)
-    for i, (name, note) in enumerate(zip(names, notes, strict=True)):
-        text = label(name, 52) + (f"  <i>{note}</i>" if note else "")
-        place = {"xref": f"x{axis} domain", "x": 0, "xanchor": "left", "yref": f"y{axis}", "y": i, "yanchor": "bottom"}
-        figure.add_annotation(text=text, yshift=above, showarrow=False, font={"size": 12}, **place)
-    figure.update_yaxes(row=row, col=1, range=[len(names) - 0.5, -0.8], autorange=False)
-
-
-def _finish(
-    figure: go.Figure, rows: int, panels: int, alt: str, stated: str, *, row_px: int = THIN_ROW_PX
-) -> go.Figure:
-    """Height that fits the rows, and what was capped written under the figure."""
-    notes = stated.count("<br>") + 1 if stated else 0
-    top, bottom = 52, (66 if notes else 52) + 18 * notes
-    panel = max(110, rows * row_px + 20)
-    height = top + bottom + panel * panels + (70 * (panels - 1))
-    if panels > 1:
-        inner = height - top - bottom
-        share = panel / inner
-        figure.update_layout(yaxis={"domain": [1 - share, 1]}, yaxis2={"domain": [0, share]})
-    figure.update_layout(height=height, margin={"l": 12, "r": 24, "t": top, "b": bottom}, meta={"alt": alt})
-    if stated:
-        place = {"xref": "paper", "x": 0, "xanchor": "left", "yref": "paper", "y": 0, "yanchor": "top"}
-        figure.add_annotation(text=stated, yshift=-60, align="left", showarrow=False, font={"size": 12}, **place)
-    return figure
-
-
-def _nothing(what: str) -> go.Figure:
-    """A figure that says that there is nothing to show."""
-    figure = _figure(1)
-    figure.update_xaxes(visible=False)
-    figure.update_yaxes(visible=False)
-    said = f"nothing to show: {what}"
-    figure.add_annotation(text=said, showarrow=False, xref="paper", yref="paper", x=0.5, y=0.5, font={"size": 15})
-    figure.update_layout(height=110, margin={"l": 12, "r": 12, "t": 12, "b": 12}, meta={"alt": said})
-    return figure

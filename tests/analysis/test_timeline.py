@@ -1,0 +1,166 @@
+"""What changed and when: moments of several tables on one timeline, and what came before an onset."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gocoffee_ops import checks
+from gocoffee_ops.analysis import timeline
+from gocoffee_ops.frames import records
+from gocoffee_ops.model import Status
+from gocoffee_ops.queries import cluster, workloads
+from tests.checks.tables import table
+
+ONSET = datetime(2026, 11, 25, 3, 0, tzinfo=UTC)
+EVENT = {"cluster": "eu", "namespace": "go-coffee", "type": "Warning", "count": 1}
+
+
+def at(minutes: float) -> datetime:
+    """Minutes from the onset."""
+    return ONSET + timedelta(minutes=minutes)
+
+
+def events(*rows: dict[str, Any]) -> pd.DataFrame:
+    return table(cluster.events, *(EVENT | row for row in rows), evidence="cluster.events()@cluster/eu")
+
+
+def moments(*rows: dict[str, Any]) -> pd.DataFrame:
+    plain = dict.fromkeys(("cluster", "namespace", "service", "node")) | {
+        "what": "it changed",
+        "source": "",
+        "evidence": "",
+    }
+    return timeline.MOMENTS.from_rows([plain | row for row in rows])
+
+
+def test_events_are_scaling_nodes_and_warnings_and_the_rest_is_no_news() -> None:
+    found = timeline.events(
+        events(
+            {"object": "deployment/orders", "type": "Normal", "reason": "ScalingReplicaSet", "first_seen_at": at(-5)},
+            {"object": "node/n1", "type": "Normal", "reason": "NodeNotReady", "first_seen_at": at(-4)},
+            {"object": "pod/orders-7d9f8b6c5-x2x4z", "reason": "BackOff", "first_seen_at": at(-3), "count": 9},
+            {"object": "pod/orders-7d9f8b6c5-x2x4z", "type": "Normal", "reason": "Pulled", "first_seen_at": at(-2)},
+        )
+    )
+    rows = [(row["kind"], row["subject"], row["service"], row["node"]) for row in records(found)]
+    assert rows == [
+        ("scaling", "deployment/orders", "orders", None),
+        ("node event", "node/n1", None, "n1"),
+        ("event", "pod/orders-7d9f8b6c5-x2x4z", "orders", None),
+    ]
+    assert "(9 times" in found["what"][2]
+
+
+def test_a_moment_cites_the_record_of_its_own_cluster() -> None:
+    both = events(
+        {"object": "node/n1", "first_seen_at": at(-1)}, {"object": "node/n2", "cluster": "us", "first_seen_at": at(0)}
+    )
+    both.attrs["evidence"] = ["cluster.events()@cluster/eu", "cluster.events()@cluster/us"]
+    assert list(timeline.events(both)["evidence"]) == both.attrs["evidence"]
+
+
+def test_a_row_without_a_time_is_counted_not_lost() -> None:
+    ended = {"pod": "orders-1", "container": "app", "restarts": 3, "last_reason": "OOMKilled"}
+    found = timeline.restarts(
+        table(workloads.restarts, ended | {"last_finished_at": at(-2)}, ended | {"last_finished_at": None})
+    )
+    assert (len(found), found.attrs["untimed"]) == (1, 1)
+    merged = timeline.merge(found, timeline.restarts(table(workloads.restarts, ended | {"last_finished_at": None})))
+    assert (len(merged), merged.attrs["untimed"]) == (1, 2)
+
+
+def test_a_merged_timeline_is_in_order_and_rests_on_all_that_it_was_made_of() -> None:
+    late = timeline.events(events({"object": "node/n1", "first_seen_at": at(5)}))
+    early = timeline.restarts(
+        table(
+            workloads.restarts,
+            {"pod": "a-0", "restarts": 1, "last_reason": "Error", "last_finished_at": at(-5)},
+            evidence="workloads.restarts()@cluster/eu",
+        )
+    )
+    merged = timeline.merge(late, early)
+    assert [row["time"] for row in records(merged)] == [at(-5), at(5)]
+    assert merged.attrs["evidence"] == ["cluster.events()@cluster/eu", "workloads.restarts()@cluster/eu"]
+    assert len(timeline.within(merged, at(0), at(6))) == 1
+    assert timeline.merge().columns.tolist() == list(timeline.MOMENTS.names)
+
+
+def test_nearer_more_related_and_rarer_changes_stand_first() -> None:
+    own = {
+        "kind": "rollout",
+        "subject": "deployment/orders",
+        "service": "orders",
+        "namespace": "go-coffee",
+        "time": at(-3),
+    }
+    other = own | {"subject": "deployment/payments", "service": "payments"}
+    often = [
+        own | {"kind": "config change", "subject": "configmap/flags", "service": None, "time": at(-i)}
+        for i in (1, 2, 3)
+    ]
+    found = timeline.candidates(
+        moments(own, other, own | {"subject": "deployment/orders", "kind": "scaling", "time": at(-40)}, *often),
+        onset=ONSET, service="orders", namespace="go-coffee",
+    )  # fmt: skip
+    assert found["subject"][0] == "deployment/orders"
+    assert found["before_onset_s"][0] == 180
+    assert found["score"].is_monotonic_decreasing
+    for row in records(found):
+        assert row["score"] == pytest.approx(row["proximity"] * row["overlap"] * row["rarity"])
+    config = [row for row in records(found) if row["kind"] == "config change"]
+    assert [row["rarity"] for row in config] == [pytest.approx(1 / 3)] * 3
+
+
+def test_what_came_after_and_what_is_only_a_symptom_is_no_candidate() -> None:
+    base = {"subject": "deployment/orders", "service": "orders"}
+    after = base | {"kind": "rollout", "time": at(1)}
+    alert = base | {"kind": "alert", "time": at(-1)}
+    old = base | {"kind": "rollout", "time": at(-60 * 7)}
+    assert timeline.candidates(moments(after, alert, old), onset=ONSET, service="orders").empty
+
+
+def test_the_first_onset_is_the_services_own() -> None:
+    base = {"kind": "error onset", "subject": "service/x"}
+    found = moments(
+        base | {"service": "payments", "time": at(-9)},
+        base | {"service": "orders", "time": at(-2)},
+        base | {"service": "orders", "kind": "rollout", "time": at(-20)},
+    )
+    assert timeline.first_onset(found, service="orders") == at(-2)
+    assert timeline.first_onset(found) == at(-9)
+    assert timeline.first_onset(moments()) is None
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(timeline.KINDS), st.integers(-500, 500), st.sampled_from(["orders", "payments", None])
+        ),
+        max_size=20,
+    )
+)
+def test_every_score_is_between_nothing_and_one_and_nothing_is_ranked_twice(
+    rows: list[tuple[str, int, str | None]],
+) -> None:
+    found = moments(*({"kind": k, "time": at(m), "service": s, "subject": f"deployment/{s}"} for k, m, s in rows))
+    ranked = records(timeline.candidates(found, onset=ONSET, service="orders"))
+    assert all(0 < row["score"] <= 1 for row in ranked)
+    assert len(ranked) == sum(k not in timeline.SYMPTOMS and -360 <= m <= 0 for k, m, _ in rows)
+
+
+def test_a_timeline_that_lacks_a_source_is_unknown_whatever_else_it_shows() -> None:
+    whole = moments({"kind": "rollout", "subject": "deployment/orders", "service": "orders", "time": at(-3)})
+    ranked = timeline.candidates(whole, onset=ONSET, service="orders")
+    (found,) = checks.changed_before_onset(whole, ranked)
+    assert (found.status, found.numbers["changes"]) == (Status.OK, 1)
+    assert "3 min before" in found.reason
+    whole.attrs["gaps"] = ["cluster/us: changes.rollouts"]
+    (found,) = checks.changed_before_onset(whole, ranked)
+    assert found.status is Status.UNKNOWN
+    assert "not read: cluster/us: changes.rollouts" in found.reason
