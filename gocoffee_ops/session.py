@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from gocoffee_ops.analysis import timeline
-from gocoffee_ops.errors import IncompleteRun, OpsError
+from gocoffee_ops.errors import IncompleteRun, OpsError, UsageError
 from gocoffee_ops.evidence import record
 from gocoffee_ops.evidence.ledger import Ledger
 from gocoffee_ops.evidence.replay import Key, Recording
@@ -64,6 +64,7 @@ class Session:
         demo: bool = False,
         replay_of: str = "",
         held: Sequence[object] = (),
+        interactive: bool = False,
     ) -> None:
         self.runbook = runbook
         self.environment = environment
@@ -71,6 +72,7 @@ class Session:
         self.ledger = ledger
         self.query_deadline_s = query_deadline_s
         self.demo = demo
+        self.interactive = interactive
         self._places = {place.target: place for place in places}
         self._held = held  # leases that last as long as the session
         self._sources: dict[Target, Any] = {}
@@ -160,6 +162,25 @@ class Session:
     def show(self, value: object, *columns: str) -> None:
         """Show a figure, or a table (all of it, or some columns), with the demo's banner where it is the demo's."""
         show(selected(value, columns) if columns else value, demo=self.demo)
+
+    def explore(self, question: Callable[..., pd.DataFrame], *known: pd.DataFrame, **arguments: Any) -> None:
+        """Offer pickers for a query's arguments, to ask it again by a click; nothing where nobody can click.
+
+        `arguments` are what is picked at first; texts are offered from the columns of the `known` tables.
+        """
+        if not self.interactive:
+            return
+        from gocoffee_ops.ui.pickers import pickers
+
+        def ask(picked: Mapping[str, Any]) -> pd.DataFrame:
+            return question(self, **picked)
+
+        try:
+            shown = pickers(question, known, arguments, ask, demo=self.demo)
+        except ModuleNotFoundError as error:
+            hint = "pip install 'gocoffee-ops[lab]'"
+            raise UsageError("show pickers", why=f"{error.name} is not installed here", hint=hint) from None
+        self.show(shown)
 
     def judge(self, check: Check, *tables: pd.DataFrame, **options: Any) -> None:
         """Apply a check to tables with the environment's thresholds; record and show its findings.

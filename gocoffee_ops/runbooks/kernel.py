@@ -56,6 +56,7 @@ def start(runbook: str, env: str = "demo") -> Session:
         demo=opened.demo,
         replay_of=opened.replay_of,
         held=opened.held,
+        interactive=_somebody_is_there(),
     )
     if shell is not None:
         _redact_tracebacks(shell, opened.redactor)
@@ -67,6 +68,12 @@ def start(runbook: str, env: str = "demo") -> Session:
         told = {"runbook": runbook, "environment": env, "evidence": str(session.ledger.folder.absolute())}
         run_folder.write_text(Path(handshake), json.dumps(told))
     return session
+
+
+def _somebody_is_there() -> bool:
+    """Whether the kernel serves a notebook that is open in a browser: Jupyter names it, and no runner started us."""
+    headless = (run_folder.RUN_FOLDER_VARIABLE, run_folder.HANDSHAKE_VARIABLE)
+    return bool(os.environ.get("JPY_SESSION_NAME")) and not any(map(os.environ.get, headless))
 
 
 def notebook_folder() -> Path:
