@@ -9,13 +9,14 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from gocoffee_ops.analysis import timeline
+from gocoffee_ops.analysis import postmortem, timeline
 from gocoffee_ops.errors import IncompleteRun, OpsError, UsageError
 from gocoffee_ops.evidence import record
 from gocoffee_ops.evidence.ledger import Ledger
 from gocoffee_ops.evidence.replay import Key, Recording
 from gocoffee_ops.model import Finding, Status, Target, Thresholds, worst
 from gocoffee_ops.ui.display import selected, show
+from gocoffee_ops.ui.documents import Document
 from gocoffee_ops.ui.panels import FindingsPanel, VerdictPanel
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 Check = Callable[..., Sequence[Finding]]
 
 NOT_READ = "not read: "
+POSTMORTEM = "postmortem.md"
 LATE_SHARE = 0.2  # of the deadline, for a target whose last question ended late
 
 
@@ -213,6 +215,27 @@ class Session:
         if merged.attrs["untimed"]:
             merged.attrs["truncated"] = [f"{merged.attrs['untimed']} rows have no time, and are on no timeline"]
         return merged
+
+    def draft_postmortem(
+        self, candidates: pd.DataFrame, *, service: str, start: datetime, end: datetime, onset: datetime | None
+    ) -> None:
+        """Show a postmortem's draft from the findings and the timeline so far, and keep it beside the evidence as Markdown."""
+        entries = list(self.ledger.entries())
+        coverage = record.coverage(entries)
+        drafted = postmortem.draft(
+            service=service,
+            start=start,
+            end=end,
+            onset=onset,
+            timeline=timeline.within(self.timeline(), start, end),
+            candidates=candidates,
+            findings=record.findings(entries),
+            answered=coverage.answered,
+            asked=coverage.asked,
+        )
+        document = Document(drafted, demo=self.demo)
+        self.ledger.put_document(POSTMORTEM, document.markdown)
+        self.show(document)
 
     def verdict(self) -> None:
         """Show the run's verdict; raises IncompleteRun when any cell of this run raised."""

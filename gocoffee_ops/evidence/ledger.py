@@ -137,6 +137,14 @@ class Ledger:
                     partial.unlink(missing_ok=True)
         return name
 
+    def put_document(self, name: str, text: str) -> Path:
+        """Put a document on record, redacted, and write it beside the evidence; returns its file."""
+        entry = self.append("document", {"name": name, "text": text})
+        path = self.folder.absolute().parent / name
+        with _writing(path):
+            path.write_text(entry.body["text"], encoding="utf-8")
+        return path
+
     def table(self, name: str) -> bytes:
         """The bytes kept under `name`; raises Tampered when they are gone or do not hash to it."""
         return read_table(self.folder, name)

@@ -1,0 +1,121 @@
+"""A postmortem's draft: facts with their evidence, no cause, and what is UNKNOWN stays UNKNOWN."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import mistune
+import pytest
+
+from gocoffee_ops.analysis import timeline
+from gocoffee_ops.analysis.postmortem import draft
+from gocoffee_ops.evidence.bundle import problems
+from gocoffee_ops.evidence.ledger import Ledger
+from gocoffee_ops.evidence.redact import Redactor
+from gocoffee_ops.model import Finding, Status, Thresholds
+from gocoffee_ops.session import Session
+from gocoffee_ops.ui.documents import Document
+
+START = datetime(2026, 11, 25, 2, 30, tzinfo=UTC)
+ONSET, END = START + timedelta(minutes=30), START + timedelta(hours=1)
+PLACE: dict[str, Any] = {"cluster": "eu", "namespace": "go-coffee", "service": "orders", "node": None, "source": "q"}
+ROLLOUT = PLACE | {
+    "kind": "rollout",
+    "subject": "deployment/orders",
+    "what": "revision 4",
+    "evidence": "changes.rollouts()@cluster/eu",
+}
+RATE = Finding(
+    Status.CRIT,
+    "error_rate_below",
+    "service/orders",
+    "12 % of requests failed",
+    cluster="eu",
+    evidence=("logs.lines()@cluster/eu",),
+)
+UNREAD = Finding(Status.UNKNOWN, "alerts.alerts", "alertmanager/main", "not read: refused")
+
+
+def drafted(*findings: Finding, onset: datetime | None = ONSET, rows: tuple[dict[str, Any], ...] = ()) -> str:
+    moments = timeline.MOMENTS.from_rows(rows)
+    before = timeline.candidates(moments, onset=onset or END, service="orders")
+    options: dict[str, Any] = {
+        "service": "orders",
+        "start": START,
+        "end": END,
+        "onset": onset,
+        "answered": 3,
+        "asked": 4,
+    }
+    return Document(draft(timeline=moments, candidates=before, findings=findings, **options)).markdown
+
+
+def test_it_has_the_parts_that_a_postmortem_needs_and_quotes_with_evidence() -> None:
+    text = drafted(RATE, UNREAD, rows=(ROLLOUT | {"time": ONSET - timedelta(minutes=3)},))
+    headings = [line for line in text.splitlines() if line.startswith("#")]
+    assert headings == [
+        "## Postmortem (draft): orders, 2026-11-25 02:30 to 2026-11-25 03:30 UTC",
+        "### Summary",
+        "### Impact",
+        "### Timeline (UTC)",
+        "### Contributing factors",
+        "### Open questions",
+    ]
+    assert "CRIT service/orders (eu): 12 % of requests failed \\[logs.lines()@cluster/eu\\]" in text
+    assert "| 3.0 | rollout | deployment/orders | revision 4 | 0.81 |" in text
+    assert "3 of 4 questions were answered" in text
+    assert "To have come first is not to be the cause" in text
+
+
+def test_what_is_unknown_stands_among_the_open_questions() -> None:
+    text = drafted(UNREAD, onset=None)
+    open_questions = text.partition("### Open questions")[2]
+    assert "UNKNOWN alertmanager/main: not read: refused" in open_questions
+    assert "no symptom's beginning was found" in open_questions
+    assert "UNKNOWN: neither error rates nor endpoints were judged" in text
+    assert "When it began is UNKNOWN" in text
+
+
+def test_a_cap_is_stated() -> None:
+    rows = tuple(ROLLOUT | {"time": START + timedelta(seconds=i)} for i in range(150))
+    text = drafted(rows=rows)
+    assert "the first 100 of 150 moments" in text
+    assert "the first 10 of 150 changes" in text
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        "<script>alert(1)</script>",
+        "![x](http://evil.example/a.png)",
+        "a | b",
+        "[click](javascript:alert(1))",
+        "# big\n\n- item",
+        "`code`",
+        "&lt;b&gt;",
+    ],
+)
+def test_nothing_that_was_read_is_markup(hostile: str) -> None:
+    moment = ROLLOUT | {"time": ONSET - timedelta(minutes=1), "what": hostile}
+    wrong = Finding(Status.WARN, "pods_ready", "deployment/orders", hostile)
+    html = str(mistune.create_markdown(escape=False, plugins=["table"])(drafted(wrong, rows=(moment,))))
+    shown = " ".join(hostile.split()).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    assert html.count(shown) == 3
+    for tag in ("<script", "<img", "<a ", "<code", "<h1"):
+        assert tag not in html
+
+
+def test_it_is_kept_on_record_and_as_a_file_without_secrets(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "evidence", Redactor(["hunter22"]))
+    ops = Session(runbook="forensics", environment="e", places=[], thresholds=Thresholds(), ledger=ledger)
+    ops.mark(timeline.MOMENTS.from_rows([ROLLOUT | {"time": ONSET, "what": "password hunter22"}]))
+    before = timeline.candidates(ops.timeline(), onset=ONSET, service="orders")
+    ops.draft_postmortem(before, service="orders", start=START, end=END, onset=ONSET)
+    text = (tmp_path / "postmortem.md").read_text()
+    (entry,) = (entry for entry in ledger.entries() if entry.kind == "document")
+    assert entry.body == {"name": "postmortem.md", "text": text}
+    assert "hunter22" not in text
+    assert "deployment/orders" in text
+    assert problems(ledger.folder) == []
