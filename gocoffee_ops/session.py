@@ -22,6 +22,8 @@ from gocoffee_ops.ui.panels import FindingsPanel, VerdictPanel
 if TYPE_CHECKING:
     import pandas as pd
 
+    from gocoffee_ops.queries.query import Begun, Query, Question
+
 Check = Callable[..., Sequence[Finding]]
 
 NOT_READ = "not read: "
@@ -83,6 +85,7 @@ class Session:
         self._calls_lock = threading.Lock()
         self._late: set[Target] = set()
         self._cell = _Cell()
+        self._begun: dict[tuple[str, str], list[Begun]] = {}
         self._moments: dict[str, list[pd.DataFrame]] = {}
         ledger.append(
             "session",
@@ -137,6 +140,15 @@ class Session:
             self._calls[(query, args)] = n + 1
             return n
 
+    def begin(self, query: str, args: str, begun: Begun) -> None:
+        """Keep a question that is under way for the call that will want its answer."""
+        self._begun.setdefault((query, args), []).append(begun)
+
+    def begun(self, query: str, args: str) -> Begun | None:
+        """The question under way with these arguments that was begun first, if there is one; it is handed out once."""
+        waiting = self._begun.get((query, args))
+        return waiting.pop(0) if waiting else None
+
     def patience(self, target: Target, usual_s: float) -> float:
         """How long to wait for a target: less for one that was late, so that one that hangs costs one whole deadline."""
         return usual_s * LATE_SHARE if target in self._late else usual_s
@@ -164,6 +176,15 @@ class Session:
     def show(self, value: object, *columns: str) -> None:
         """Show a figure, or a table (all of it, or some columns), with the demo's banner where it is the demo's."""
         show(selected(value, columns) if columns else value, demo=self.demo)
+
+    def ahead(self, *questions: Query[...] | Question) -> None:
+        """Begin questions that later cells ask, all at once, so that one that hangs costs the others no time.
+
+        A query stands for itself without arguments; `query.given(…)` for one with arguments. Nothing is on record before
+        a cell asks.
+        """
+        for question in questions:
+            question.begin(self)
 
     def explore(self, question: Callable[..., pd.DataFrame], *known: pd.DataFrame, **arguments: Any) -> None:
         """Offer pickers for a query's arguments, to ask it again by a click; nothing where nobody can click.

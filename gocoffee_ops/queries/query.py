@@ -74,6 +74,8 @@ class Reader(Protocol):
     def recording(self, target: Target) -> Recording | None: ...
     def as_of(self, target: Target) -> datetime: ...
     def call_number(self, query: str, args: str) -> int: ...
+    def begin(self, query: str, args: str, begun: Begun) -> None: ...
+    def begun(self, query: str, args: str) -> Begun | None: ...
     def patience(self, target: Target, usual_s: float) -> float: ...
     def answered(self, target: Target, *, late: bool) -> None: ...
     def gap(self, key: Key, error: OpsError) -> None: ...
@@ -88,6 +90,29 @@ class _Outcome:
     got: Answer | OpsError
     table: pa.Table | None
     seconds: float
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A question under way: to which targets, under which keys, and where their outcomes arrive."""
+
+    key: Key
+    targets: tuple[Target, ...]
+    keys: tuple[Key, ...]
+    outcomes: queue.SimpleQueue[_Outcome] = field(default_factory=queue.SimpleQueue)
+
+
+@dataclass(frozen=True)
+class Question:
+    """A query with its arguments."""
+
+    query: Query[...]
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+
+    def begin(self, ops: Reader) -> None:
+        """Start asking. See `Query.begin`."""
+        self.query.begin(ops, *self.args, **self.kwargs)
 
 
 class Query(Generic[P]):
@@ -110,19 +135,24 @@ class Query(Generic[P]):
         self.__wrapped__ = function
 
     def __call__(self, ops: Reader, *args: P.args, **kwargs: P.kwargs) -> pd.DataFrame:
-        canonical = ops.ledger.redactor.text(self._canonical(*args, **kwargs))
+        canonical = self._canonical_of(ops, *args, **kwargs)
+        begun = ops.begun(self.name, canonical) or self._begin(ops, canonical, args, kwargs)
+        return self._combine(ops, begun)
+
+    def given(self, *args: P.args, **kwargs: P.kwargs) -> Question:
+        """The question with its arguments, for `ops.ahead`."""
+        return Question(self, args, kwargs)
+
+    def begin(self, ops: Reader, *args: P.args, **kwargs: P.kwargs) -> None:
+        """Start asking; the next call with the same arguments has the answer, and is what puts it on record."""
+        canonical = self._canonical_of(ops, *args, **kwargs)
+        ops.begin(self.name, canonical, self._begin(ops, canonical, args, kwargs))
+
+    def _begin(self, ops: Reader, canonical: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Begun:
         call = ops.call_number(self.name, canonical)
-        targets = ops.targets(self.kind)
-        if not targets:
-            key = Key(self.name, self.kind, canonical, call)
-            error = Unsupported(
-                f"ask {self.name}", target=self.kind, why=f"the environment names no {self.kind}", hint="gocoffee.toml"
-            )
-            self._record(ops, key, error, 0.0)
-            ops.gap(key, error)
-            raise error
-        answers: queue.SimpleQueue[_Outcome] = queue.SimpleQueue()
-        keys = [Key(self.name, str(target), canonical, call) for target in targets]
+        targets = tuple(ops.targets(self.kind))
+        keys = tuple(Key(self.name, str(target), canonical, call) for target in targets)
+        begun = Begun(Key(self.name, self.kind, canonical, call), targets, keys)
 
         def work(i: int) -> None:
             started = time.monotonic()
@@ -134,12 +164,14 @@ class Query(Generic[P]):
                     table = self._own.check(_decode(got.data))
             except BaseException as error:  # noqa: BLE001 - a thread that ends without an outcome leaves its caller waiting
                 got = self._fault(ops, targets[i], error)
-            answers.put(_Outcome(i, got, table, time.monotonic() - started))
+            begun.outcomes.put(_Outcome(i, got, table, time.monotonic() - started))
 
         for i in range(len(targets)):
             threading.Thread(target=work, args=(i,), name=str(keys[i]), daemon=True).start()
-        outcomes = [answers.get() for _ in targets]
-        return self._combine(ops, keys, targets, sorted(outcomes, key=lambda outcome: outcome.i))
+        return begun
+
+    def _canonical_of(self, ops: Reader, *args: P.args, **kwargs: P.kwargs) -> str:
+        return ops.ledger.redactor.text(self._canonical(*args, **kwargs))
 
     def _canonical(self, *args: P.args, **kwargs: P.kwargs) -> str:
         try:
@@ -201,25 +233,28 @@ class Query(Generic[P]):
             error = QueryFault(what, target=str(target), why=f"{type(error).__name__}: {error}")
         return clean(error, ops.ledger)
 
-    def _combine(
-        self,
-        ops: Reader,
-        keys: Sequence[Key],
-        targets: Sequence[Target],
-        outcomes: Sequence[_Outcome],
-    ) -> pd.DataFrame:
+    def _combine(self, ops: Reader, begun: Begun) -> pd.DataFrame:
         import pyarrow as pa
 
+        targets, keys = begun.targets, begun.keys
+        if not targets:
+            error = Unsupported(
+                f"ask {self.name}", target=self.kind, why=f"the environment names no {self.kind}", hint="gocoffee.toml"
+            )
+            self._record(ops, begun.key, error, 0.0)
+            ops.gap(begun.key, error)
+            raise error
+        outcomes = sorted((begun.outcomes.get() for _ in targets), key=lambda outcome: outcome.i)
         tables: list[pa.Table] = []
         evidence: list[str] = []
         truncated: list[str] = []
         gaps: list[str] = []
-        error: OpsError | None = None
+        failed: OpsError | None = None
         for outcome in outcomes:
             key, target, got, table = keys[outcome.i], targets[outcome.i], outcome.got, outcome.table
             if isinstance(got, OpsError) or table is None:
                 assert isinstance(got, OpsError)  # noqa: S101 - an answer has its table
-                error = got
+                failed = got
                 self._record(ops, key, got, outcome.seconds)
                 ops.gap(key, got)
                 gaps.append(f"{target}: {got}")
@@ -232,8 +267,8 @@ class Query(Generic[P]):
                 ops.truncation(key, got.truncated)
                 truncated.append(f"{target}: {got.truncated}")
         if not tables:
-            assert error is not None  # noqa: S101 - every target has an outcome, and none was an answer
-            raise error
+            assert failed is not None  # noqa: S101 - every target has an outcome, and none was an answer
+            raise failed
         frame = self.schema.frame(pa.concat_tables(tables))
         frame.attrs["query"] = self.name
         frame.attrs["evidence"] = evidence

@@ -206,3 +206,44 @@ def test_a_source_that_cannot_name_its_secrets_is_not_quoted(tmp_path: Path) -> 
         named(ops)
     assert "hunter22" not in str(caught.value)
     assert "hunter22" not in ops.ledger.path.read_text()
+
+
+@query("database", ONE)
+def meeting_elsewhere(ask: Ask[threading.Barrier]) -> Rows:
+    """Is another kind of system asked at the same time?"""
+    ask.source.wait(20)
+    return Rows([{"x": 2}])
+
+
+def test_questions_that_are_begun_ahead_are_asked_at_once_whatever_they_ask(tmp_path: Path) -> None:
+    both = threading.Barrier(2)
+    ops = _session(tmp_path, {EU: both, Target("database", "d"): both})
+    ops.ahead(meeting, meeting_elsewhere)
+    assert (list(meeting(ops)["x"]), list(meeting_elsewhere(ops)["x"])) == ([1], [2])
+
+
+def test_a_question_begun_ahead_is_asked_once_and_recorded_when_a_cell_asks(tmp_path: Path) -> None:
+    ops = _session(tmp_path, {EU: object()})
+    ops.ahead(named.given(7, names=["a"]), named)
+    assert _recorded(ops) == []
+    assert list(named(ops, 7, names=["a"])["x"]) == [7]
+    assert list(named(ops)["x"]) == [1]
+    assert [(entry["args"], entry["call"]) for entry in _recorded(ops)] == [('n=7, names=["a"]', 0), ("", 0)]
+    named(ops)  # asked again: it was not begun a second time
+    assert [(entry["args"], entry["call"]) for entry in _recorded(ops)][-1] == ("", 1)
+
+
+def test_an_unknown_argument_is_told_before_anything_is_begun(tmp_path: Path) -> None:
+    ops = _session(tmp_path, {EU: object()})
+    with pytest.raises(UsageError, match=r"call test_query\.named"):
+        ops.ahead(named.given(nmaes=["a"]))  # type: ignore[call-arg]
+
+
+def test_a_question_begun_ahead_that_hangs_costs_its_own_deadline_alone(tmp_path: Path) -> None:
+    ops = _session(tmp_path, {EU: threading.Event()})
+    ops.ahead(slow, slow)
+    with pytest.raises(DeadlineExceeded):
+        slow(ops)
+    with pytest.raises(DeadlineExceeded):
+        slow(ops)
+    assert [entry["call"] for entry in _recorded(ops)] == [0, 1]
