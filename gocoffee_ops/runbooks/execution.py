@@ -6,10 +6,8 @@ nbclient only turns messages into outputs: it and papermill know "done" and "rai
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 import shutil
-import signal
 import sys
 import tempfile
 import threading
@@ -17,12 +15,13 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol
 
 from gocoffee_ops.errors import OpsError
 from gocoffee_ops.evidence.redact import Redactor
 from gocoffee_ops.runbooks import cells
 from gocoffee_ops.runbooks.cells import CellRecord, State
+from gocoffee_ops.runbooks.kernel_process import SHUTDOWN_S, KernelProcess
 from gocoffee_ops.runbooks.outputs import clean_outputs
 from gocoffee_ops.runbooks.stop import Stop
 
@@ -32,8 +31,6 @@ if TYPE_CHECKING:
 VERDICT = re.compile(r"\bops\.verdict\(")
 TICK_S = 0.25
 DRAIN_S = 10.0  # for the outputs of a cell that has answered
-SHUTDOWN_S = 3.0  # for the kernel to close what it holds
-SOCKET_PATH_MAX = 90  # sun_path holds 108 bytes
 
 
 @dataclass(frozen=True)
@@ -82,7 +79,6 @@ class Execution:
         self._halted = ""  # why nothing more is run but for the verdict
         self._fault: BaseException | None = None
         self._done = threading.Event()
-        self._process: Any = None  # jupyter_client's provisioner
 
     @property
     def interrupted(self) -> bool:
@@ -131,15 +127,16 @@ class Execution:
 
         self.stop.listen(told)
         folder = Path(tempfile.mkdtemp(prefix="gocoffee-"))
+        self._kernel = KernelProcess(folder, self.kernel_name)
         try:
-            await self._start(folder)
+            await self._start()
             await self._cells()
         finally:
             self.stop.forget(told)
             if len(self.records) < len(self._code()):
                 self._over = self._over or "the run broke off"
                 self._rest()
-            await self._shutdown()
+            await self._kernel.shutdown(now=self._kill_now.is_set())
             shutil.rmtree(folder, ignore_errors=True)
 
     def _code(self) -> list[tuple[int, Any]]:
@@ -150,37 +147,11 @@ class Execution:
 
     # The kernel.
 
-    async def _start(self, folder: Path) -> None:
-        from jupyter_client.kernelspec import KernelSpec
-        from jupyter_client.manager import AsyncKernelManager
-
-        connection = folder / "kernel.json"
-        ipc = len(str(connection)) < SOCKET_PATH_MAX and os.name == "posix"
-        self._km = AsyncKernelManager(connection_file=str(connection), transport="ipc" if ipc else "tcp")
-        self._kc: Any = None
-        extra: list[str] = []
-        if self.kernel_name:
-            self._km.kernel_name = self.kernel_name
-        else:
-            # Not the kernelspec "python3": one in the user's home may be of another Python.
-            argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-            self._km._kernel_spec = KernelSpec(argv=argv, language="python", display_name="Python 3")
-            extra = ["--HistoryManager.hist_file=:memory:"]
-        env = {**os.environ, "PYDEVD_DISABLE_FILE_VALIDATION": "1", **self.env}
+    async def _start(self) -> None:
         try:
-            await self._km.start_kernel(cwd=str(self.cwd), env=env, extra_arguments=extra)
-            self._process = self._km.provisioner
+            await self._kernel.launch(self.cwd, self.env)
             self._client = self._outputs_client()  # its import takes about as long as the kernel's start
-            self._kc = self._km.client()
-            self._kc.start_channels()
-            ready = asyncio.ensure_future(self._kc.wait_for_ready(timeout=self.limits.start_s))
-            stopped = asyncio.ensure_future(self._stopped.wait())
-            await asyncio.wait({ready, stopped}, return_when=asyncio.FIRST_COMPLETED)
-            stopped.cancel()
-            if ready.done():
-                ready.result()
-            else:
-                ready.cancel()
+            if not await self._kernel.ready(self.limits.start_s, self._stopped):
                 self._over = "the run was stopped before its kernel had started"
         except Exception as error:
             raise OpsError(
@@ -189,7 +160,7 @@ class Execution:
                 why=f"{type(error).__name__}: {error}",
                 hint=f"does `{sys.executable} -m ipykernel_launcher --version` work?",
             ) from error
-        self._client.kc = self._kc
+        self._client.kc = self._kernel.client
 
     def _outputs_client(self) -> NotebookClient:
         import nbformat
@@ -203,29 +174,7 @@ class Execution:
         for cell in self.nb.cells:
             if cell.cell_type == "code":
                 cell.outputs, cell.execution_count = [], None
-        return NotebookClient(self.nb, km=self._km, record_timing=False)
-
-    async def _returncode(self) -> int | None:
-        """None while the kernel lives."""
-        return cast(int | None, await self._process.poll())
-
-    async def _death(self) -> None:
-        while await self._returncode() is None:
-            await asyncio.sleep(0.1)
-
-    async def _kill(self) -> None:
-        await self._process.send_signal(signal.SIGKILL)
-        await asyncio.wait_for(self._death(), 10)
-
-    async def _shutdown(self) -> None:
-        if self._process is None:
-            return
-        if await self._returncode() is None:
-            self._km.shutdown_wait_time = SHUTDOWN_S
-            await self._km.shutdown_kernel(now=self._kc is None or self._kill_now.is_set())
-        await self._km.cleanup_resources()
-        if self._kc is not None:
-            self._kc.stop_channels()
+        return NotebookClient(self.nb, km=self._kernel.manager, record_timing=False)
 
     # The cells.
 
@@ -250,8 +199,8 @@ class Execution:
         """Run one cell, unless something before it forbids."""
         tags = cell.metadata.get("tags", [])
         self._over = self._over or ("the run was stopped" if self._stopped.is_set() else "")
-        if not self._over and await self._returncode() is not None:
-            self._over = f"its kernel is gone: {await self._cause_of_death()}"
+        if not self._over and await self._kernel.returncode() is not None:
+            self._over = f"its kernel is gone: {await self._kernel.cause_of_death()}"
         left = self._deadline - time.monotonic() if self._deadline else None
         if left is not None and left <= 0 and not self._halted:
             self._halted = f"the run's deadline of {self.limits.run_s:g} s was reached"
@@ -301,13 +250,13 @@ class Execution:
             "stop_on_error": False,
         }
         identity = {"cellId": cell["id"]} if cell.get("id") else {}
-        request = self._kc.session.msg("execute_request", content, metadata=identity)
+        request = self._kernel.client.session.msg("execute_request", content, metadata=identity)
         self._client.clear_before_next_output = False
         reply = asyncio.ensure_future(self._reply(request["header"]["msg_id"]))
         outputs = asyncio.ensure_future(self._outputs(request["header"]["msg_id"], cell, index))
-        dead = asyncio.ensure_future(self._death())
+        dead = asyncio.ensure_future(self._kernel.death())
         stopped = asyncio.ensure_future(self._stopped.wait())
-        self._kc.shell_channel.send(request)
+        self._kernel.client.shell_channel.send(request)
         try:
             await asyncio.wait({reply, dead, stopped}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
             if reply.done():
@@ -329,7 +278,7 @@ class Execution:
 
     async def _reply(self, msg_id: str) -> Mapping[str, Any]:
         while True:
-            message = await self._kc.shell_channel.get_msg(timeout=None)
+            message = await self._kernel.client.shell_channel.get_msg(timeout=None)
             if message["parent_header"].get("msg_id") == msg_id:
                 content: Mapping[str, Any] = message["content"]
                 return content
@@ -338,7 +287,7 @@ class Execution:
         from nbclient.exceptions import CellExecutionComplete
 
         while True:
-            message = await self._kc.iopub_channel.get_msg(timeout=None)
+            message = await self._kernel.client.iopub_channel.get_msg(timeout=None)
             if message["parent_header"].get("msg_id") == msg_id:
                 try:
                     self._client.process_message(message, cell, index)
@@ -361,16 +310,8 @@ class Execution:
 
     async def _died(self, outputs: asyncio.Future[None]) -> _Ending:
         await asyncio.wait({outputs}, timeout=0.2)
-        code = await self._returncode()
-        state = State.KILLED if code is not None and code < 0 else State.EXITED
-        return _Ending(state, await self._cause_of_death())
-
-    async def _cause_of_death(self) -> str:
-        code = await self._returncode()
-        if code is not None and code < 0:
-            name = signal.Signals(-code).name if -code in set(signal.Signals) else str(-code)
-            return f"{name} ended the kernel" + (" (out of memory?)" if name == "SIGKILL" else "")
-        return f"the kernel's process ended with status {code}"
+        state = State.KILLED if await self._kernel.killed() else State.EXITED
+        return _Ending(state, await self._kernel.cause_of_death())
 
     async def _cut_off(
         self,
@@ -380,7 +321,7 @@ class Execution:
         outputs: asyncio.Future[None],
     ) -> _Ending:
         """Interrupt the kernel, and kill it when it does not answer."""
-        await self._km.interrupt_kernel()
+        await self._kernel.interrupt()
         killed = asyncio.ensure_future(self._kill_now.wait())
         answers: set[asyncio.Future[Any]] = {reply, dead, killed}
         await asyncio.wait(answers, timeout=self.limits.interrupt_s, return_when=asyncio.FIRST_COMPLETED)
@@ -389,7 +330,7 @@ class Execution:
             await asyncio.wait({outputs, dead}, timeout=DRAIN_S, return_when=asyncio.FIRST_COMPLETED)
             return ending
         if not dead.done():
-            await self._kill()
+            await self._kernel.kill()
         return _Ending(ending.state, f"{ending.error}; the kernel did not answer to the interrupt and was killed")
 
     def _record(self, index: int, cell: Any, title: str, ending: _Ending, seconds: float) -> None:
