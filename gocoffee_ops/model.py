@@ -201,6 +201,9 @@ class Thresholds:
     )
     statement_share_warn: float = _limit(0.30, "ratio", "one statement's share of the server's execution time", _OURS)
     statement_slower_warn: float = _limit(1.5, "times", "a statement's mean time over the previous run's", _OURS)
+    statement_slower_ms: float = _limit(
+        1_000.0, "ms", "execution time that its slowing down has cost since; below, it is not told", _OURS
+    )
     active_warn_s: float = _limit(300.0, "s", "age of a running statement", f"{_RUNBOOK}: 5 minutes")
     active_crit_s: float = _limit(600.0, "s", "age of a running statement", f"{_RUNBOOK}: 10 minutes")
     idle_in_transaction_warn_s: float = _limit(60.0, "s", "age of a transaction whose session is idle", _OURS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -16,13 +17,15 @@ NOTABLE = 1.2  # below this ratio two means are called the same
 STATEMENT_CHANGES = Schema(
     "statement changes",
     (
-        Column("change", "string", help="new, gone, slower, faster or same"),
-        Column("mean_ratio", "Float64", help="this run's mean over the previous one's", optional=True),
-        Column("mean_exec_ms", "Float64", "ms", optional=True),
-        Column("previous_mean_exec_ms", "Float64", "ms", optional=True),
-        Column("calls", "Int64", optional=True),
-        Column("share", "Float64", optional=True),
-        Column("statement", "string", content="sql", optional=True),
+        Column("change", "string", help="slower, new, not known, not called, faster, same or not compared"),
+        Column("mean_ratio", "Float64", help="the interval's mean over the previous run's", optional=True),
+        Column("interval_calls", "Int64", help="since the previous run, or since a reset after it", optional=True),
+        Column("interval_mean_exec_ms", "Float64", "ms", "of these calls", optional=True),
+        Column("previous_mean_exec_ms", "Float64", "ms", "of all calls the previous run saw counted", optional=True),
+        Column("share", "Float64", "ratio", "of what its database's statements took in the interval", optional=True),
+        Column("calls", "Int64", help="since the reset of the statistics", optional=True),
+        Column("mean_exec_ms", "Float64", "ms", "since the reset of the statistics", optional=True),
+        Column("statement", "string", content="sql"),
         Column("database", "string"),
         Column("queryid", "string"),
     ),
@@ -58,36 +61,60 @@ FINDING_CHANGES = Schema(
 )
 
 
-def statement_changes(statements: pd.DataFrame, previous: pd.DataFrame) -> pd.DataFrame:
-    """Which statements are new, gone, slower or faster than in the previous run? Most slowed down first.
+def statement_changes(totals: pd.DataFrame, previous: pd.DataFrame, top: int = 20) -> pd.DataFrame:
+    """Which statements became slower or faster since the previous run, are new, or were not called? Slowed most first.
 
-    Columns: change, mean_ratio (missing when new or gone), mean_exec_ms, previous_mean_exec_ms (ms), calls, share,
-    statement, database, queryid. A statement is the same one by database and queryid.
+    The server's counters only grow, so what a week did is their growth between two runs: its mean is held against the
+    previous run's mean, which is of all calls up to that run (what its own week had been cannot be told from it alone).
+    Counters that were reset in between, all or one by one, have counted a part of the interval, and that is compared.
+
+    `totals` and `previous` hold every statement; of each database the `top` that took most time in the interval are
+    shown, and the `top` that had taken most by the previous run. One that was not called, or is new to the statistics,
+    has no ratio. `not known`: its counters are no longer there, evicted or reset alone, so nobody can say what it did.
+    `not compared`: no earlier run read its database's statements.
+
+    Columns: change, mean_ratio, interval_calls, interval_mean_exec_ms, previous_mean_exec_ms (ms), share (of the
+    interval), calls, mean_exec_ms (ms, since the reset), statement, database, queryid. All roles' calls are one
+    statement's, by database and queryid.
     """
-    now = {(row["database"], row["queryid"]): row for row in records(statements)}
+    now = {(row["database"], row["queryid"]): row for row in records(totals)}
     before = {(row["database"], row["queryid"]): row for row in records(previous)}
+    grown = {key: _grown(row, before.get(key)) for key, row in now.items()}
+    whole: defaultdict[str, float] = defaultdict(float)
+    for (database, _), (_, grown_ms) in grown.items():
+        whole[database] += grown_ms
+    had = {key: row["total_exec_ms"] for key, row in before.items()}
+    compared = {database for database, _ in before}
+    # Of a database whose statistics began anew, and have forgotten nothing since, what is not there was not called.
+    resets = {database: row["stats_reset_at"] for (database, _), row in before.items()}
+    anew = {d for (d, _), row in now.items() if row["stats_reset_at"] != resets.get(d) and not row["evictions"]}
     rows = []
-    for key in now | before:
-        this, that = now.get(key), before.get(key)
-        mean = this["mean_exec_ms"] if this else None
-        previous_mean = that["mean_exec_ms"] if that else None
+    for key in dict.fromkeys((*_heaviest({key: ms for key, (_, ms) in grown.items()}, top), *_heaviest(had, top))):
+        this, that, (calls, exec_ms) = now.get(key), before.get(key), grown.get(key, (None, None))
+        if this is None and key[0] in anew:
+            calls, exec_ms = 0, 0.0
+        mean = _mean(calls, exec_ms)
+        previous_mean = _mean(that["calls"], that["total_exec_ms"]) if that else None
         ratio = _ratio(mean, previous_mean)
+        new = that is None and key[0] in compared
         rows.append(
             {
-                "change": _change(this is not None, that is not None, ratio),
+                "change": "new" if new else "not compared" if that is None else _change(calls, ratio),
                 "mean_ratio": ratio,
-                "mean_exec_ms": mean,
+                "interval_calls": calls if key[0] in compared else None,
+                "interval_mean_exec_ms": mean if key[0] in compared else None,
                 "previous_mean_exec_ms": previous_mean,
+                "share": _ratio(exec_ms, whole[key[0]]),
                 "calls": this["calls"] if this else None,
-                "share": this["share"] if this else None,
+                "mean_exec_ms": _mean(this["calls"], this["total_exec_ms"]) if this else None,
                 "statement": (this or that or {})["statement"],
                 "database": key[0],
                 "queryid": key[1],
             }
         )
-    order = ("slower", "new", "gone", "faster", "same")
-    rows.sort(key=lambda row: (order.index(row["change"]), -(row["mean_ratio"] or 0.0), row["queryid"]))
-    return _frame(STATEMENT_CHANGES, rows, statements, previous)
+    order = ("slower", "new", "not known", "not called", "faster", "same", "not compared")
+    rows.sort(key=lambda row: (order.index(row["change"]), -(row["mean_ratio"] or 0.0), -(row["share"] or 0.0)))
+    return _frame(STATEMENT_CHANGES, rows, totals, previous)
 
 
 def usage_changes(usage: pd.DataFrame, previous: pd.DataFrame) -> pd.DataFrame:
@@ -220,12 +247,53 @@ def _finding_change(this: Status | None, that: Status | None) -> str:
     return "worse" if this.severity > that.severity else "better"
 
 
-def _change(now: bool, before: bool, ratio: float | None) -> str:
-    if not before:
-        return "new"
-    if not now:
-        return "gone"
-    if ratio is None or 1 / NOTABLE < ratio < NOTABLE:
+def _grown(this: Mapping[str, Any], that: Mapping[str, Any] | None) -> tuple[int, float]:
+    """Calls and milliseconds since the previous run; since the reset, where the counters began anew in between.
+
+    >>> then, later = {"calls": 100, "total_exec_ms": 200.0}, {"calls": 110, "total_exec_ms": 300.0}
+    >>> _grown(later | {"stats_reset_at": 1}, then | {"stats_reset_at": 1})
+    (10, 100.0)
+    >>> _grown(later | {"stats_reset_at": 2}, then | {"stats_reset_at": 1})
+    (110, 300.0)
+    """
+    calls, exec_ms = this["calls"], this["total_exec_ms"]
+    if that is None or this["stats_reset_at"] != that["stats_reset_at"] or calls < that["calls"]:
+        return calls, exec_ms
+    # Sums over roles, taken in another order, differ in their last digits.
+    if exec_ms < that["total_exec_ms"] * (1 - 1e-9):
+        return calls, exec_ms
+    return calls - that["calls"], max(0.0, exec_ms - that["total_exec_ms"])
+
+
+def _heaviest(exec_ms: Mapping[tuple[str, str], float], top: int) -> list[tuple[str, str]]:
+    """Of each database the `top` with most time."""
+    ranked = sorted(exec_ms, key=lambda key: (-exec_ms[key], key))
+    taken: Counter[str] = Counter()
+    kept = []
+    for key in ranked:
+        taken[key[0]] += 1
+        if taken[key[0]] <= top:
+            kept.append(key)
+    return kept
+
+
+def _mean(calls: int | None, exec_ms: float | None) -> float | None:
+    return exec_ms / calls if calls and exec_ms is not None else None
+
+
+def _change(calls: int | None, ratio: float | None) -> str:
+    """What became of a statement that the previous run had counted.
+
+    >>> [_change(*pair) for pair in ((None, None), (0, None), (5, 3.0), (5, 1.1), (5, 0.5), (5, None))]
+    ['not known', 'not called', 'slower', 'same', 'faster', 'not compared']
+    """
+    if calls is None:
+        return "not known"
+    if calls == 0:
+        return "not called"
+    if ratio is None:
+        return "not compared"
+    if 1 / NOTABLE < ratio < NOTABLE:
         return "same"
     return "slower" if ratio > 1 else "faster"
 

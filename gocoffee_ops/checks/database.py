@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from gocoffee_ops.model import Finding, Number, Status, Thresholds, worst
 if TYPE_CHECKING:
     import pandas as pd
 
+STATEMENT_NUMBERS = ("mean_exec_ms", "calls", "share", "mean_ratio", "interval_mean_exec_ms", "interval_calls")
 STATEMENT_CHARS = 80  # enough to recognise a statement by; the table shows it whole
 
 Row = Mapping[str, Any]
@@ -84,39 +86,56 @@ def statements_heavy(statements: pd.DataFrame, *, thresholds: Thresholds) -> lis
 
 
 def statements_slower(changes: pd.DataFrame, *, thresholds: Thresholds) -> list[Finding]:
-    """Which statements became slower since an earlier run? Without one there is nothing to compare with, and it says so.
+    """Which statements became slower since an earlier run? What there is nothing to compare with is said.
+
+    A slowing down that cost next to nothing in all is not told. A statement whose counters are gone is UNKNOWN: it may
+    be the one that became slower.
 
     >>> import pandas as pd
     >>> row = {"database": "coffee", "queryid": "42", "statement": "SELECT 1", "change": "slower", "mean_ratio": 3.0,
-    ...     "mean_exec_ms": 6.0, "previous_mean_exec_ms": 2.0}
+    ...     "interval_calls": 1200, "interval_mean_exec_ms": 6.0, "previous_mean_exec_ms": 2.0, "share": 0.2}
     >>> said(statements_slower(pd.DataFrame([row]), thresholds=Thresholds()))
-    ['WARN statement/42: coffee: 6.0 ms a call, was 2.0 ms: SELECT 1']
+    ['WARN statement/42: coffee: 6.0 ms a call over 1,200 calls since the previous run, was 2.0 ms: SELECT 1']
     """
     table = records(changes)
-    if table and all(row["change"] == "new" for row in table):
+    if table and all(row["change"] == "not compared" for row in table):
         reason = "no earlier run read statements: nothing to compare with"
         return [Finding(Status.OK, "statements_slower", "statements", reason, {"earlier": 0})]
     findings = []
-    for row in table:
-        if row["mean_ratio"] is None:
-            continue  # new in this run: it is judged by itself, not by comparison
+    compared = [row for row in table if row["mean_ratio"] is not None]
+    for row in compared:
         status = grade(row["mean_ratio"], thresholds.statement_slower_warn)
-        if status is Status.OK:
+        cost_ms = row["interval_calls"] * (row["interval_mean_exec_ms"] - row["previous_mean_exec_ms"])
+        if status is Status.OK or cost_ms < thresholds.statement_slower_ms:
             continue
-        reason = f"{row['mean_exec_ms']:,.1f} ms a call, was {row['previous_mean_exec_ms']:,.1f} ms: {shortened(row['statement'])}"
+        reason = (
+            f"{row['interval_mean_exec_ms']:,.1f} ms a call over {counted(row['interval_calls'], 'call')} since the "
+            f"previous run, was {row['previous_mean_exec_ms']:,.1f} ms: {shortened(row['statement'])}"
+        )
         findings.append(_statement(status, "statements_slower", row, reason))
+    lost = Counter(row["database"] for row in table if row["change"] == "not known")
+    for database, n in sorted(lost.items()):
+        reason = (
+            f"the counters of {counted(n, 'statement')} that the previous run saw are gone, evicted or reset: "
+            "what became of them is not known"
+        )
+        findings.append(Finding(Status.UNKNOWN, "statements_slower", f"database/{database}", reason, {"statements": n}))
+    others = Counter(row["change"] for row in table if row["mean_ratio"] is None)
+    besides = "".join(f"; {n} {change}" for change, n in sorted(others.items()))
+    none = f"none of {counted(len(compared), 'statement')} became notably slower since the previous run"
+    fine = none if compared else "no statement was called that the previous run saw"
     return concluded(
         findings,
         check="statements_slower",
         subject="statements",
-        fine=f"none of {len(table)} statements became slower since the previous run",
+        fine=f"{fine}{besides}",
         read=len(table),
         none="no statement can be compared with the previous run",
     )
 
 
 def _statement(status: Status, check: str, row: Row, reason: str) -> Finding:
-    figures = numbers(row, *(name for name in ("mean_exec_ms", "calls", "share", "mean_ratio") if name in row))
+    figures = numbers(row, *(name for name in STATEMENT_NUMBERS if name in row))
     subject = f"statement/{row['queryid']}"
     return Finding(status, check, subject, f"{row['database']}: {reason}", figures, next=(QUERY_TUNING,))
 

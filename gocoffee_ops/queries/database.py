@@ -65,6 +65,24 @@ def statements(ask: Ask[Database], by: str = "total", limit: int = 20) -> Rows:
     return Rows(ask.source.read("statements", {"by": by, "limit": limit}, ask.deadline, identifiers=where))
 
 
+@query("database", schemas.STATEMENT_TOTALS)
+def statement_totals(ask: Ask[Database]) -> Rows:
+    """How far have the counters of every statement of this database come?
+
+    All of them, all roles' calls together, most time first: what two runs of a report compare. `statements` has more
+    figures of the few that matter most. This tool's own questions are not listed.
+
+    Columns: queryid (string), statement (string), calls (Int64), total_exec_ms (Float64, ms: execution without
+    planning), stats_reset_at (timestamp, optional), evictions (Int64: since the reset, of the whole server; each
+    forgets the least executed statements).
+
+    Source: pg_stat_statements, pg_stat_statements_info. Permission: pg_read_all_stats.
+    Raises Unsupported as `statements` does.
+    """
+    where = _statements_schema(ask)
+    return Rows(ask.source.read("statement_totals", {}, ask.deadline, identifiers=where))
+
+
 @query("database", schemas.STATEMENT_DELTA)
 def statement_delta(ask: Ask[Database], seconds: float = 10.0, limit: int = 20) -> Rows:
     """Which statements take the server's time right now: what two snapshots `seconds` apart differ by?

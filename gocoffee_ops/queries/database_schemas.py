@@ -50,6 +50,18 @@ STATEMENTS = Schema(
     ),
 )
 
+STATEMENT_TOTALS = Schema(
+    "statement_totals",
+    (
+        Column("queryid", "string"),
+        _statement(),
+        Column("calls", "Int64"),
+        Column("total_exec_ms", "Float64", "ms"),
+        _reset(),
+        Column("evictions", "Int64", help="how often the server made room by forgetting its least executed statements"),
+    ),
+)
+
 STATEMENT_DELTA = Schema(
     "statement_delta",
     (

@@ -48,7 +48,7 @@ PREVIOUS_STATEMENTS = Schema(
         Column("statement", "string", content="sql"),
         Column("calls", "Int64"),
         Column("total_exec_ms", "Float64", "ms"),
-        Column("mean_exec_ms", "Float64", "ms"),
+        Column("stats_reset_at", "timestamp", help="the counters counted since then", optional=True),
     ),
 )
 
@@ -97,12 +97,13 @@ def previous_findings(ask: Ask[RunHistory]) -> Rows:
 
 @query("history", PREVIOUS_STATEMENTS)
 def previous_statements(ask: Ask[RunHistory]) -> Rows:
-    """Which statements had the newest earlier run seen that could read them? No row: no earlier run could.
+    """How far had the counters of every statement come in the newest earlier run that read them? No row: none did.
 
-    Columns: run, database, queryid, statement, calls, total_exec_ms and mean_exec_ms (ms). Read from: its evidence.
-    Raises Tampered when its evidence was changed.
+    Columns: run, database, queryid, statement, calls, total_exec_ms (ms), stats_reset_at (timestamp, optional). Read
+    from: what `database.statement_totals` left in its evidence.
+    Raises Tampered when its evidence was changed, and Malformed when its table lacks a column.
     """
-    return Rows(_previous(ask.source, "database.statements", PREVIOUS_STATEMENTS, "database"))
+    return Rows(_previous(ask.source, "database.statement_totals", PREVIOUS_STATEMENTS, "database"))
 
 
 @query("history", PREVIOUS_POD_USAGE)

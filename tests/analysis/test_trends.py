@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pandas as pd
@@ -9,19 +10,34 @@ import pytest
 
 from gocoffee_ops.analysis.trends import finding_changes, statement_changes, usage_changes
 from gocoffee_ops.model import Finding, Status
+from gocoffee_ops.queries import database as queries
+from tests.checks.tables import table
+
+MONDAY, TUESDAY = datetime(2026, 11, 2, tzinfo=UTC), datetime(2026, 11, 3, tzinfo=UTC)
+Totals = dict[str, tuple[int, float]]  # calls and milliseconds by queryid
 
 
-def _statements(*rows: tuple[str, float]) -> pd.DataFrame:
-    names = {
-        "database": "string",
-        "queryid": "string",
-        "statement": "string",
-        "mean_exec_ms": "Float64",
-        "calls": "Int64",
-    }
-    data = [{"database": "d", "queryid": q, "statement": f"S{q}", "mean_exec_ms": m, "calls": 1} for q, m in rows]
-    frame = pd.DataFrame(data, columns=list(names)).astype(names)
-    return frame.assign(share=pd.array([0.5] * len(frame), dtype="Float64"))
+def _totals(rows: Totals, *, reset: datetime | None = MONDAY, evictions: int = 0, database: str = "d") -> pd.DataFrame:
+    return table(
+        queries.statement_totals,
+        *(
+            {
+                "database": database,
+                "queryid": queryid,
+                "statement": f"S{queryid}",
+                "calls": calls,
+                "total_exec_ms": exec_ms,
+                "stats_reset_at": reset,
+                "evictions": evictions,
+            }
+            for queryid, (calls, exec_ms) in rows.items()
+        ),
+    )
+
+
+def _previous(rows: Totals, *, reset: datetime | None = MONDAY, database: str = "d") -> pd.DataFrame:
+    frame = _totals(rows, reset=reset, database=database).drop(columns="evictions")
+    return frame.assign(run="r")
 
 
 def _usage(*rows: tuple[str | None, str, float | None]) -> pd.DataFrame:
@@ -32,28 +48,94 @@ def _usage(*rows: tuple[str | None, str, float | None]) -> pd.DataFrame:
     return pd.DataFrame(data, columns=["cluster", "namespace", "owner", "pod", "cpu_millicores", "memory_mib"])
 
 
-def test_statements_are_slower_new_gone_faster_or_the_same() -> None:
-    now = _statements(("slow", 30.0), ("new", 1.0), ("fast", 5.0), ("same", 10.0))
-    before = _statements(("slow", 10.0), ("gone", 1.0), ("fast", 10.0), ("same", 9.0))
-    changes = statement_changes(now, before)
-    assert changes[["change", "queryid"]].to_numpy().tolist() == [
-        ["slower", "slow"],
-        ["new", "new"],
-        ["gone", "gone"],
-        ["faster", "fast"],
-        ["same", "same"],
+def _changes(now: pd.DataFrame, before: pd.DataFrame, top: int = 20) -> dict[str, str]:
+    changes = statement_changes(now, before, top)
+    return dict(zip(changes["queryid"], changes["change"], strict=True))
+
+
+def test_a_slow_week_after_many_fast_ones_is_not_diluted() -> None:
+    changes = statement_changes(_totals({"1": (1_000_100, 1_003_000.0)}), _previous({"1": (1_000_000, 1_000_000.0)}))
+    row = changes.iloc[0]
+    assert (row["change"], row["interval_calls"]) == ("slower", 100)
+    assert (row["interval_mean_exec_ms"], row["previous_mean_exec_ms"], row["mean_ratio"]) == (30.0, 1.0, 30.0)
+    assert (row["calls"], row["mean_exec_ms"]) == (1_000_100, pytest.approx(1.0029, abs=1e-4))
+
+
+def test_a_fast_week_after_many_slow_ones_is_not_called_slower() -> None:
+    assert _changes(_totals({"1": (1100, 9050.0)}), _previous({"1": (1000, 9000.0)})) == {"1": "faster"}
+
+
+def test_what_the_week_did_decides_what_a_statement_is_called_and_the_slowed_come_first() -> None:
+    before = {"idle": (5, 50.0), "fast": (10, 100.0), "same": (10, 100.0), "slow": (10, 100.0), "lost": (9, 900.0)}
+    now = {"idle": (5, 50.0), "fast": (20, 110.0), "same": (20, 201.0), "slow": (20, 400.0), "new": (1, 1.0)}
+    changes = _changes(_totals(now), _previous(before))
+    assert list(changes.items()) == [
+        ("slow", "slower"),
+        ("new", "new"),
+        ("lost", "not known"),
+        ("idle", "not called"),
+        ("fast", "faster"),
+        ("same", "same"),
     ]
-    assert changes["mean_ratio"][0] == 3.0
-    assert pd.isna(changes["mean_ratio"][1])
 
 
-def test_the_same_statement_in_two_databases_is_two() -> None:
-    other = _statements(("1", 5.0)).assign(database="e")
-    assert statement_changes(_statements(("1", 5.0)), other)["change"].tolist() == ["new", "gone"]
+def test_statements_that_were_not_called_or_are_gone_have_no_figures_of_the_interval() -> None:
+    changes = statement_changes(_totals({"idle": (5, 50.0)}), _previous({"idle": (5, 50.0), "lost": (9, 9.0)}))
+    rows = changes.set_index("queryid")
+    assert rows.loc["idle", ["interval_calls", "share"]].isna().tolist() == [False, True]
+    assert rows["interval_calls"]["idle"] == 0
+    assert rows["interval_mean_exec_ms"].isna().all()
+    assert rows["mean_ratio"].isna().all()
+    assert pd.isna(rows["interval_calls"]["lost"])
+    assert rows["statement"]["lost"] == "Slost"
+
+
+def test_after_a_reset_the_figures_since_then_are_the_interval() -> None:
+    changes = statement_changes(
+        _totals({"1": (50, 500.0)}, reset=TUESDAY), _previous({"1": (10, 20.0), "2": (5, 10.0)})
+    ).set_index("queryid")
+    assert changes["interval_calls"].tolist() == [50, 0]
+    assert changes["mean_ratio"]["1"] == 5.0
+    assert changes["change"].tolist() == ["slower", "not called"]
+
+
+def test_after_a_reset_that_evicted_since_then_what_is_not_there_is_not_known() -> None:
+    changes = _changes(_totals({"1": (50, 500.0)}, reset=TUESDAY, evictions=1), _previous({"2": (5, 10.0)}))
+    assert changes == {"1": "new", "2": "not known"}
+
+
+@pytest.mark.parametrize("now", [(4, 40.0), (10, 40.0), (12, 40.0)])
+def test_a_counter_that_went_down_was_reset_alone(now: tuple[int, float]) -> None:
+    changes = statement_changes(_totals({"1": now}), _previous({"1": (10, 50.0)}))
+    assert changes["interval_calls"].tolist() == [now[0]]
+    assert changes["interval_mean_exec_ms"].tolist() == [now[1] / now[0]]
+
+
+def test_the_last_digits_of_a_sum_are_no_reset() -> None:
+    assert _changes(_totals({"1": (10, 0.1 + 0.2)}), _previous({"1": (10, 0.2 + 0.1 + 1e-16)})) == {"1": "not called"}
+    assert _changes(_totals({"1": (10, 0.3)}), _previous({"1": (10, 0.1 + 0.2)})) == {"1": "not called"}
+
+
+def test_all_roles_calls_of_one_statement_are_compared_by_database() -> None:
+    now = pd.concat([_totals({"1": (20, 20.0)}), _totals({"1": (20, 20.0)}, database="e")], ignore_index=True)
+    changes = statement_changes(now, _previous({"1": (10, 2.0)}))
+    assert changes[["database", "change", "share"]].to_numpy().tolist() == [
+        ["d", "slower", 1.0],
+        ["e", "not compared", 1.0],
+    ]
+    assert changes["interval_calls"].isna().tolist() == [False, True]
+
+
+def test_of_each_database_those_with_most_time_in_the_interval_or_before_are_shown() -> None:
+    now = {"big": (1000, 1000.0), "week": (10, 300.0), "small": (10, 1.0), "was": (100, 900.0)}
+    before = {"big": (900, 700.0), "was": (100, 900.0), "small": (1, 0.1)}
+    assert _changes(_totals(now), _previous(before), top=1) == {"big": "slower", "was": "not called"}
+    assert set(_changes(_totals(now), _previous(before), top=2)) == {"big", "week", "was"}
 
 
 def test_a_statement_that_took_no_time_has_no_ratio() -> None:
-    changes = statement_changes(_statements(("1", 5.0)), _statements(("1", 0.0)))
+    changes = statement_changes(_totals({"1": (2, 5.0)}), _previous({"1": (1, 0.0)}))
+    assert changes["change"].tolist() == ["not compared"]
     assert pd.isna(changes["mean_ratio"][0])
 
 
@@ -130,6 +212,6 @@ def test_a_gap_is_gone_once_its_source_answers() -> None:
 
 
 def test_a_change_cites_the_evidence_of_both_runs() -> None:
-    now, before = _statements(("1", 5.0)), _statements(("1", 5.0))
+    now, before = _totals({"1": (2, 5.0)}), _previous({"1": (1, 5.0)})
     now.attrs["evidence"], before.attrs["evidence"] = ["a", "b"], ["b", "c"]
     assert statement_changes(now, before).attrs["evidence"] == ["a", "b", "c"]

@@ -42,6 +42,8 @@ HPA = {**DEPLOYMENT, "hpa": "d", "hpa_able": True, "hpa_desired": 3, "hpa_max": 
 EVENT = {"type": "Warning", "object": "pod/p", "reason": "BackOff", "message": "back-off", "count": 3}
 SERVER = {"role": "gocoffee_reader", "superuser": False, "can_monitor": True, "version": "18.0"}
 STATEMENT = {"queryid": "1", "statement": "SELECT 1", "calls": 9, "mean_exec_ms": 1.0, "share": 0.01}
+TOTAL = {"queryid": "1", "statement": "SELECT 1", "calls": 9, "total_exec_ms": 9.0}
+GONE = table(history.previous_statements, {"queryid": "1", "calls": 5, "total_exec_ms": 9.0})
 SESSION = {"pid": 7, "backend_type": "client backend", "state": "active", "age_s": 1.0, "age_of": "query"}
 BLOCKED = {"pid": 8, "root_pid": 7, "root_state": "idle in transaction", "root_application": "app", "waiting_s": 1.0}
 INDEX = {"index": "i", "size_mib": 9.0, "scans": 5, "unique": False, "primary": False, "constraint": False}
@@ -212,6 +214,7 @@ CASES = [
     ("tables_vacuumed", Status.WARN, [table(database.tables, TABLE | {"dead_tuples": 2000, "dead_ratio": 0.2})]),
     ("tables_vacuumed", Status.CRIT, [table(database.tables, TABLE | {"dead_tuples": 2000, "dead_ratio": 0.5})]),
     ("tables_vacuumed", Status.UNKNOWN, [table(database.tables)]),
+    ("statements_slower", Status.UNKNOWN, [trends.statement_changes(table(database.statement_totals), GONE)]),
     ("wraparound_far", Status.OK, [table(database.wraparound, {"xid_share": 0.1})]),
     ("wraparound_far", Status.WARN, [table(database.wraparound, {"xid_share": 0.5})]),
     ("wraparound_far", Status.CRIT, [table(database.wraparound, {"mxid_share": 0.75})]),
@@ -228,7 +231,7 @@ def test_check_reaches_its_status(check: str, expected: Status, tables: list[pd.
 
 
 def test_nothing_to_compare_in_either_run_is_unknown() -> None:
-    empty = trends.statement_changes(table(database.statements), table(history.previous_statements))
+    empty = trends.statement_changes(table(database.statement_totals), table(history.previous_statements))
     assert worst_of(judge(checks.statements_slower, empty)) is Status.UNKNOWN
     nothing = trends.usage_changes(table(cluster.pod_usage), table(history.previous_pod_usage))
     assert worst_of(judge(checks.usage_up, nothing)) is Status.UNKNOWN
@@ -237,12 +240,7 @@ def test_nothing_to_compare_in_either_run_is_unknown() -> None:
 def test_every_check_can_say_unknown_but_the_news_of_changes() -> None:
     """A change is news, not a verdict; every other check has a table that makes it UNKNOWN."""
     unknown = {name for name, status, _ in CASES if status is Status.UNKNOWN}
-    assert set(checks.__all__) - unknown == {
-        "changed_before_onset",
-        "since_previous_run",
-        "statements_slower",
-        "usage_up",
-    }
+    assert set(checks.__all__) - unknown == {"changed_before_onset", "since_previous_run", "usage_up"}
 
 
 def test_every_finding_is_one_sentence_with_a_subject() -> None:
@@ -269,19 +267,46 @@ def test_a_session_that_waits_names_whom_it_waits_for() -> None:
 
 def test_no_earlier_run_is_said() -> None:
     none = table(history.runs)
-    changes = trends.statement_changes(table(database.statements, STATEMENT), table(history.previous_statements))
+    changes = trends.statement_changes(table(database.statement_totals, TOTAL), table(history.previous_statements))
     assert "no earlier run" in judge(checks.statements_slower, changes)[0].reason
     usage = trends.usage_changes(table(cluster.pod_usage, USED), table(history.previous_pod_usage))
     assert "no earlier run" in judge(checks.usage_up, usage)[0].reason
     assert "no earlier run" in judge(checks.since_previous_run, none, none)[0].reason
 
 
+def _statement_findings(now: dict[str, object], *before: dict[str, object]) -> list[Finding]:
+    earlier = table(history.previous_statements, *({**row, "database": "coffee"} for row in before))
+    totals = table(database.statement_totals, {**now, "database": "coffee"})
+    return judge(checks.statements_slower, trends.statement_changes(totals, earlier))
+
+
+THEN = {"queryid": "1", "calls": 1000, "total_exec_ms": 2000.0}
+
+
 def test_a_statement_that_became_slower_is_a_warning_with_both_figures() -> None:
-    before = table(history.previous_statements, {"database": "coffee", "queryid": "1", "calls": 5, "mean_exec_ms": 2.0})
-    now = table(database.statements, STATEMENT | {"database": "coffee", "mean_exec_ms": 3.0})
-    found = judge(checks.statements_slower, trends.statement_changes(now, before))
+    found = _statement_findings(TOTAL | {"calls": 2000, "total_exec_ms": 5000.0}, THEN)
     assert worst_of(found) is Status.WARN
-    assert "3.0 ms a call, was 2.0 ms" in found[0].reason
+    assert "coffee: 3.0 ms a call over 1,000 calls since the previous run, was 2.0 ms" in found[0].reason
+    assert found[0].numbers["mean_ratio"] == 1.5
+
+
+def test_a_statement_that_did_not_is_fine_and_what_was_not_compared_is_said() -> None:
+    found = _statement_findings(TOTAL | {"calls": 1100, "total_exec_ms": 2200.0}, THEN)
+    assert [f.reason for f in found] == ["none of 1 statement became notably slower since the previous run"]
+    idle = _statement_findings(TOTAL | {"calls": 1000, "total_exec_ms": 2000.0}, THEN)
+    assert [f.reason for f in idle] == ["no statement was called that the previous run saw; 1 not called"]
+    assert {f.status for f in (*found, *idle)} == {Status.OK}
+
+
+def test_a_statement_whose_slowing_down_cost_next_to_nothing_is_not_told() -> None:
+    found = _statement_findings(TOTAL | {"calls": 1100, "total_exec_ms": 2300.0}, THEN)
+    assert worst_of(found) is Status.OK
+
+
+def test_a_statement_whose_counters_are_gone_is_unknown() -> None:
+    found = _statement_findings(TOTAL | {"calls": 1100, "total_exec_ms": 2200.0}, THEN, THEN | {"queryid": "2"})
+    assert [(f.status, f.subject) for f in found] == [(Status.UNKNOWN, "database/coffee")]
+    assert "1 statement that the previous run saw are gone" in found[0].reason
 
 
 def test_usage_that_grew_is_a_warning_and_usage_that_did_not_is_fine() -> None:

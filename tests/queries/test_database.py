@@ -19,7 +19,16 @@ from tests.support import live_session
 from tests.testbed.postgres import PostgresServer
 
 QUERIES: dict[str, Query[Any]] = {name: q for name, q in vars(database).items() if isinstance(q, Query)}
-NEED_A_ROLE = {"statements", "statement_delta", "activity", "blocking", "connections", "replication", "settings"}
+NEED_A_ROLE = {
+    "statements",
+    "statement_totals",
+    "statement_delta",
+    "activity",
+    "blocking",
+    "connections",
+    "replication",
+    "settings",
+}
 
 
 def ask(name: str, ops: Any) -> pd.DataFrame:

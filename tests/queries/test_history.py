@@ -28,7 +28,7 @@ HISTORY = Target("history", "reports")
 
 STATEMENTS = Schema("s", history.PREVIOUS_STATEMENTS.columns[2:])
 USAGE = Schema("u", history.PREVIOUS_POD_USAGE.columns[2:])
-SLOW = {"queryid": "1", "statement": "SELECT 1", "calls": 10, "total_exec_ms": 50.0, "mean_exec_ms": 5.0}
+SLOW = {"queryid": "1", "statement": "SELECT 1", "calls": 10, "total_exec_ms": 50.0, "stats_reset_at": NOW - 9 * WEEK}
 POD = {"namespace": "go-coffee", "owner": None, "pod": "a", "cpu_millicores": 5.0, "memory_mib": None}
 ASKED: Mapping[str, Any] = {"args": "", "call": 0, "seconds": 0.1, "truncated": "", "notes": {}}
 
@@ -42,17 +42,19 @@ def _answer(ledger: Ledger, query: str, target: str, schema: Schema, rows: Seque
     )
 
 
-def _run(reports: Path, started: datetime, *, dead: bool = False, **changes: Any) -> Path:
+def _run(
+    reports: Path, started: datetime, *, dead: bool = False, asked: str = "database.statement_totals", **changes: Any
+) -> Path:
     """One earlier run's folder, as the runner leaves it."""
     folder = reports / "review" / f"{started:%Y%m%dT%H%M%SZ}"
     ledger = Ledger(folder / "evidence")
     ledger.append("session", {})
     if dead:
         error = Unreachable("ask", target="database/coffee", why="refused").to_record()
-        body = {**ASKED, "query": "database.statements", "target": "database/coffee", "table": None, "rows": None}
+        body = {**ASKED, "query": "database.statement_totals", "target": "database/coffee", "table": None, "rows": None}
         ledger.append("query", {**body, "error": error})
     else:
-        _answer(ledger, "database.statements", "database/coffee", STATEMENTS, [SLOW])
+        _answer(ledger, asked, "database/coffee", STATEMENTS, [SLOW])
     _answer(ledger, "cluster.pod_usage", "cluster/eu", USAGE, [POD])
     _answer(ledger, "cluster.pod_usage", "cluster/us", USAGE, [])
     finding = Finding(Status.CRIT, "blocking", "database/coffee", "2 sessions wait", cluster="")
@@ -129,7 +131,10 @@ def test_the_previous_runs_findings_and_tables_are_the_newest_ones(tmp_path: Pat
         "database/coffee",
     ]
     statements = history.previous_statements(ops)
-    assert statements[["database", "queryid", "mean_exec_ms"]].to_numpy().tolist() == [["coffee", "1", 5.0]]
+    assert statements[["database", "queryid", "calls", "total_exec_ms"]].to_numpy().tolist() == [
+        ["coffee", "1", 10, 50.0]
+    ]
+    assert statements["stats_reset_at"].tolist() == [NOW - 9 * WEEK]
     usage = history.previous_pod_usage(ops)
     assert usage[["cluster", "pod", "cpu_millicores"]].to_numpy().tolist() == [["eu", "a", 5.0]]
 
@@ -153,6 +158,28 @@ def test_where_no_run_could_ask_there_is_nothing_to_compare_with(tmp_path: Path)
     ops = _session(tmp_path, tmp_path)
     assert len(history.previous_statements(ops)) == 0
     assert len(history.runs(ops)) == 1
+
+
+def test_a_run_that_recorded_only_the_heaviest_statements_is_nothing_to_compare_with(tmp_path: Path) -> None:
+    _run(tmp_path, NOW - WEEK, asked="database.statements")
+    ops = _session(tmp_path, tmp_path)
+    assert len(history.previous_statements(ops)) == 0
+    assert ops.findings == []
+
+
+def test_a_previous_table_without_a_column_that_is_compared_is_named_and_unknown(tmp_path: Path) -> None:
+    """As a run of another version may have left it."""
+    folder = _run(tmp_path, NOW - WEEK, asked="none")
+    ledger = Ledger(folder / "evidence")
+    older = Schema("s", tuple(column for column in STATEMENTS.columns if column.name != "stats_reset_at"))
+    row = {name: SLOW[name] for name in older.names}
+    _answer(ledger, "database.statement_totals", "database/coffee", older, [row])
+    body = json.loads((folder / "run.json").read_text())
+    (folder / "run.json").write_text(json.dumps(body | {"head": ledger.head}))
+    ops = _session(tmp_path, tmp_path)
+    with pytest.raises(Malformed, match="has no column 'stats_reset_at'"):
+        history.previous_statements(ops)
+    assert [finding.status for finding in ops.findings] == [Status.UNKNOWN]
 
 
 def test_a_previous_run_whose_evidence_was_changed_is_not_used(tmp_path: Path) -> None:
