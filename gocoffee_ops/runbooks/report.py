@@ -12,11 +12,10 @@ from gocoffee_ops.errors import EvidenceError
 from gocoffee_ops.model import Status
 from gocoffee_ops.runbooks.report_index import write_index
 from gocoffee_ops.runbooks.report_record import Found, Run, parsed_time, read
-from gocoffee_ops.runbooks.run_folder import NOTEBOOK, write_text
+from gocoffee_ops.runbooks.run_folder import NOTEBOOK, REPORT, write_text
 
 __all__ = ["REPORT", "prepare", "render", "write_index"]
 
-REPORT: Final = "report.html"
 WARNINGS_SHOWN: Final = 8
 
 
@@ -32,14 +31,15 @@ def prepare() -> None:
     script.compressed()
 
 
-def render(run_folder: Path) -> Path:
+def render(run_folder: Path, record: Mapping[str, Any] | None = None) -> Path:
     """Write `report.html` of a run's folder, from its notebook.ipynb, run.json and evidence; returns its path.
 
+    `record` stands for a run.json that is not there yet: the runner writes it when the report is there too.
     Raises EvidenceError when run.json or the notebook is missing or broken.
     """
     from gocoffee_ops.runbooks.report_export import ReportExporter
 
-    page = ReportExporter().from_view(_view(read(run_folder), _notebook(run_folder)))
+    page = ReportExporter().from_view(_view(read(run_folder, record), _notebook(run_folder)))
     write_text(run_folder / REPORT, page)
     return run_folder / REPORT
 

@@ -137,9 +137,9 @@ def _pair(value: Any) -> tuple[int, int]:
     return int(answered), int(asked)
 
 
-def read(folder: Path) -> Run:
-    """Read a run's folder; a ledger that cannot be read is stated, not hidden."""
-    raw = read_json(folder)
+def read(folder: Path, record: Mapping[str, Any] | None = None) -> Run:
+    """Read a run's folder (with `record` in place of its run.json); a ledger that cannot be read is stated, not hidden."""
+    raw = read_json(folder) if record is None else record
     gaps: list[str] = []
     entries: list[Entry] = []
     try:

@@ -25,7 +25,7 @@ HANDSHAKE_VARIABLE = "GOCOFFEE_HANDSHAKE"
 PARTIAL = ".partial-"
 INTERACTIVE = ".interactive"
 NOTE = "INCOMPLETE.txt"
-EVIDENCE, NOTEBOOK, RUN_JSON = "evidence", "notebook.ipynb", "run.json"
+EVIDENCE, NOTEBOOK, RUN_JSON, REPORT = "evidence", "notebook.ipynb", "run.json", "report.html"
 
 NOTE_TEXT = """This run is not complete.
 

@@ -8,7 +8,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,6 +28,7 @@ from gocoffee_ops.runbooks.run_folder import (
     NOTEBOOK,
     NOTEBOOK_VARIABLE,
     REPLAY_VARIABLE,
+    REPORT,
     REPORTS_VARIABLE,
     RUN_FOLDER_VARIABLE,
     RUN_JSON,
@@ -40,6 +41,7 @@ from gocoffee_ops.runbooks.stop import Stop
 __all__ = ["Order", "RunResult", "exit_code", "kernels_at_once", "prepare", "run", "run_all"]
 
 FAULT, INTERRUPTED = 70, 130
+LEAVE_AFTER = 3  # times that a stop was asked for: the first interrupts a cell, the second kills its kernel
 SAVE_EVERY_S = 2.0
 VERSIONS = ("gocoffee-ops", "ipykernel", "kubernetes", "nbclient", "pandas", "plotly", "psycopg", "pyarrow")
 
@@ -62,12 +64,17 @@ class RunResult:
 
 def run(order: Order, progress: Progress | None = None, stop: Stop | None = None) -> RunResult:
     """Run it; a fault of ours ends with exit status 70 in the result, and what is recorded stays."""
-    return _Run(order, progress or Silent(), stop or Stop()).run()
+    (result,) = run_all([order], progress, stop)
+    return result
 
 
 def run_all(orders: Sequence[Order], progress: Progress | None = None, stop: Stop | None = None) -> list[RunResult]:
-    """Run a set, as many at once as cores and memory allow; results in the order given."""
-    stop = stop or Stop()
+    """Run a set, as many at once as cores and memory allow; results in the order given.
+
+    Every run has a thread of its own, so that Ctrl-C, which Python raises in the main thread, breaks off nothing in the
+    middle: each run ends by itself and records that it was stopped. A third Ctrl-C leaves them behind as they are.
+    """
+    progress, stop = progress or Silent(), stop or Stop()
     results: dict[int, RunResult] = {}
     faults: list[BaseException] = []
     slots = threading.Semaphore(kernels_at_once())
@@ -77,7 +84,7 @@ def run_all(orders: Sequence[Order], progress: Progress | None = None, stop: Sto
     def work(i: int) -> None:
         try:
             with slots:
-                results[i] = run(orders[i], progress, stop)
+                results[i] = _Run(orders[i], progress, stop).run()
         except BaseException as fault:  # noqa: BLE001 - raised again below, in the caller's thread
             faults.append(fault)
         finally:
@@ -91,6 +98,11 @@ def run_all(orders: Sequence[Order], progress: Progress | None = None, stop: Sto
                 event.wait(0.2)
         except KeyboardInterrupt:
             stop.ask()
+            if stop.asked >= LEAVE_AFTER:
+                raise
+            for order, event in zip(orders, ended, strict=True):
+                if not event.is_set():
+                    progress.said(order.runbook.name, "stopping")
     if faults:
         raise faults[0]
     return [results[i] for i in range(len(orders))]
@@ -152,21 +164,23 @@ class _Run:
         return self._finish(execution, fault)
 
     def _finish(self, execution: Execution, fault: str) -> RunResult:
+        """Judge, render, rename. Until all of it is done, what lies on disk says that the run is not complete."""
         findings = record.findings(self._entries())
         status = worst([f.status for f in findings] + [Status.UNKNOWN] * (not execution.ok or bool(fault)))
-        code = INTERRUPTED if execution.interrupted else FAULT if fault else status.exit_code
-        self.ledger.append(
-            "run", {"status": status.value, "exit_code": code, "interrupted": execution.interrupted, "fault": fault}
-        )
-        partial, report, folder = execution.interrupted, None, self.folder.partial
-        write_json(folder / RUN_JSON, self._record(status, code, partial=partial, fault=fault))
-        if partial:
-            self.folder.note(f"It was stopped at {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC.")
-        else:
-            report, unreported = self._report()
+        code = INTERRUPTED if self.stop.asked else FAULT if fault else status.exit_code
+        self._ended(status, code, fault)
+        written, report = self._record(status, code, partial=False, fault=fault), None
+        if not self.stop.asked:
+            write_json(self.folder.partial / RUN_JSON, written | {"partial": True, "exit_code": None, "finished": None})
+            report, unreported = self._report(written)
             if unreported:
                 code, fault = FAULT, f"{fault}; {unreported}" if fault else unreported
-                write_json(folder / RUN_JSON, self._record(status, code, partial=False, fault=fault))
+                written |= {"exit_code": code, "fault": fault}
+        partial = self.stop.asked > 0
+        if partial:
+            code, report, folder = INTERRUPTED, None, self._stopped(status, code, fault)
+        else:
+            write_json(self.folder.partial / RUN_JSON, written)
             folder = self.folder.complete()
             report = folder / report.name if report else None
             fault = self._index() or fault
@@ -184,13 +198,29 @@ class _Run:
             fault=fault,
         )
 
-    def _report(self) -> tuple[Path | None, str]:
+    def _ended(self, status: Status, code: int, fault: str) -> None:
+        interrupted = code == INTERRUPTED
+        self.ledger.append(
+            "run", {"status": status.value, "exit_code": code, "interrupted": interrupted, "fault": fault}
+        )
+
+    def _stopped(self, status: Status, code: int, fault: str) -> Path:
+        """The record of a run that was stopped; a report that was made meanwhile would say that it is whole."""
+        folder = self.folder.partial
+        (folder / REPORT).unlink(missing_ok=True)
+        if code != INTERRUPTED:  # it came after the cells
+            self._ended(status, INTERRUPTED, fault)
+        write_json(folder / RUN_JSON, self._record(status, INTERRUPTED, partial=True, fault=fault))
+        self.folder.note(f"It was stopped at {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC.")
+        return folder
+
+    def _report(self, written: Mapping[str, Any]) -> tuple[Path | None, str]:
         """The report, or why there is none: a fault of it must not cost the record."""
         self.progress.said(self.order.runbook.name, "rendering the report")
         try:
             from gocoffee_ops.runbooks import report
 
-            return report.render(self.folder.partial), ""
+            return report.render(self.folder.partial, written), ""
         except Exception as error:  # noqa: BLE001 - on record in run.json, and exit status 70
             return None, f"the report could not be rendered: {type(error).__name__}: {error}"
 
