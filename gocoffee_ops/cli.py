@@ -307,7 +307,10 @@ def _show(result: RunResult) -> None:
     bad = [cell for cell in result.cells if cell.state.value != "ok"]
     click.echo(f"\n{result.runbook}: {result.status.value}" + (" (stopped: not a verdict)" if result.partial else ""))
     click.echo(f"  findings  {found or 'none'}")
-    click.echo(f"  coverage  {coverage.answered} of {coverage.asked} questions answered ({int(coverage.percent)} %)")
+    never = f", {coverage.not_asked} never asked" if coverage.not_asked else ""
+    click.echo(
+        f"  coverage  {coverage.answered} of {coverage.due} questions answered{never} ({int(coverage.percent)} %)"
+    )
     if bad:
         click.echo(f"  cells     {len(bad)} of {len(result.cells)} are not ok:")
         for (state, error), group in groupby(bad, key=lambda cell: (cell.state.value, cell.error)):

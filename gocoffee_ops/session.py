@@ -270,6 +270,7 @@ class Session:
                 "status": status.value,
                 "answered": coverage.answered,
                 "asked": coverage.asked,
+                "not_asked": coverage.not_asked,
                 "failed_cells": len(failed),
             },
         )
@@ -292,6 +293,10 @@ class Session:
     def cell_ended(self, cell: str, execution: int, error: str) -> None:
         """A cell ended; `error` is empty when it did not raise."""
         self.ledger.append("cell_ended", {"cell": cell, "execution": execution, "error": error})
+
+    def cell_questions(self, cell: str, questions: Sequence[Mapping[str, str]]) -> None:
+        """The questions that stand in a cell that raised; what it did not get to ask is a gap."""
+        self.ledger.append("cell_questions", {"cell": cell, "questions": list(questions)})
 
     def _find(self, finding: Finding) -> Finding:
         """Record a finding; returns it as it is recorded, without secrets."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import hashlib
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -63,7 +64,7 @@ def names(source: str) -> Names:
     >>> sorted(n.reads), sorted(n.assigns)
     (['frame', 'ops', 'pods'], ['frame', 'table'])
     """
-    tree = _tree(source)
+    tree = parsed(source)
     if tree is None:
         return Names(frozenset(), frozenset())  # running it says what is wrong with it
     scope = _Scope()
@@ -87,6 +88,11 @@ def blocker(spoilt: dict[str, int], reads: Iterable[str]) -> tuple[str, int] | N
     )
 
 
+def key(cell_id: str | None, source: str) -> str:
+    """What the ledger knows a cell by: its id, or its source where there is none."""
+    return str(cell_id) if cell_id else "src:" + hashlib.sha256(source.encode()).hexdigest()[:12]
+
+
 def heading(cells: Sequence[Any], index: int) -> str:
     """The heading that a cell stands under, without its marks."""
     for cell in reversed(cells[:index]):
@@ -101,7 +107,8 @@ def _outside_fences(text: str) -> str:
     return re.sub(r"^(```|~~~).*?^\1", "", text, flags=re.MULTILINE | re.DOTALL)
 
 
-def _tree(source: str) -> ast.Module | None:
+def parsed(source: str) -> ast.Module | None:
+    """A cell's source as Python, magics included; None when it is none."""
     flags = ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
     try:
         return cast(ast.Module, compile(source, "<cell>", "exec", flags))

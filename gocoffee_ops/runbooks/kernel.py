@@ -8,7 +8,6 @@ redacted; ours as a short box instead of a traceback.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 from collections.abc import Callable
@@ -21,7 +20,8 @@ from gocoffee_ops.evidence.history import RunHistory
 from gocoffee_ops.evidence.ledger import Ledger
 from gocoffee_ops.evidence.redact import Redactor
 from gocoffee_ops.model import Target
-from gocoffee_ops.runbooks import catalog, parameters, run_folder
+from gocoffee_ops.runbooks import catalog, cells, parameters, run_folder
+from gocoffee_ops.runbooks.questions import questions
 from gocoffee_ops.session import Place, Session
 
 if TYPE_CHECKING:
@@ -103,11 +103,13 @@ class Hooks:
         self._shell = shell
         self._session = session
         self._cell = ""
+        self._source = ""
         self._execution = 0
 
     def pre_run_cell(self, info: Any) -> None:
         """A cell begins."""
         self._cell = cell_key(info)
+        self._source = str(info.raw_cell)
         self._execution += 1
         self._session.cell_started(self._cell, self._execution)
 
@@ -115,7 +117,7 @@ class Hooks:
         """A cell ended; what it raised is redacted where the frontend will read it again."""
         redactor = self._session.ledger.redactor
         if result is None:  # a cell with await that was cancelled
-            self._session.cell_ended(self._cell, self._execution, "KeyboardInterrupt")
+            self._ended(self._cell, "KeyboardInterrupt")
             return
         cell = cell_key(result.info) if result.info is not None else self._cell
         error = result.error_before_exec or result.error_in_exec
@@ -130,14 +132,18 @@ class Hooks:
             text = "its result could not be shown"
         elif any(payload.get("source") == "ask_exit" for payload in self._shell.payload_manager.read_payload()):
             text = "it called exit()"  # no error for IPython, and cells that are quick enough still run
-        self._session.cell_ended(cell, self._execution, text)
+        self._ended(cell, text)
+
+    def _ended(self, cell: str, error: str) -> None:
+        """One that raised may not have asked all that stands in it."""
+        self._session.cell_ended(cell, self._execution, error)
+        if error and (found := questions(self._source, self._shell.user_ns)):
+            self._session.cell_questions(cell, found)
 
 
 def cell_key(info: Any) -> str:
-    """What a cell is known by: its id, or its source where the frontend sends none (nbclient, a terminal)."""
-    if info.cell_id:
-        return str(info.cell_id)
-    return "src:" + hashlib.sha256(str(info.raw_cell).encode()).hexdigest()[:12]
+    """What a cell is known by; nbclient and a terminal send no id."""
+    return cells.key(info.cell_id, str(info.raw_cell))
 
 
 def boxed(error: OpsError, redactor: Redactor) -> list[str]:

@@ -14,7 +14,7 @@ from gocoffee_ops.errors import ParameterError
 from gocoffee_ops.evidence import record
 from gocoffee_ops.evidence.ledger import Ledger
 from gocoffee_ops.model import Status, worst
-from gocoffee_ops.runbooks import parameters
+from gocoffee_ops.runbooks import parameters, questions
 from gocoffee_ops.runbooks.cells import CellRecord, State
 from gocoffee_ops.runbooks.execution import Execution, Limits
 from gocoffee_ops.runbooks.progress import Plain, Progress, Silent
@@ -47,7 +47,7 @@ class PlainRun:
         self._streams = streams
         self._name = Path(output_path or "notebook").stem
         self._ledger: Ledger | None = None
-        self._pending: list[CellRecord] = []
+        self._pending: list[tuple[str, Mapping[str, Any]]] = []
         self._saved = 0.0
 
     def execute(self) -> Any:
@@ -113,7 +113,9 @@ class PlainRun:
             "duration": record.seconds if record.seconds else None,
             "status": PAPERMILL_STATUS.get(record.state, "failed"),
         }
-        self._pending.append(record)
+        self._pending.append(("run_cell", record.to_record()))
+        if missed := questions.missed(record, nb.cells):
+            self._pending.append(("cell_questions", missed))
         self._tell()
         self._log(cell)
         if time.monotonic() - self._saved > 2:
@@ -128,8 +130,8 @@ class PlainRun:
         if self._ledger is None and self._handshake.is_file():
             self._ledger = Ledger(Path(json.loads(self._handshake.read_text(encoding="utf-8"))["evidence"]))
         if self._ledger is not None:
-            for told in self._pending:
-                self._ledger.append("run_cell", told.to_record())
+            for kind, body in self._pending:
+                self._ledger.append(kind, body)
             self._pending.clear()
 
     def _begin(self) -> None:

@@ -23,16 +23,17 @@ Key = tuple[str, str, str, str]
 
 @dataclass(frozen=True)
 class Coverage:
-    """How much of what was asked was answered."""
+    """How much of what was asked, or should have been, was answered; `due` counts both."""
 
     answered: int
-    asked: int
-    by_target: Mapping[str, tuple[int, int]]
+    due: int
+    not_asked: int
+    by_target: Mapping[str, tuple[int, int]]  # (answered, due)
 
     @property
     def percent(self) -> str:
         """In percent, rounded down: 100 % is said only of all."""
-        return covered(self.answered, self.asked)
+        return covered(self.answered, self.due)
 
     @property
     def lacking(self) -> dict[str, tuple[int, int]]:
@@ -125,14 +126,15 @@ def coverage_of(raw: Mapping[str, Any]) -> Coverage:
     """The run's coverage; what is not recorded counts as nothing answered."""
     record = raw.get("coverage")
     if not isinstance(record, dict):
-        return Coverage(0, 0, {})
+        return Coverage(0, 0, 0, {})
     by_target = {str(target): _pair(pair) for target, pair in dict(record.get("by_target") or {}).items()}
-    return Coverage(int(record.get("answered") or 0), int(record.get("asked") or 0), by_target)
+    not_asked = int(record.get("not_asked") or 0)
+    return Coverage(int(record.get("answered") or 0), int(record.get("asked") or 0) + not_asked, not_asked, by_target)
 
 
 def _pair(value: Any) -> tuple[int, int]:
     if isinstance(value, Mapping):
-        return int(value["answered"]), int(value["asked"])
+        return int(value["answered"]), int(value["asked"]) + int(value.get("not_asked") or 0)
     answered, asked = value
     return int(answered), int(asked)
 

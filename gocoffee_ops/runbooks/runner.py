@@ -17,7 +17,7 @@ from typing import Any
 from gocoffee_ops.evidence import record
 from gocoffee_ops.evidence.ledger import LEDGER, Ledger, parse_entry, read_entries
 from gocoffee_ops.model import Finding, Status, worst
-from gocoffee_ops.runbooks import catalog, parameters
+from gocoffee_ops.runbooks import catalog, parameters, questions
 from gocoffee_ops.runbooks.cells import CellRecord
 from gocoffee_ops.runbooks.execution import Execution
 from gocoffee_ops.runbooks.orders import Order, prepare
@@ -271,7 +271,6 @@ class _Run:
         """`run.json`."""
         entries = self._entries()
         session = next((entry.body for entry in reversed(entries) if entry.kind == "session"), None)
-        coverage = record.coverage(entries)
         return {
             "status": status.value,
             "exit_code": code,
@@ -289,15 +288,7 @@ class _Run:
             "as_of": {f"{t['kind']}/{t['name']}": t["as_of"] for t in session["targets"]} if session else {},
             "cells": [cell.to_record() for cell in self._records],
             "findings": [finding.to_record() for finding in record.findings(entries)],
-            "coverage": {
-                "answered": coverage.answered,
-                "asked": coverage.asked,
-                "percent": round(coverage.percent, 1),
-                "by_target": {
-                    name: {"answered": answered, "asked": asked}
-                    for name, (answered, asked) in coverage.by_target.items()
-                },
-            },
+            "coverage": record.coverage(entries).to_record(),
             "head": self.ledger.head,
             "versions": _versions(),
         }
@@ -318,6 +309,8 @@ class _Run:
         """A cell ended: into the ledger, and now and then onto disk."""
         self._records.append(record)
         self.ledger.append("run_cell", record.to_record())
+        if missed := questions.missed(record, nb.cells):
+            self.ledger.append("cell_questions", missed)
         self.progress.cell_ended(self.order.runbook.name, record)
         if time.monotonic() - self._saved > SAVE_EVERY_S:
             self._save(nb)

@@ -64,17 +64,17 @@ class VerdictPanel(FindingsPanel):
     def headline(self) -> str:
         """Verdict and coverage in one line."""
         c = self.coverage
-        line = f"{self.status.value} · {c.answered} of {c.asked} questions answered ({covered(c.answered, c.asked)})"
+        line = f"{self.status.value} · {_answered(c)} ({covered(c.answered, c.due)})"
         return f"{line} · {_cells(len(self.failed))} raised" if self.failed else line
 
     def _repr_html_(self) -> str:
         c = self.coverage
         counts = Counter(f.status for f in self.findings)
         told = " · ".join(f"{counts[s]} {s.value}" for s in MARKS if counts[s]) or "no findings"
-        places = "; ".join(f"{t}: {n} of {of}" for t, (n, of) in c.by_target.items() if n < of)
+        places = "; ".join(f"{t}: {n} of {of}" for t, (n, of) in c.lacking.items())
         head = (
-            f"<div class='gc-verdict'>{badge(self.status)}<span><b>{covered(c.answered, c.asked)} coverage</b>: {c.answered} of "
-            f"{c.asked} questions answered<br>{told}</span></div>"
+            f"<div class='gc-verdict'>{badge(self.status)}<span><b>{covered(c.answered, c.due)} coverage</b>: "
+            f"{_answered(c)}<br>{told}</span></div>"
         )
         gaps = f"<p class='gc-note gc-gap'><b>Not all was read</b> of {escaped(places)}</p>" if places else ""
         raised = "".join(f"<li>{escaped(error)}</li>" for error in self.failed.values())
@@ -89,6 +89,11 @@ class VerdictPanel(FindingsPanel):
 
     def __repr__(self) -> str:
         return f"{self.headline}\n{super().__repr__()}"
+
+
+def _answered(coverage: Coverage) -> str:
+    never = f" ({coverage.not_asked} never asked)" if coverage.not_asked else ""
+    return f"{coverage.answered} of {coverage.due} questions answered{never}"
 
 
 def covered(answered: int, asked: int) -> str:

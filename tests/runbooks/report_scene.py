@@ -257,7 +257,6 @@ class Scene:
     def finish(self, extra: Sequence[Finding] = ()) -> Path:
         entries = list(self.ops.ledger.entries())
         found = [*record.findings(entries), *extra]
-        coverage = record.coverage(entries)
         status = max((f.status for f in found), key=lambda s: s.severity, default=Status.UNKNOWN)
         run = {
             "runbook": "performance-review",
@@ -272,12 +271,7 @@ class Scene:
             "exit_code": status.exit_code,
             "cells": self.states,
             "findings": [f.to_record() for f in found],
-            "coverage": {
-                "answered": coverage.answered,
-                "asked": coverage.asked,
-                "percent": coverage.percent,
-                "by_target": {t: list(pair) for t, pair in coverage.by_target.items()},
-            },
+            "coverage": record.coverage(entries).to_record(),
             "head": self.ops.ledger.head,
             "versions": {"gocoffee-ops": "0.1.0", "python": "3.11.7"},
             "replay_of": self.replay_of,

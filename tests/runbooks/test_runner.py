@@ -45,7 +45,7 @@ def test_a_run_fills_its_folder_and_its_record_fits_the_shipped_schema(tmp_path:
     record = run_json(tmp_path / "reports", "book")
     jsonschema.validate(record, SCHEMA, format_checker=jsonschema.FormatChecker())
     assert record["parameters"] == {"env": "test", "number": 4, "text": "007"}
-    assert record["coverage"]["by_target"] == {"database/coffee": {"answered": 0, "asked": 1}}
+    assert record["coverage"]["by_target"] == {"database/coffee": {"answered": 0, "asked": 1, "not_asked": 0}}
     assert {f["status"] for f in record["findings"]} == {"WARN", "UNKNOWN"}
     assert "'007' 4" in json.dumps(nbformat.read(result.folder / "notebook.ipynb", as_version=4))
     assert (tmp_path / "reports" / "index.html").is_file()

@@ -40,6 +40,14 @@ def test_a_verdict_shows_its_coverage_the_targets_that_lack_and_the_cells_that_r
     assert panel.headline == "UNKNOWN · 6 of 7 questions answered (85 %) · 1 cell raised"
 
 
+def test_what_was_never_asked_lowers_the_coverage_and_is_said() -> None:
+    panel = VerdictPanel(
+        Status.UNKNOWN, FINE, Coverage({"cluster/a": (3, 3)}, {"": 1, "cluster/a": 1, "database/b": 1}), {}
+    )
+    assert panel.headline == "UNKNOWN · 3 of 6 questions answered (3 never asked) (50 %)"
+    assert "cluster/a: 3 of 4; database/b: 0 of 1" in panel._repr_html_()
+
+
 def test_coverage_is_never_rounded_up_to_all() -> None:
     assert "(99 %)" in VerdictPanel(Status.OK, FINE, Coverage({"cluster/a": (999, 1000)}), {}).headline
 
