@@ -83,37 +83,20 @@ def statement_changes(totals: pd.DataFrame, previous: pd.DataFrame, top: int = 2
     whole: defaultdict[str, float] = defaultdict(float)
     for (database, _), (_, grown_ms) in grown.items():
         whole[database] += grown_ms
-    had = {key: row["total_exec_ms"] for key, row in before.items()}
     compared = {database for database, _ in before}
     # Of a database whose statistics began anew, and have forgotten nothing since, what is not there was not called.
     resets = {database: row["stats_reset_at"] for (database, _), row in before.items()}
     anew = {d for (d, _), row in now.items() if row["stats_reset_at"] != resets.get(d) and not row["evictions"]}
-    rows = []
-    for key in dict.fromkeys((*_heaviest({key: ms for key, (_, ms) in grown.items()}, top), *_heaviest(had, top))):
-        this, that, (calls, exec_ms) = now.get(key), before.get(key), grown.get(key, (None, None))
-        if this is None and key[0] in anew:
-            calls, exec_ms = 0, 0.0
-        mean = _mean(calls, exec_ms)
-        previous_mean = _mean(that["calls"], that["total_exec_ms"]) if that else None
-        ratio = _ratio(mean, previous_mean)
-        new = that is None and key[0] in compared
-        rows.append(
-            {
-                "change": "new" if new else "not compared" if that is None else _change(calls, ratio),
-                "mean_ratio": ratio,
-                "interval_calls": calls if key[0] in compared else None,
-                "interval_mean_exec_ms": mean if key[0] in compared else None,
-                "previous_mean_exec_ms": previous_mean,
-                "share": _ratio(exec_ms, whole[key[0]]),
-                "calls": this["calls"] if this else None,
-                "mean_exec_ms": _mean(this["calls"], this["total_exec_ms"]) if this else None,
-                "statement": (this or that or {})["statement"],
-                "database": key[0],
-                "queryid": key[1],
-            }
-        )
+    grown |= {key: (0, 0.0) for key in before if key not in now and key[0] in anew}
+    had = {key: row["total_exec_ms"] for key, row in before.items()}
+    kept = {*_heaviest({key: ms for key, (_, ms) in grown.items()}, top), *_heaviest(had, top)}
+    spent = {key: (-grown.get(key, (0, 0.0))[1], -had.get(key, 0.0), key) for key in kept}
+    rows = [
+        _statement_change(key, now.get(key), before.get(key), grown.get(key), whole[key[0]], key[0] in compared)
+        for key in sorted(kept, key=spent.__getitem__)
+    ]
     order = ("slower", "new", "not known", "not called", "faster", "same", "not compared")
-    rows.sort(key=lambda row: (order.index(row["change"]), -(row["mean_ratio"] or 0.0), -(row["share"] or 0.0)))
+    rows.sort(key=lambda row: (order.index(row["change"]), -(row["mean_ratio"] or 0.0)))
     return _frame(STATEMENT_CHANGES, rows, totals, previous)
 
 
@@ -245,6 +228,33 @@ def _finding_change(this: Status | None, that: Status | None) -> str:
     if this.severity == that.severity:
         return "same"
     return "worse" if this.severity > that.severity else "better"
+
+
+def _statement_change(
+    key: tuple[str, str],
+    this: Mapping[str, Any] | None,
+    that: Mapping[str, Any] | None,
+    grown: tuple[int, float] | None,
+    whole_ms: float,
+    compared: bool,
+) -> dict[str, Any]:
+    calls, exec_ms = grown or (None, None)
+    mean = _mean(calls, exec_ms)
+    previous_mean = _mean(that["calls"], that["total_exec_ms"]) if that else None
+    ratio = _ratio(mean, previous_mean)
+    return {
+        "change": _change(calls, ratio) if that else "new" if compared else "not compared",
+        "mean_ratio": ratio,
+        "interval_calls": calls if compared else None,
+        "interval_mean_exec_ms": mean if compared else None,
+        "previous_mean_exec_ms": previous_mean,
+        "share": _ratio(exec_ms, whole_ms),
+        "calls": this["calls"] if this else None,
+        "mean_exec_ms": _mean(this["calls"], this["total_exec_ms"]) if this else None,
+        "statement": (this or that or {})["statement"],
+        "database": key[0],
+        "queryid": key[1],
+    }
 
 
 def _grown(this: Mapping[str, Any], that: Mapping[str, Any] | None) -> tuple[int, float]:

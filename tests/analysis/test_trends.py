@@ -133,6 +133,11 @@ def test_of_each_database_those_with_most_time_in_the_interval_or_before_are_sho
     assert set(_changes(_totals(now), _previous(before), top=2)) == {"big", "week", "was"}
 
 
+def test_what_was_not_called_is_listed_by_what_it_had_taken() -> None:
+    before = {"little": (100, 1.0), "much": (1, 900.0), "some": (9, 90.0)}
+    assert list(_changes(_totals(before), _previous(before))) == ["much", "some", "little"]
+
+
 def test_a_statement_that_took_no_time_has_no_ratio() -> None:
     changes = statement_changes(_totals({"1": (2, 5.0)}), _previous({"1": (1, 0.0)}))
     assert changes["change"].tolist() == ["not compared"]
