@@ -17,7 +17,7 @@ from typing import Any
 from gocoffee_ops.evidence import record
 from gocoffee_ops.evidence.ledger import LEDGER, Ledger, parse_entry, read_entries
 from gocoffee_ops.model import Finding, Status, worst
-from gocoffee_ops.runbooks import catalog, parameters, questions
+from gocoffee_ops.runbooks import catalog, notes, parameters, questions
 from gocoffee_ops.runbooks.cells import CellRecord
 from gocoffee_ops.runbooks.execution import Execution
 from gocoffee_ops.runbooks.orders import Order, prepare
@@ -234,7 +234,7 @@ class _Run:
         return ""
 
     def _notebook(self) -> dict[str, Any]:
-        """The notebook, with what was given set after its parameters cell."""
+        """The notebook, with what was given set after its parameters cell, and with the notes of the run that is replayed."""
         notebook = catalog.load(self.order.runbook.path)
         if self.order.given:
             source = parameters.assignments(self.order.given)
@@ -248,6 +248,9 @@ class _Run:
             }
             tagged = [i for i, c in enumerate(notebook["cells"]) if "parameters" in c["metadata"].get("tags", ())]
             notebook["cells"].insert(tagged[0] + 1, cell)
+        if self.order.replay is not None:
+            evidence = self.order.replay / EVIDENCE
+            notes.put_back_from(notebook, evidence.parent if evidence.is_dir() else self.order.replay.parent)
         return notebook
 
     def _environment(self) -> dict[str, str]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import nbformat
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gocoffee_ops.runbooks.annotations import TAG, put_back
+from gocoffee_ops.runbooks.notes import TAG, put_back
+from tests.runbooks.written import OK, call, runbook
 
 
 def cell(name: str, kind: str = "markdown", *tags: str) -> dict[str, Any]:
@@ -49,6 +52,26 @@ def test_without_notes_nothing_changes() -> None:
     fresh = {"cells": [cell("title")]}
     assert put_back(fresh, {"cells": [cell("other")]}) == 0
     assert ids(fresh) == ["title"]
+
+
+def test_a_replay_brings_the_readers_notes_back(tmp_path: Path) -> None:
+    book = runbook(tmp_path / "notebooks" / "noted.ipynb", OK, OK)
+    first = call("gocoffee-ops", "run", str(book), "--exit-zero", cwd=tmp_path)
+    assert first.returncode == 0, first.stderr
+    (folder,) = (tmp_path / "notebooks" / "reports" / "noted").glob("2*")
+    ran = nbformat.read(folder / "notebook.ipynb", as_version=4)
+    note = nbformat.v4.new_markdown_cell("The deploy was at **03:02**.", metadata={"tags": [TAG]})
+    ran.cells.insert(5, note)
+    before = ran.cells[4].id
+    nbformat.write(ran, folder / "notebook.ipynb")
+    again = call("gocoffee-ops", "run", str(book), "--replay", str(folder), "--exit-zero", cwd=tmp_path)
+    assert again.returncode == 0, again.stderr
+    (replayed,) = {*(tmp_path / "notebooks" / "reports" / "noted").glob("2*")} - {folder}
+    cells = nbformat.read(replayed / "notebook.ipynb", as_version=4).cells
+    (at,) = (i for i, one in enumerate(cells) if one.id == note.id)
+    assert cells[at - 1].id == before
+    assert "The deploy was at <strong>03:02</strong>." in (replayed / "report.html").read_text()
+    assert call("gocoffee-ops", "verify", str(folder), cwd=tmp_path).returncode == 0
 
 
 @given(st.lists(st.booleans(), max_size=12), st.lists(st.integers(0, 11), max_size=12, unique=True))

@@ -7,11 +7,28 @@ notebook's end and says so: a note is never lost.
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
+
+from gocoffee_ops.errors import UsageError
+from gocoffee_ops.runbooks.run_folder import NOTEBOOK
 
 TAG = "annotation"
 HOMELESS = "*The cell that this note followed is no longer in the runbook.*\n\n"
+
+
+def put_back_from(notebook: dict[str, Any], run: Path) -> int:
+    """Put back the notes of the run in that folder, if it has a notebook. Raises UsageError for one that cannot be read."""
+    path = run / NOTEBOOK
+    if not path.is_file():
+        return 0
+    try:
+        annotated = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError("put the reader's notes back", target=str(path), why=str(error)) from error
+    return put_back(notebook, annotated)
 
 
 def put_back(notebook: dict[str, Any], annotated: Mapping[str, Any]) -> int:
