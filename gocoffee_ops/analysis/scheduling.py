@@ -150,3 +150,13 @@ def fits(room: Room, wants: Mapping[str, int]) -> tuple[int, str]:
     counts["pods"] = max(0, room.free.get("pods", 0))
     first = min(counts, key=lambda name: counts[name])
     return counts[first], first
+
+
+@dataclass(frozen=True)
+class Spot:
+    """A node as a place for replicas: how many it takes where nothing else counts, and what ends that."""
+
+    node: str
+    labels: Mapping[str, str]
+    takes: int
+    bound_by: str

@@ -162,37 +162,37 @@ def replicas_fit(fit: pd.DataFrame) -> list[Finding]:
     """Could each deployment grow by one more replica on the nodes that are there?
 
     >>> import pandas as pd
-    >>> row = {"cluster": "eu", "namespace": "go-coffee", "deployment": "orders", "fits": 0, "bound_by": "memory"}
+    >>> row = {"cluster": "eu", "namespace": "go-coffee", "deployment": "orders", "fits": 0, "bound_by": "memory",
+    ...     "not_known": None}
     >>> said(replicas_fit(pd.DataFrame([row])))
     ['WARN deployment/orders: room for 0 more replicas; bound by memory']
+    >>> said(replicas_fit(pd.DataFrame([row, row | {"fits": None, "not_known": "it claims devices"}])))
+    ['UNKNOWN deployment/orders: how many more replicas fit is not known: it claims devices']
     """
-    room: dict[tuple[str, str, str], int] = {}
-    bound: dict[tuple[str, str, str], set[str]] = {}
+    deployments: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
     for row in records(fit):
-        key = (row["cluster"], row["namespace"], row["deployment"])
-        room[key] = room.get(key, 0) + row["fits"]
-        bound.setdefault(key, set()).add(row["bound_by"])
-    findings = [
-        Finding(
-            Status.WARN if fits == 0 else Status.OK,
-            "replicas_fit",
-            f"deployment/{deployment}",
-            f"room for {counted(fits, 'more replica')}; bound by {', '.join(sorted(bound[cluster, namespace, deployment]))}",
-            {"fits": fits},
-            cluster=cluster,
-            namespace=namespace,
-            next=(COST_ANALYSIS,),
-        )
-        for (cluster, namespace, deployment), fits in room.items()
-    ]
+        deployments.setdefault((row["cluster"], row["namespace"], row["deployment"]), []).append(row)
     return concluded(
-        findings,
+        [_fit(*key, rows) for key, rows in deployments.items()],
         check="replicas_fit",
         subject="deployments",
-        fine=f"one more replica fits for each of {len(room)} deployments",
-        read=len(room),
+        fine=f"one more replica fits for each of {len(deployments)} deployments",
+        read=len(deployments),
         none="no deployment was read",
     )
+
+
+def _fit(cluster: str, namespace: str, deployment: str, rows: list[dict[str, Any]]) -> Finding:
+    def found(status: Status, reason: str, **figures: int) -> Finding:
+        subject = f"deployment/{deployment}"
+        return Finding(status, "replicas_fit", subject, reason, figures, cluster, namespace, next=(COST_ANALYSIS,))
+
+    not_known = sorted({row["not_known"] or "no reason was given" for row in rows if row["fits"] is None})
+    if not_known:
+        return found(Status.UNKNOWN, f"how many more replicas fit is not known: {'; '.join(not_known)}")
+    fits, bound = sum(row["fits"] for row in rows), sorted({row["bound_by"] for row in rows})
+    reason = f"room for {counted(fits, 'more replica')}; bound by {', '.join(bound)}"
+    return found(Status.WARN if fits == 0 else Status.OK, reason, fits=fits)
 
 
 def _share(part: float | None, whole: float | None) -> float | None:

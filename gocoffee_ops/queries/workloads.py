@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from gocoffee_ops.analysis.quantities import whole
-from gocoffee_ops.analysis.scheduling import Requirement, Room, Taint, Toleration, fits, holds, repelling, selects
+from gocoffee_ops.analysis.placement import placed
+from gocoffee_ops.analysis.scheduling import selects
 from gocoffee_ops.errors import NotFound
 from gocoffee_ops.frames import Column, Schema
-from gocoffee_ops.queries.cluster import owner, taken_by_node
+from gocoffee_ops.queries.admission import Allowance, allowed
+from gocoffee_ops.queries.cluster import owner
 from gocoffee_ops.queries.listing import Lists
-from gocoffee_ops.queries.pod_resources import Amounts, measure, template_amounts
+from gocoffee_ops.queries.node_fit import requirements
+from gocoffee_ops.queries.placement import Newcomer, Placed, placed_pods, rules, spots
+from gocoffee_ops.queries.pod_resources import template_amounts
 from gocoffee_ops.queries.printed import conditions_of, is_true
 from gocoffee_ops.queries.query import Ask, Rows, query
 from gocoffee_ops.sources.kubernetes import Cluster
-from gocoffee_ops.sources.kubernetes.lists import AUTOSCALERS, BUDGETS, DEPLOYMENTS, NODES, PODS
-from gocoffee_ops.sources.kubernetes.shapes import ContainerStatus, Expression, Node, NodeTerm, Pod, TemplateSpec
+from gocoffee_ops.sources.kubernetes.lists import (
+    AUTOSCALERS,
+    BUDGETS,
+    DEPLOYMENTS,
+    LIMIT_RANGES,
+    NODES,
+    PODS,
+    QUOTAS,
+)
+from gocoffee_ops.sources.kubernetes.shapes import ContainerStatus, Node, Pod
 from gocoffee_ops.sources.kubernetes.workload_shapes import Autoscaler, Budget, Deployment
 
 REVISION = "deployment.kubernetes.io/revision"
@@ -112,14 +123,10 @@ def _budgets_of(deployment: Deployment, budgets: Iterable[Budget]) -> list[Budge
     for budget in budgets:
         selector = budget.spec.selector
         if budget.metadata.namespace == deployment.metadata.namespace and selector is not None:
-            expressions = _requirements(selector.match_expressions)
+            expressions = requirements(selector.match_expressions)
             if selects(selector.match_labels or {}, expressions, labels):
                 found.append(budget)
     return found
-
-
-def _requirements(expressions: list[Expression] | None) -> list[Requirement]:
-    return [Requirement(one.key, one.operator, one.values or ()) for one in expressions or ()]
 
 
 FIT_TABLE = Schema(
@@ -128,12 +135,20 @@ FIT_TABLE = Schema(
         Column("namespace", "string"),
         Column("deployment", "string"),
         Column("node", "string"),
-        Column("fits", "Int64", help="how many more replicas, were they the only pods to come"),
+        Column(
+            "fits",
+            "Int64",
+            optional=True,
+            help="how many more replicas, were they the only pods to come; where one may keep the next one off, their sum"
+            " over the nodes is what counts, and each node's number one way to reach it",
+        ),
         Column(
             "bound_by",
             "string",
-            help="what ends first: cpu, memory, pods or another resource; or unschedulable, taint, selector, not ready",
+            help="what ends first: cpu, memory, pods or another resource; anti-affinity, affinity, topology spread, host port,"
+            " quota; or unschedulable, taint, selector, not ready, limit range, scheduling gate; or not known",
         ),
+        Column("not_known", "string", optional=True, help="why the number is not known, where it is not 0 in any case"),
     ),
 )
 
@@ -142,11 +157,15 @@ FIT_TABLE = Schema(
 def replicas_that_fit(ask: Ask[Cluster], *, namespace: str, deployment: str = "") -> Rows:
     """How many more replicas of a deployment would fit on each node, and what stands in the way?
 
-    Counts requests of every resource, pods, taints, node selectors and required node affinity. Not counted: spreading
-    and affinity between pods, volumes bound to a zone, quotas, and that deployments share the room.
+    Counts requests of every resource, pods, taints, node selectors and required node affinity; required affinity and
+    anti-affinity between pods, topology spread with DoNotSchedule, and host ports; limit ranges and quotas of the
+    namespace. What a workload has beyond these (a claim's volume, a rule that asks for labels of namespaces, another
+    scheduler, a quota's priority scope) makes its number not known. Not counted: that deployments share the room, that
+    a pod of higher priority may drive others out, and what admission webhooks refuse.
 
-    API: apps/v1 deployments; core/v1 nodes and pods. Permission: list deployments in `namespace`, and nodes and pods in
-    the whole cluster. Raises SourceError; NotFound when there is no such namespace or deployment.
+    API: apps/v1 deployments; core/v1 nodes, pods, resourcequotas and limitranges. Permission: list deployments,
+    resourcequotas and limitranges in `namespace`, and nodes and pods in the whole cluster. Raises SourceError; NotFound
+    when there is no such namespace or deployment.
     """
     lists = Lists(ask)
     found = lists.all(DEPLOYMENTS, namespace=namespace)
@@ -154,66 +173,43 @@ def replicas_that_fit(ask: Ask[Cluster], *, namespace: str, deployment: str = ""
     if deployment and not wanted:
         names = ", ".join(sorted(one.metadata.name for one in found)) or "none"
         raise NotFound(f"deployment {deployment}", target=str(ask.target), why=f"namespace {namespace} has: {names}")
-    taken = taken_by_node(lists)
-    templates = [(one, template_amounts(one.spec.template.spec).requests) for one in wanted]
-    resources = {"cpu", "memory", *(name for _, wants in templates for name in wants)}
-    rows = []
-    for node in lists.all(NODES):
-        room = _room(node, taken.get(node.metadata.name, []), resources)
-        for one, wants in templates:
-            obstacle = _obstacle(node, one.spec.template.spec)
-            count, bound_by = (0, obstacle) if obstacle else fits(room, wants)
-            rows.append(
-                {
-                    "namespace": one.metadata.namespace,
-                    "deployment": one.metadata.name,
-                    "node": node.metadata.name,
-                    "fits": count,
-                    "bound_by": bound_by,
-                }
-            )
+    ranges, quotas = lists.all(LIMIT_RANGES, namespace=namespace), lists.all(QUOTAS, namespace=namespace)
+    nodes = {one.metadata.name: one for one in lists.all(NODES)}
+    pods = placed_pods(lists)
+    rows = [
+        row for one in wanted for row in _fit_rows(one, nodes, pods, allowed(one.spec.template.spec, ranges, quotas))
+    ]
     rows.sort(key=lambda row: (row["namespace"], row["deployment"], row["node"]))
     return Rows(rows, notes=lists.notes())
 
 
-def _room(node: Node, taken: list[Amounts], resources: Iterable[str]) -> Room:
-    allocatable = node.status.allocatable or node.status.capacity or {}
-    free = {}
-    for name in resources:
-        have = measure(name)(allocatable.get(name, "0"))
-        free[name] = have - sum(one.request(name) for one in taken)
-    free["pods"] = whole(allocatable.get("pods", "0")) - len(taken)
-    return Room(free)
-
-
-def _obstacle(node: Node, spec: TemplateSpec) -> str:
-    """Why no pod of a template may go to a node, or nothing."""
-    tolerations = [Toleration(one.key, one.operator, one.value, one.effect) for one in spec.tolerations or ()]
-    if not is_true(conditions_of(node.status.conditions), "Ready"):
-        return "not ready"
-    if node.spec.unschedulable:
-        return "unschedulable"
-    taints = [Taint(one.key, one.value, one.effect) for one in node.spec.taints or ()]
-    if repelling(taints, tolerations):
-        return "taint"
-    return "" if _selected(node, spec) else "selector"
-
-
-def _selected(node: Node, spec: TemplateSpec) -> bool:
-    labels = node.metadata.labels or {}
-    if not selects(spec.node_selector or {}, [], labels):
-        return False
-    affinity = spec.affinity.node_affinity if spec.affinity else None
-    if affinity is None or affinity.required is None:
-        return True
-    return any(_term_holds(term, labels, node.metadata.name) for term in affinity.required.node_selector_terms)
-
-
-def _term_holds(term: NodeTerm, labels: Mapping[str, str], name: str) -> bool:
-    expressions, fields = _requirements(term.match_expressions), _requirements(term.match_fields)
-    if not expressions and not fields:
-        return False  # an empty term matches no node
-    return all(holds(one, labels) for one in expressions) and all(holds(one, {"metadata.name": name}) for one in fields)
+def _fit_rows(
+    deployment: Deployment, nodes: Mapping[str, Node], pods: Sequence[Placed], may: Allowance
+) -> list[dict[str, Any]]:
+    template, name = deployment.spec.template, deployment.metadata.namespace
+    labels = template.metadata.labels or {}
+    new = Newcomer(name, labels, may.spec, template_amounts(may.spec), list(dict.fromkeys(may.doubts)))
+    places, between = spots(new, pods, nodes), rules(new, pods, nodes)
+    placement = placed(places, between, may.pods, may.bound_by)
+    if placement.doubt:
+        new.doubt(placement.doubt)
+    not_known = (
+        "; ".join(new.doubts) if any(placement.counts.values()) else ""
+    )  # no room is known, whatever else is not
+    rows = []
+    for spot in places:
+        unsure = not_known and spot.takes
+        rows.append(
+            {
+                "namespace": name,
+                "deployment": deployment.metadata.name,
+                "node": spot.node,
+                "fits": None if unsure else placement.counts[spot.node],
+                "bound_by": "not known" if unsure else placement.bound_by[spot.node],
+                "not_known": not_known if unsure else None,
+            }
+        )
+    return rows
 
 
 RESTART_TABLE = Schema(

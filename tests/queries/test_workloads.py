@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,12 +15,12 @@ from gocoffee_ops.queries import workloads
 from gocoffee_ops.session import Session
 from tests.http_server import says, serving
 from tests.queries.kubectl import table
+from tests.queries.scheduling_stage import create_nodes, node, settled
 from tests.sources.kubernetes.static_server import pod, write_kubeconfig
 from tests.support import live_session
 from tests.testbed.control_plane import Cluster
 
 NAMESPACE = "go-coffee"
-SCHEDULER_S = 30.0
 
 
 def test_every_deployment_is_as_kubectl_prints_it(ops: Session, cluster: Cluster) -> None:
@@ -64,18 +63,16 @@ def test_autoscalers_and_budgets_stand_beside_the_deployment_they_belong_to(ops:
 
 def test_h26_as_many_replicas_fit_as_the_scheduler_places(bare_cluster: Cluster, tmp_path: Path) -> None:
     nodes = [
-        _node("n1", cpu="2", memory="2Gi", pods="30"),
-        _node("n2", cpu="8", memory="1Gi", pods="30"),
-        _node("n3", cpu="8", memory="8Gi", pods="3"),
-        _node(
+        node("n1", cpu="2", memory="2Gi", pods="30"),
+        node("n2", cpu="8", memory="1Gi", pods="30"),
+        node("n3", cpu="8", memory="8Gi", pods="3"),
+        node(
             "tainted", cpu="8", memory="8Gi", pods="30", taints=[{"key": "for", "value": "gpu", "effect": "NoSchedule"}]
         ),
-        _node("cordoned", cpu="8", memory="8Gi", pods="30", unschedulable=True),
-        _node("other", cpu="8", memory="8Gi", pods="30", labels={"pool": "other"}),
+        node("cordoned", cpu="8", memory="8Gi", pods="30", unschedulable=True),
+        node("other", cpu="8", memory="8Gi", pods="30", labels={"pool": "other"}),
     ]
-    bare_cluster.kubectl("create", "-f", "-", stdin=yaml.safe_dump_all(nodes))
-    bare_cluster.kubectl("wait", "--for=condition=Ready", "nodes", "--all", "--timeout=30s")
-    _untainted(bare_cluster)
+    create_nodes(bare_cluster, nodes)
     bare_cluster.kubectl("create", "-f", "-", stdin=yaml.safe_dump(_deployment()))
     bare_cluster.kubectl("wait", "--for=create", "pod", "-l", "app=roomy", "--timeout=20s")
     bare_cluster.kubectl("wait", "--for=condition=PodScheduled", "pod", "-l", "app=roomy", "--timeout=20s")
@@ -87,19 +84,9 @@ def test_h26_as_many_replicas_fit_as_the_scheduler_places(bare_cluster: Cluster,
     promised = int(fit["fits"].sum())
     assert promised > 5
     bare_cluster.kubectl("scale", "deployment", "roomy", f"--replicas={1 + promised + 4}")
-    placed, refused = _settled(bare_cluster, 1 + promised + 4)
-    assert (placed, refused) == (1 + promised, 4)
+    assert settled(bare_cluster, "default", 1 + promised, 4) == (1 + promised, 4)
     later = workloads.replicas_that_fit(ops, namespace="default")
     assert set(later["fits"]) == {0}
-
-
-def _node(name: str, *, labels: dict[str, str] | None = None, **options: Any) -> dict[str, Any]:
-    size = {key: options.pop(key) for key in ("cpu", "memory", "pods")}
-    return {
-        "apiVersion": "v1", "kind": "Node",
-        "metadata": {"name": name, "labels": {"pool": "general", **(labels or {})}},
-        "spec": options, "status": {"capacity": size, "allocatable": size},
-    }  # fmt: skip
 
 
 def _deployment() -> dict[str, Any]:
@@ -126,29 +113,6 @@ def _deployment() -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _untainted(cluster: Cluster) -> None:
-    """A new node is tainted until the node controller has seen that it is ready."""
-    until = time.monotonic() + SCHEDULER_S
-    while True:
-        taints = [taint["key"] for one in cluster.get("nodes")["items"] for taint in one["spec"].get("taints", ())]
-        if not [key for key in taints if key == "node.kubernetes.io/not-ready"]:
-            return
-        assert time.monotonic() < until, taints
-        time.sleep(0.2)
-
-
-def _settled(cluster: Cluster, wanted: int) -> tuple[int, int]:
-    """How many pods the scheduler placed, and how many it refused, once it has looked at each."""
-    until = time.monotonic() + SCHEDULER_S
-    while True:
-        pods = cluster.get("pods", "-l", "app=roomy")["items"]
-        said = [c["status"] for one in pods for c in one["status"].get("conditions", ()) if c["type"] == "PodScheduled"]
-        if len(said) == wanted:
-            return said.count("True"), said.count("False")
-        assert time.monotonic() < until, f"the scheduler has looked at {len(said)} of {wanted} pods"
-        time.sleep(0.2)
-
-
 def test_a_deployment_that_is_not_there_is_not_found_with_those_that_are(ops: Session) -> None:
     with pytest.raises(NotFound, match=r"deployment orders.*order-service"):
         workloads.replicas_that_fit(ops, namespace=NAMESPACE, deployment="orders")
@@ -159,8 +123,8 @@ def test_a_deployment_that_is_not_there_is_not_found_with_those_that_are(ops: Se
 def test_no_replica_is_promised_on_nodes_that_take_none(ops: Session) -> None:
     fit = workloads.replicas_that_fit(ops, namespace=NAMESPACE, deployment="web-ui").set_index("node")
     refused = {"general-2": "taint", "general-3": "unschedulable", "general-4": "not ready", "memory-1": "taint"}
-    for node, why in refused.items():
-        assert (fit.loc[node, "fits"], fit.loc[node, "bound_by"]) == (0, why)
+    for name, why in refused.items():
+        assert (fit.loc[name, "fits"], fit.loc[name, "bound_by"]) == (0, why)
     assert fit.loc["general-1", "fits"] > 0
     forecast = workloads.replicas_that_fit(ops, namespace=NAMESPACE, deployment="demand-forecast")
     assert set(forecast["fits"]) == {0}

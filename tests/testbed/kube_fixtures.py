@@ -22,7 +22,7 @@ from tests.testbed.scenario.manifests import Variant
 
 REQUIRE_ALL = "GOCOFFEE_REQUIRE_ALL"
 RUNNING = "GOCOFFEE_TESTBED"
-FIXTURES = frozenset({"cluster", "healthy_cluster", "second_cluster", "bare_cluster", "namespace"})
+FIXTURES = frozenset({"cluster", "healthy_cluster", "second_cluster", "bare_cluster", "empty_cluster", "namespace"})
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -90,6 +90,13 @@ def healthy_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluste
 def second_cluster(healthy_cluster: Cluster) -> Cluster:
     """A second API server beside `cluster`, for what reads several at once."""
     return healthy_cluster
+
+
+@pytest.fixture(scope="session")
+def empty_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A control plane without a scenario; a test brings nodes and a namespace of its own, and takes them away."""
+    with ExitStack() as stack:
+        yield obtain(stack, "empty", None, tmp_path_factory)
 
 
 @pytest.fixture

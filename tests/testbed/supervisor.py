@@ -124,7 +124,7 @@ class Supervisor:
         write_json(
             self.layout.ready,
             {"name": self.layout.name, "server": self.layout.server, "version": version, "pid": os.getpid(),
-             "pids": {name: child.pid for name, child in self.children.items()}},
+             "ports": self.layout.ports, "pids": {name: child.pid for name, child in self.children.items()}},
         )  # fmt: skip
 
     def _reader(self, api: Api) -> None:

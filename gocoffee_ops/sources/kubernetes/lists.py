@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from gocoffee_ops.sources.kubernetes import shapes, workload_shapes
+from gocoffee_ops.sources.kubernetes import placement_shapes, shapes, workload_shapes
 
 T = TypeVar("T")
 PAGE = 500  # kubectl's own
@@ -36,6 +36,9 @@ class Kind(Generic[T]):
 
 
 PODS = Kind("pods", shapes.Pod, "PodList")
+PLACED_PODS = Kind("pods", placement_shapes.PlacedPod, "PodList")
+QUOTAS = Kind("resourcequotas", placement_shapes.Quota, "ResourceQuotaList")
+LIMIT_RANGES = Kind("limitranges", placement_shapes.LimitRange, "LimitRangeList")
 NODES = Kind("nodes", shapes.Node, "NodeList")
 EVENTS = Kind("events", workload_shapes.Event, "EventList")
 DEPLOYMENTS = Kind("deployments", workload_shapes.Deployment, "DeploymentList", "apps")

@@ -122,48 +122,6 @@ class Container(Shape):
         return self.restart_policy == "Always"
 
 
-class Toleration(Shape):
-    """What taint a pod tolerates."""
-
-    key: str = ""
-    operator: str = "Equal"
-    value: str = ""
-    effect: str = ""
-
-
-class Expression(Shape):
-    """One requirement of a selector."""
-
-    key: str
-    operator: str
-    values: list[str] | None = None
-
-
-class NodeTerm(Shape):
-    """One alternative of a node affinity; its requirements hold all together."""
-
-    match_expressions: list[Expression] | None = None
-    match_fields: list[Expression] | None = None
-
-
-class NodeSelector(Shape):
-    """Alternatives."""
-
-    node_selector_terms: list[NodeTerm]
-
-
-class NodeAffinity(Shape):
-    """Only what is required; preferences bind nothing."""
-
-    required: NodeSelector | None = msgspec.field(name="requiredDuringSchedulingIgnoredDuringExecution", default=None)
-
-
-class Affinity(Shape):
-    """Where a pod may run."""
-
-    node_affinity: NodeAffinity | None = None
-
-
 class ReadinessGate(Shape):
     """A condition that must be True before the pod is ready."""
 
@@ -179,14 +137,6 @@ class PodSpec(Shape):
     readiness_gates: list[ReadinessGate] | None = None
     overhead: Quantities | None = None
     resources: Raw = NONE
-
-
-class TemplateSpec(PodSpec):
-    """spec of a pod template, with what decides where its pods may go; a pod that is placed has no use for it."""
-
-    node_selector: dict[str, str] | None = None
-    affinity: Affinity | None = None
-    tolerations: list[Toleration] | None = None
 
 
 class Running(Shape):

@@ -6,14 +6,8 @@ from datetime import datetime
 
 import msgspec
 
-from gocoffee_ops.sources.kubernetes.shapes import Condition, Expression, Meta, Shape, TemplateSpec
-
-
-class LabelSelector(Shape):
-    """Labels that must all be there, and requirements that must all hold."""
-
-    match_labels: dict[str, str] | None = None
-    match_expressions: list[Expression] | None = None
+from gocoffee_ops.sources.kubernetes.placement_shapes import LabelSelector, TemplateSpec
+from gocoffee_ops.sources.kubernetes.shapes import Condition, Meta, Shape
 
 
 class PodTemplateMeta(Shape):
