@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 STATEMENT_NUMBERS = ("mean_exec_ms", "calls", "share", "mean_ratio", "interval_mean_exec_ms", "interval_calls")
+DISCONNECTED = "disconnected"  # the state of a replica that is gone, or of one without its primary
 STATEMENT_CHARS = 80  # enough to recognise a statement by; the table shows it whole
 
 Row = Mapping[str, Any]
@@ -298,6 +299,9 @@ def replicas_follow(replication: pd.DataFrame, server: pd.DataFrame, *, threshol
     >>> row = {"database": "coffee", "replica": "standby", "state": "streaming", "lag_s": 15.0, "lag_mib": 3.0}
     >>> said(replicas_follow(pd.DataFrame([row]), pd.DataFrame([row]), thresholds=Thresholds()))
     ['WARN replica/standby: coffee: streaming, 15.0 s and 3.0 MiB behind']
+    >>> gone = row | {"state": "disconnected", "lag_s": None, "lag_mib": 0.0}
+    >>> said(replicas_follow(pd.DataFrame([gone]), pd.DataFrame([row]), thresholds=Thresholds()))
+    ['WARN replica/standby: coffee: disconnected, 0.0 MiB behind']
     """
     table = records(replication)
     findings = []
@@ -308,7 +312,8 @@ def replicas_follow(replication: pd.DataFrame, server: pd.DataFrame, *, threshol
             findings.append(Finding(Status.UNKNOWN, "replicas_follow", subject, reason))
             continue
         # The time stands still while replay is paused, the bytes do not: whichever is worse counts.
-        statuses, behind = [], []
+        # A replica that is cut off is none, however little it lacks at first.
+        statuses, behind = [Status.WARN if row["state"] == DISCONNECTED else Status.OK], []
         if row["lag_s"] is not None:
             statuses.append(grade(row["lag_s"], thresholds.replication_lag_warn_s, thresholds.replication_lag_crit_s))
             behind.append(seconds(row["lag_s"]))

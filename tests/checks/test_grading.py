@@ -62,6 +62,7 @@ def worst_of(found: list[Finding]) -> Status:
     return max((f.status for f in found), key=lambda s: s.severity)
 
 
+GONE = {"state": "disconnected", "lag_mib": 0.0}
 CASES = [
     ("node_health", Status.OK, [table(cluster.nodes, NODE)]),
     ("node_health", Status.WARN, [table(cluster.nodes, NODE | {"unschedulable": True})]),
@@ -86,6 +87,7 @@ CASES = [
     ("replicas_fit", Status.OK, [table(workloads.replicas_that_fit, {"fits": 1})]),
     ("replicas_fit", Status.WARN, [table(workloads.replicas_that_fit, {"fits": 0, "bound_by": "cpu"})]),
     ("replicas_fit", Status.UNKNOWN, [table(workloads.replicas_that_fit)]),
+    ("replicas_fit", Status.UNKNOWN, [table(workloads.replicas_that_fit, {"fits": None, "not_known": "volumes"})]),
     ("pods_ready", Status.OK, [table(cluster.pods, POD)]),
     ("pods_ready", Status.OK, [table(cluster.pods, POD, POD | {"finished": True, "ready": False})]),
     ("pods_ready", Status.WARN, [table(cluster.pods, POD | {"ready": False, "status": "Pending", "age_s": 10.0})]),
@@ -193,6 +195,7 @@ CASES = [
     ("replicas_follow", Status.WARN, [table(database.replication, {"lag_s": 10.0}), table(database.server, SERVER)]),
     ("replicas_follow", Status.CRIT, [table(database.replication, {"lag_s": 60.0}), table(database.server, SERVER)]),
     ("replicas_follow", Status.WARN, [table(database.replication, {"lag_mib": 64.0}), table(database.server, SERVER)]),
+    ("replicas_follow", Status.WARN, [table(database.replication, GONE), table(database.server, SERVER)]),
     ("replicas_follow", Status.UNKNOWN, [table(database.replication, {}), table(database.server, SERVER)]),
     ("replicas_follow", Status.UNKNOWN, [table(database.replication), table(database.server)]),
     ("settings_in_force", Status.OK, [table(database.settings), table(database.server, SERVER)]),

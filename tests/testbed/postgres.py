@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from gocoffee_ops.demo.account import Account, run_account
+from gocoffee_ops.demo.account import Account, run_account, run_as
 from gocoffee_ops.demo.binaries import Binaries, release_of, wheel_copy, wheel_package
 from gocoffee_ops.demo.database import READER, reader_sql
 from gocoffee_ops.demo.places import default_home, own_folder
@@ -104,6 +104,13 @@ class PostgresServer:
         name = application_name or APPLICATION_NAME
         return connect(self.dsn(user, database), application_name=name, autocommit=True)
 
+    def admit_replicas(self) -> None:
+        """Let replicas in over loopback, with the superuser's password."""
+        with (self.server.folders.conf / "pg_hba.conf").open("a", encoding="utf-8") as rules:
+            rules.write(f"host replication {SUPERUSER} 127.0.0.1/32 scram-sha-256\n")
+        with self.connect() as admin:
+            admin.execute("SELECT pg_reload_conf()")
+
     @contextmanager
     def fresh_database(self) -> Iterator[str]:
         """The name of a new, empty database with pg_stat_statements, dropped afterwards."""
@@ -124,8 +131,9 @@ class PostgresServer:
         try:
             self._folder.chmod(0o755 if account.is_other else 0o700)
             self._server = self._make(account, self._folder)
-            self._server.create()
+            self._fill(account)
             self._start()
+            self._equip()
         except BaseException:
             self.__exit__(None, None, None)
             raise
@@ -141,6 +149,10 @@ class PostgresServer:
         )
         return Server(self.binaries, account, folders, SUPERUSER, [SUPERUSER, READER], self.settings, free_port())
 
+    def _fill(self, account: Account) -> None:
+        """Make what the data folder holds."""
+        self.server.create()
+
     def _start(self) -> None:
         for attempt in range(3):
             try:
@@ -150,6 +162,9 @@ class PostgresServer:
                 if "Address already in use" not in error.why or attempt == 2:
                     raise
                 self.server.tcp_port = free_port()
+
+    def _equip(self) -> None:
+        """Extension, roles and passwords, once it runs."""
         with self.connect() as admin:
             admin.execute("CREATE EXTENSION pg_stat_statements")
             admin.execute(reader_sql())
@@ -164,6 +179,32 @@ class PostgresServer:
             self._server.stop()
         if self._folder is not None:
             shutil.rmtree(self._folder)
+
+
+class Replica(PostgresServer):
+    """A server that streams from another one, through a slot of its own; it has the other's roles and passwords."""
+
+    def __init__(self, primary: PostgresServer, name: str) -> None:
+        super().__init__(primary.binaries, {**primary.settings, "cluster_name": name})
+        self.name = name
+        self.passwords = primary.passwords
+        self._primary = primary
+
+    def _fill(self, account: Account) -> None:
+        primary = self._primary
+        primary.admit_replicas()
+        command = [primary.binaries.folder / "pg_basebackup", f"--pgdata={self.server.folders.data}", "--no-sync"]
+        command += ["--write-recovery-conf", "--create-slot", f"--slot={self.name}", "--checkpoint=fast"]
+        answer = run_as(account, [*command, f"--dbname={primary.tcp_dsn()}"], timeout_s=120)
+        if answer.returncode:
+            raise ServerFault("copy a server", target=self.name, why=answer.stderr)
+
+    def _equip(self) -> None:
+        """Whatever it has is the primary's."""
+
+    def stop(self) -> None:
+        """Stop it before its time; its slot stays at the primary."""
+        self.server.stop()
 
 
 def free_port() -> int:
