@@ -175,19 +175,19 @@ class Database:
         if self._connection is not None:
             patience = min(STALE_SECONDS, deadline.left() / 3)
             try:
-                return self._begin(self._connection, deadline, search_path, patience)
+                with Watchdog(self._connection, patience):
+                    return self._begin(self._connection, deadline, search_path)
             except psycopg.OperationalError:
                 self._drop()
         self._connection = self._address.open(deadline, application_name=self._application_name)
         left = deadline.check(what, target=self.describe(), last_seen="the connection was open")
-        try:
-            return self._begin(self._connection, deadline, search_path, left)
-        except psycopg.Error as error:
-            raise translating.of_asking(
-                error, what, target=self.describe(), server_gave_up=not deadline.left()
-            ) from None
+        with Watchdog(self._connection, left) as watchdog:
+            try:
+                return self._begin(self._connection, deadline, search_path)
+            except psycopg.Error as error:  # pgbouncer lets us in, and then waits for a session of the server
+                raise self._translated(error, what, deadline, watchdog) from None
 
-    def _begin(self, connection: Connection, deadline: Deadline, search_path: str, patience: float) -> Connection:
+    def _begin(self, connection: Connection, deadline: Deadline, search_path: str) -> Connection:
         statement_ms = max(1, int(1000 * (deadline.left() - _margin(deadline.left()))))
         settings: dict[str, int | str] = {
             "statement_timeout": statement_ms,
@@ -203,8 +203,7 @@ class Database:
         # set_config(…, true) is SET LOCAL; but of SET, pg_stat_statements would keep an entry for every other value.
         calls = [sql.SQL("set_config({}, {}, true)").format(name, str(value)) for name, value in settings.items()]
         begin = sql.SQL("BEGIN READ ONLY; SELECT {} /* gocoffee-ops: time-outs */").format(sql.SQL(", ").join(calls))
-        with Watchdog(connection, patience):
-            connection.execute(begin)
+        connection.execute(begin)
         return connection
 
     def _drop(self) -> None:
