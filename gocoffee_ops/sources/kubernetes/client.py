@@ -19,7 +19,7 @@ from isal.igzip_lib import IsalError
 from gocoffee_ops.errors import DeadlineExceeded, Malformed, OpsError, Throttled, Unauthenticated
 from gocoffee_ops.sources.deadline import Deadline
 from gocoffee_ops.sources.kubernetes import failures, shapes
-from gocoffee_ops.sources.kubernetes.credentials import Access, Where, bearer_secrets, load, server_of
+from gocoffee_ops.sources.kubernetes.credentials import SERVICE_ACCOUNT, Access, Where, bearer_secrets, load, server_of
 from gocoffee_ops.sources.kubernetes.failures import Failure, Reply, Request
 from gocoffee_ops.sources.kubernetes.lists import PAGE, Kind, Listing, page_decoder
 
@@ -50,9 +50,9 @@ class _Seen:
 class Cluster:
     """One cluster. Making it contacts nothing; the configuration is read, and a credential got, by the first question.
 
-    `context` and `kubeconfig` default as kubectl's do; without a kubeconfig, inside a pod, its service account is
-    used. `on_secret` is told every secret value as soon as it is known, before any answer is returned. Safe to share
-    between threads.
+    `context` and `kubeconfig` default as kubectl's do; without a kubeconfig, inside a pod, its service account is used,
+    whose token and CA are in the folder `service_account`. `on_secret` is told every secret value as soon as it is
+    known, before any answer is returned. Safe to share between threads.
     """
 
     def __init__(
@@ -62,12 +62,13 @@ class Cluster:
         context: str | None = None,
         kubeconfig: str | PathLike[str] | None = None,
         in_cluster: bool = False,
+        service_account: str | PathLike[str] = SERVICE_ACCOUNT,
         on_secret: Callable[[str], None] | None = None,
         page_size: int = PAGE,
     ) -> None:
         self.name = name or context or "cluster"
         self.target = f"cluster/{self.name}"
-        self._where = Where(context or "", str(kubeconfig or ""), in_cluster)
+        self._where = Where(context or "", str(kubeconfig or ""), in_cluster, str(service_account))
         self._on_secret = on_secret
         self._page_size = page_size
         self._access: Access | None = None
@@ -221,7 +222,7 @@ class Cluster:
                 return self._exchange(access, request.path, parameters, deadline, seen)
             except (HTTPError, OSError) as error:
                 return failures.of_exception(
-                    error, request, self.target, access.host, access.server_name, access.proxied, deadline
+                    error, request, self.target, access.host, access.server_name, access.proxy, deadline
                 )
 
         reply = self._bounded(exchange, deadline, request, seen) if bounded else exchange()

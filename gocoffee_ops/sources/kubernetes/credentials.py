@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
 
 from gocoffee_ops.errors import ConfigError, unknown_name
 from gocoffee_ops.sources.deadline import Deadline
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     from kubernetes.client import ApiClient, Configuration
 
 EARLY = timedelta(seconds=30)  # a credential is renewed before it ends under a request
+ROTATED = timedelta(
+    seconds=90
+)  # a pod's token file is read again after a minute: the kubelet changes it long before it ends
+SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 SECRET_WORDS = ("TOKEN", "SECRET", "PASSWORD", "KEY", "CREDENTIAL")
 _LOADING = threading.Lock()  # the interpreter's import is one for all threads, and so is this
 
@@ -34,6 +39,7 @@ class Where:
     context: str = ""
     kubeconfig: str = ""
     in_cluster: bool = False
+    service_account: str = SERVICE_ACCOUNT
 
     def files(self) -> list[Path]:
         """The kubeconfig files, as kubectl would find them."""
@@ -55,7 +61,7 @@ class Access:
     api: ApiClient
     host: str
     server_name: str
-    proxied: bool
+    proxy: str  # without what it is told of us; empty where none is used
     expires_at: datetime | None
     secrets: frozenset[str] = field(repr=False)
 
@@ -83,23 +89,50 @@ def load(where: Where, deadline: Deadline, target: str) -> Access:
 
     configuration = Configuration()
     configuration.retries = False  # ours are the only retries
+    expires_at: datetime | None
+    what, hint = "read the kubeconfig", "kubectl config view"
     try:
         if where.inside:
-            expires_at, secrets = _in_cluster(configuration), set[str]()
+            what, hint = "read the service account", "is it mounted (automountServiceAccountToken), and is this a pod?"
+            expires_at, secrets = _in_cluster(where, configuration), set[str]()
         else:
             expires_at, secrets = _from_kubeconfig(where, configuration, deadline, target)
+        proxy, words = _proxy(configuration)
         api = ApiClient(configuration)
     except (ConfigException, OSError, ValueError) as error:
-        raise ConfigError("read the kubeconfig", target=target, why=str(error), hint="kubectl config view") from error
+        raise ConfigError(what, target=target, why=str(error), hint=hint) from error
     api.user_agent = "gocoffee-ops"
     return Access(
         api,
         configuration.host,
         configuration.tls_server_name or "",
-        bool(configuration.proxy),
+        proxy,
         expires_at,
-        frozenset(secrets | bearer_secrets(configuration.api_key.get("BearerToken", ""))),
+        frozenset(secrets | words | bearer_secrets(configuration.api_key.get("BearerToken", ""))),
     )
+
+
+def _proxy(configuration: Configuration) -> tuple[str, set[str]]:
+    """The address of the proxy that will be used, if any, and the secrets in what it is told of us.
+
+    The official client passes a proxy's user and password on to nobody.
+    """
+    from kubernetes.client.rest import is_socks_proxy_url, should_bypass_proxies
+    from urllib3.util import make_headers
+
+    if not configuration.proxy or should_bypass_proxies(configuration.host, configuration.no_proxy or ""):
+        return "", set()
+    parts = urlsplit(configuration.proxy)
+    bare = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+    if parts.username is None:
+        return bare, set()
+    user, password = unquote(parts.username), unquote(parts.password or "")
+    words = {parts.password or "", password} - {""}
+    if not is_socks_proxy_url(configuration.proxy):
+        configuration.proxy = bare
+        configuration.proxy_headers = make_headers(proxy_basic_auth=f"{user}:{password}")
+        words |= {value.removeprefix("Basic ") for value in configuration.proxy_headers.values()}
+    return bare, words
 
 
 def bearer_secrets(authorization: str) -> set[str]:
@@ -149,11 +182,14 @@ def _existing(where: Where) -> list[Path]:
     return found
 
 
-def _in_cluster(configuration: Configuration) -> datetime | None:
-    from kubernetes.config import load_incluster_config
+def _in_cluster(where: Where, configuration: Configuration) -> datetime:
+    from kubernetes.config.incluster_config import InClusterConfigLoader
 
-    load_incluster_config(client_configuration=configuration)  # its hook re-reads the token file every minute
-    return None
+    folder = Path(where.service_account)
+    files = {"token_filename": str(folder / "token"), "cert_filename": str(folder / "ca.crt")}
+    InClusterConfigLoader(**files, try_refresh_token=False).load_and_set(configuration)  # renewed by us
+    configuration.api_key["BearerToken"] = configuration.api_key["BearerToken"].strip()
+    return datetime.now(UTC) + ROTATED
 
 
 def _from_kubeconfig(
@@ -169,6 +205,8 @@ def _from_kubeconfig(
 
     loader = _loader(plugin)(config_dict=merged, active_context=context, config_base_path=None)
     loader.load_and_set(configuration)
+    if loader.proxy:
+        configuration.no_proxy = None  # as kubectl: what a kubeconfig says stands above the environment
     configuration.refresh_api_key_hook = None  # renewed by us, inside the deadline of the question that needs it
     return loader.expires_at, _user_secrets(loader.user()) | loader.plugin_secrets
 
@@ -181,6 +219,7 @@ def _loader(plugin: Callable[[Mapping[str, Any], str, Mapping[str, Any]], Plugin
 
         expires_at: datetime | None = None
         plugin_secrets: frozenset[str] = frozenset()
+        proxy: str | None = None
         _user: Any
         _cluster: Any
 

@@ -138,17 +138,17 @@ def _seconds(reply: Reply, said: Problem | None) -> float | None:
 
 
 def of_exception(  # noqa: PLR0911 - one return a cause
-    error: Exception, request: Request, target: str, host: str, server_name: str, proxied: bool, deadline: Deadline
+    error: Exception, request: Request, target: str, host: str, server_name: str, proxy: str, deadline: Deadline
 ) -> Failure:
     """What an exception of urllib3 means."""
     from urllib3 import exceptions as x
 
     what = request.what
     if isinstance(error, x.SSLError):
-        return Failure(_tls(error, what, target, host, server_name, proxied, deadline))
+        return Failure(_tls(error, what, target, host, server_name, proxy, deadline))
     if isinstance(error, x.ProxyError):
-        why = f"the proxy: {_cause(error)}"
-        return Failure(Unreachable(what, target=target, why=why, hint="check HTTPS_PROXY and NO_PROXY"), retry=True)
+        why, hint = f"the proxy {proxy}: {_cause(error)}", "check proxy-url in the kubeconfig, HTTPS_PROXY and NO_PROXY"
+        return Failure(Unreachable(what, target=target, why=why, hint=hint), retry=True)
     if isinstance(error, x.NameResolutionError):
         why = f"no such host {urlsplit(host).hostname}: {_cause(error)}"
         return Failure(Unreachable(what, target=target, why=why, hint="check DNS, or the VPN"), retry=True)
@@ -170,13 +170,13 @@ def of_exception(  # noqa: PLR0911 - one return a cause
 
 
 def _tls(
-    error: Exception, what: str, target: str, host: str, server_name: str, proxied: bool, deadline: Deadline
+    error: Exception, what: str, target: str, host: str, server_name: str, proxy: str, deadline: Deadline
 ) -> Unreachable:
     cause = error.args[0] if error.args else error
     why, hint = f"TLS: {cause}", "check certificate-authority in the kubeconfig"
     if isinstance(cause, ssl.SSLCertVerificationError):
         why = f"TLS: {cause.verify_message}"
-        if cause.verify_code in {CERTIFICATE_EXPIRED, CERTIFICATE_NOT_YET_VALID} and not proxied:
+        if cause.verify_code in {CERTIFICATE_EXPIRED, CERTIFICATE_NOT_YET_VALID} and not proxy:
             why += f" ({_validity(host, server_name, deadline)})"
             hint = "renew the API server's certificate"
     return Unreachable(what, target=target, why=why, hint=hint)
