@@ -1,6 +1,6 @@
 """Find the control plane's binaries, or build them once from the locked Go modules beside this file.
 
-`python -m tests.testbed.binaries` does so ahead of the tests, and prints the folder.
+`python -m tests.testbed.binaries [MODULES]` does so ahead of the tests, and prints the folder.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import os
 import platform
 import shutil
 import subprocess
+import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,8 +47,8 @@ class Binaries:
         return str(self.folder / name)
 
 
-def find() -> Binaries:
-    """Every binary from the first place that has them all: $KUBEBUILDER_ASSETS, the cache, a build into the cache."""
+def find(modules: Path = MODULES) -> Binaries:
+    """Every binary from the first place that has them all: $KUBEBUILDER_ASSETS, the cache, a build of `modules` into it."""
     assets = os.environ.get("KUBEBUILDER_ASSETS")
     note = ""
     if assets:
@@ -55,17 +56,17 @@ def find() -> Binaries:
         if not missing:
             return Binaries(Path(assets))
         note = f"KUBEBUILDER_ASSETS={assets} lacks {', '.join(missing)}; "
-    folder = cache_folder()
+    folder = cache_folder(modules)
     if _missing(folder):
-        _build(folder, note)
+        _build(modules, folder, note)
     return Binaries(folder)
 
 
-def cache_folder() -> Path:
+def cache_folder(modules: Path = MODULES) -> Path:
     """Where the binaries of exactly these modules, flags and platform are kept."""
     digest = hashlib.sha256()
     for name in ("go.mod", "go.sum"):
-        digest.update((MODULES / name).read_bytes())
+        digest.update((modules / name).read_bytes())
     digest.update(f"{_LDFLAGS} {platform.system()} {platform.machine()}".encode())
     return Path(platformdirs.user_cache_dir("gocoffee-ops")) / "testbed" / digest.hexdigest()[:16]
 
@@ -74,7 +75,7 @@ def _missing(folder: Path) -> list[str]:
     return [name for name in NAMES if not os.access(folder / name, os.X_OK)]
 
 
-def _build(folder: Path, note: str) -> None:
+def _build(modules: Path, folder: Path, note: str) -> None:
     go = shutil.which("go")
     if go is None:
         raise TestbedMissing(
@@ -85,12 +86,12 @@ def _build(folder: Path, note: str) -> None:
     try:
         with lock:
             if _missing(folder):  # whoever held the lock before us may have built them
-                _build_aside(go, folder, note)
+                _build_aside(go, modules, folder, note)
     except filelock.Timeout as error:
         raise TestbedMissing(f"{note}another build holds {lock.lock_file} for {BUILD_DEADLINE_S:.0f} s") from error
 
 
-def _build_aside(go: str, folder: Path, note: str) -> None:
+def _build_aside(go: str, modules: Path, folder: Path, note: str) -> None:
     prefix = f".building-{folder.name}-"
     for abandoned in folder.parent.glob(f"{prefix}*"):  # by a killed build; we hold the lock
         shutil.rmtree(abandoned)
@@ -101,7 +102,7 @@ def _build_aside(go: str, folder: Path, note: str) -> None:
         try:
             done = subprocess.run(
                 command,
-                cwd=MODULES,
+                cwd=modules,
                 env={**os.environ, "CGO_ENABLED": "0", "GOWORK": "off", "GOFLAGS": ""},
                 capture_output=True,
                 text=True,
@@ -121,4 +122,4 @@ def _build_aside(go: str, folder: Path, note: str) -> None:
 
 
 if __name__ == "__main__":
-    print(find().folder)
+    print(find(*map(Path, sys.argv[1:2])).folder)

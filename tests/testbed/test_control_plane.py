@@ -15,7 +15,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.testbed.binaries import NAMES
 from tests.testbed.control_plane import REPOSITORY, Cluster, ControlPlaneFailed, join, merged_kubeconfig
 
 HOLD = """
@@ -117,51 +116,3 @@ def test_everything_listens_on_loopback_only(bare_cluster: Cluster) -> None:
                 listening.append(fields[1].split(":")[0])
     assert len(listening) >= 7
     assert set(listening) == {"0100007F"}
-
-
-def find_in(environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    """Look for the binaries in a process with this environment and no other."""
-    return subprocess.run(
-        [sys.executable, "-m", "tests.testbed.binaries"],
-        cwd=REPOSITORY,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-
-
-def test_without_binaries_and_go_it_says_what_is_missing(tmp_path: Path) -> None:
-    done = find_in({"HOME": str(tmp_path), "PATH": str(tmp_path)})
-    assert done.returncode != 0
-    assert "TestbedMissing" in done.stderr
-    assert "there is no Go toolchain" in done.stderr
-    for name in NAMES:
-        assert name in done.stderr
-
-
-def test_a_folder_with_every_binary_is_taken_from_kubebuilder_assets(tmp_path: Path) -> None:
-    for name in NAMES:
-        (tmp_path / name).write_text("#!/bin/sh\n")
-        (tmp_path / name).chmod(0o755)
-    done = find_in({"HOME": str(tmp_path), "PATH": str(tmp_path), "KUBEBUILDER_ASSETS": str(tmp_path)})
-    assert done.stdout.strip() == str(tmp_path)
-
-
-def test_an_incomplete_folder_in_kubebuilder_assets_is_named_with_what_it_lacks(tmp_path: Path) -> None:
-    (tmp_path / "etcd").write_text("#!/bin/sh\n")
-    (tmp_path / "etcd").chmod(0o755)
-    done = find_in({"HOME": str(tmp_path), "PATH": str(tmp_path), "KUBEBUILDER_ASSETS": str(tmp_path)})
-    assert f"KUBEBUILDER_ASSETS={tmp_path} lacks kube-apiserver" in done.stderr
-
-
-def test_a_failed_build_says_what_go_said(tmp_path: Path) -> None:
-    go = tmp_path / "go"
-    go.write_text("#!/bin/sh\necho 'no required module provides package' >&2\nexit 1\n")
-    go.chmod(0o755)
-    done = find_in({"HOME": str(tmp_path), "PATH": f"{tmp_path}:/usr/bin:/bin"})
-    assert "go build failed" in done.stderr
-    assert "no required module provides package" in done.stderr
-    leftovers = [path.name for path in (tmp_path / ".cache/gocoffee-ops/testbed").iterdir() if path.is_dir()]
-    assert leftovers == []
