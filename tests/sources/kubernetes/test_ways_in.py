@@ -16,17 +16,9 @@ from gocoffee_ops.errors import ConfigError, Unauthenticated, Unreachable
 from gocoffee_ops.sources.deadline import Deadline
 from gocoffee_ops.sources.kubernetes import Cluster
 from gocoffee_ops.sources.kubernetes.lists import PODS
+from tests.http_server import Answer, Asked, HttpServer, serving, unused_port
 from tests.sources.kubernetes.connect_proxy import proxying
-from tests.sources.kubernetes.static_server import (
-    Answer,
-    ApiServer,
-    Asked,
-    pod_list,
-    refusal,
-    serving,
-    unused_port,
-    write_kubeconfig,
-)
+from tests.sources.kubernetes.static_server import pod_list, refusal, write_kubeconfig
 
 FAR = "api.cluster.example"  # no resolver knows it: only the proxy leads there
 PROXY_VARIABLES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
@@ -44,7 +36,7 @@ def no_proxy_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def server(authority: trustme.CA) -> Iterator[ApiServer]:
+def server(authority: trustme.CA) -> Iterator[HttpServer]:
     """An API server that is called like the far one, and like its address on loopback."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     authority.issue_cert(FAR, "127.0.0.1").configure_cert(context)
@@ -52,7 +44,7 @@ def server(authority: trustme.CA) -> Iterator[ApiServer]:
         yield started
 
 
-def port_of(server: ApiServer) -> int:
+def port_of(server: HttpServer) -> int:
     return urlsplit(server.url).port or 0
 
 
@@ -72,7 +64,7 @@ def names(cluster: Cluster) -> list[str]:
 
 
 def test_the_proxy_of_the_kubeconfig_leads_to_the_server(
-    tmp_path: Path, authority: trustme.CA, server: ApiServer
+    tmp_path: Path, authority: trustme.CA, server: HttpServer
 ) -> None:
     with proxying({f"{FAR}:6443": port_of(server)}) as proxy:
         way = {"proxy-url": f"http://127.0.0.1:{proxy.port}"}
@@ -81,7 +73,7 @@ def test_the_proxy_of_the_kubeconfig_leads_to_the_server(
 
 
 def test_a_proxy_that_asks_who_we_are_is_told_and_the_password_is_secret(
-    tmp_path: Path, authority: trustme.CA, server: ApiServer
+    tmp_path: Path, authority: trustme.CA, server: HttpServer
 ) -> None:
     told: list[str] = []
     with proxying({f"{FAR}:6443": port_of(server)}, user="ada:s3cr@t") as proxy:
@@ -108,7 +100,7 @@ def test_a_proxy_that_is_not_there_is_named(tmp_path: Path, authority: trustme.C
 
 
 def test_the_proxy_of_the_environment_is_used_but_for_what_it_excludes(
-    tmp_path: Path, authority: trustme.CA, server: ApiServer, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, authority: trustme.CA, server: HttpServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     far, near = trusted(tmp_path, authority, f"https://{FAR}:6443"), tmp_path / "near"
     near.mkdir()
@@ -125,7 +117,7 @@ def test_the_proxy_of_the_environment_is_used_but_for_what_it_excludes(
 
 
 def test_the_proxy_of_the_kubeconfig_stands_above_what_the_environment_excludes(
-    tmp_path: Path, authority: trustme.CA, server: ApiServer, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, authority: trustme.CA, server: HttpServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As kubectl does it."""
     with proxying({f"{FAR}:6443": port_of(server)}) as proxy:
