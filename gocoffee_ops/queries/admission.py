@@ -10,7 +10,14 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from gocoffee_ops.queries.pod_resources import Amounts, measure, template_amounts
-from gocoffee_ops.sources.kubernetes.placement_shapes import Limit, LimitRange, Quota, TemplateSpec, with_resources
+from gocoffee_ops.sources.kubernetes.placement_shapes import (
+    Limit,
+    LimitRange,
+    Quota,
+    TemplateSpec,
+    with_own_resources,
+    with_resources,
+)
 from gocoffee_ops.sources.kubernetes.shapes import Quantities, Resources, resources_of
 
 LIMIT_RANGE, QUOTA = "limit range", "quota"
@@ -52,6 +59,11 @@ def allowed(template: TemplateSpec, ranges: Sequence[LimitRange], quotas: Iterab
 def _admitted(spec: TemplateSpec, ranges: Iterable[LimitRange]) -> TemplateSpec:
     """The template with what its pods get when they say nothing: a request as large as the limit, and the defaults."""
     found = with_resources(spec, lambda one: Resources({**(one.limits or {}), **(one.requests or {})}, one.limits))
+    own = resources_of(bytes(spec.resources))
+    if own.limits:  # of the pod as a whole, where its containers request nothing
+        said = {name for one in _of_containers(found) for name in one.requests or ()}
+        unsaid = {name: limit for name, limit in own.limits.items() if name not in said}
+        found = with_own_resources(found, Resources({**unsaid, **(own.requests or {})}, own.limits))
     for limit in _limits(ranges, "Container"):
         found = with_resources(found, _defaults(limit))
     return found

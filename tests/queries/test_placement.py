@@ -137,6 +137,8 @@ CASES = {
     "a quota on all but best effort": Case({}, 1, 4, {"quota"}, [quota({"pods": "5"}, scopes=["NotBestEffort"])], created=0),
     "a quota on what it does not say": Case({}, 0, 0, {"quota"}, [quota({"limits.cpu": "100"})], created=0),
     "a limit is a request": Case(only({"cpu": "2"}), 1, 7, {"cpu"}),
+    "a limit of the whole pod is its request": Case(only() | {"resources": {"limits": {"cpu": "2"}}}, 1, 7, {"cpu"}),
+    "a limit of the whole pod beside requests": Case({"resources": {"limits": {"cpu": "2"}}}, 1, 15, {"cpu"}),
     "the default of a namespace": Case(only(), 1, 7, {"cpu"}, [limit_range(defaultRequest={"cpu": "2"})]),
     "the default limit of a namespace": Case(only(), 1, 3, {"cpu"}, [limit_range(default={"cpu": "3"})]),
     "more than a namespace allows": Case(only({"cpu": "3"}), 0, 0, {"limit range"}, [limit_range(max={"cpu": "2"})], created=0),

@@ -179,6 +179,11 @@ def with_resources(spec: TemplateSpec, change: Callable[[Resources], Resources])
     )
 
 
+def with_own_resources(spec: TemplateSpec, resources: Resources) -> TemplateSpec:
+    """The same template with other resources of the pod as a whole."""
+    return msgspec.structs.replace(spec, resources=Raw(msgspec.json.encode(resources)))
+
+
 # What a namespace allows
 
 
