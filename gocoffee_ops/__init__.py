@@ -26,6 +26,7 @@ __all__ = [
     "checks",
     "cluster",
     "database",
+    "endpoints",
     "errors",
     "figures",
     "history",
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from gocoffee_ops.analysis import trends
     from gocoffee_ops.errors import OpsError
     from gocoffee_ops.model import Finding, Status, Target, Thresholds, Window
-    from gocoffee_ops.queries import cluster, database, history, workloads
+    from gocoffee_ops.queries import cluster, database, endpoints, history, workloads
     from gocoffee_ops.runbooks import kernel as runbook
     from gocoffee_ops.ui import figures
 
@@ -53,6 +54,7 @@ if not TYPE_CHECKING:
             "checks": "gocoffee_ops.checks",
             "cluster": "gocoffee_ops.queries.cluster",
             "database": "gocoffee_ops.queries.database",
+            "endpoints": "gocoffee_ops.queries.endpoints",
             "errors": "gocoffee_ops.errors",
             "figures": "gocoffee_ops.ui.figures",
             "history": "gocoffee_ops.queries.history",

@@ -140,7 +140,7 @@ class ThresholdInfo:
 
     name: str
     default: Number
-    unit: str  # "ratio" (0..1 of a whole), "times" (a factor), "s", "ms", "MiB", "rows", "restarts"
+    unit: str  # "ratio" (0..1 of a whole), "times" (a factor), "s", "ms", "MiB", "rows", "restarts", "days"
     help: str
     source: str
 
@@ -162,6 +162,7 @@ def _limit(default: Number, unit: str, help: str, source: str) -> Any:  # noqa: 
 _SRE = "Google SRE Workbook: plan capacity before 80 % at peak"
 _OURS = "this project's choice"
 _RUNBOOK = "the written runbook"
+_NIELSEN = "Nielsen: after 1 s a delay interrupts"
 
 
 @dataclass(frozen=True)
@@ -235,6 +236,16 @@ class Thresholds:
     replication_lag_crit_s: float = _limit(60.0, "s", "a replica's lag", _OURS)
     replication_lag_warn_mib: float = _limit(64.0, "MiB", "WAL that a replica has not replayed", f"{_OURS}: 4 segments")
     replication_lag_crit_mib: float = _limit(1024.0, "MiB", "WAL that a replica has not replayed", _OURS)
+    certificate_warn_days: float = _limit(
+        30.0, "days", "days until a certificate ends; fewer are worse", "certbot and cert-manager: renewed by then"
+    )
+    certificate_crit_days: float = _limit(
+        7.0, "days", "days until a certificate ends; fewer are worse", "Let's Encrypt: its last notice came then"
+    )
+    endpoint_latency_warn_ms: float = _limit(1_000.0, "ms", "p95 of an endpoint's samples", _NIELSEN)
+    endpoint_latency_crit_ms: float = _limit(5_000.0, "ms", "p95 of an endpoint's samples", _OURS)
+    endpoint_failed_warn: float = _limit(0.01, "ratio", "samples that failed, of those taken", f"{_OURS}: any")
+    endpoint_failed_crit: float = _limit(0.50, "ratio", "samples that failed, of those taken", _OURS)
 
     @classmethod
     def info(cls) -> tuple[ThresholdInfo, ...]:

@@ -34,6 +34,7 @@ def test_the_public_names_are_these_sorted_and_all_there() -> None:
         "checks",
         "cluster",
         "database",
+        "endpoints",
         "errors",
         "figures",
         "history",

@@ -17,6 +17,13 @@ from gocoffee_ops.checks.database import (
     statements_heavy,
     statements_slower,
 )
+from gocoffee_ops.checks.endpoints import (
+    certificates_valid,
+    dependencies_reachable,
+    endpoints_fast,
+    endpoints_healthy,
+    providers_operational,
+)
 from gocoffee_ops.checks.storage import indexes_useful, tables_indexed, tables_vacuumed, wraparound_far
 from gocoffee_ops.checks.workloads import (
     deployments_available,
@@ -30,9 +37,13 @@ from gocoffee_ops.checks.workloads import (
 
 __all__ = [
     "cache_hits",
+    "certificates_valid",
     "changed_before_onset",
     "connections_free",
+    "dependencies_reachable",
     "deployments_available",
+    "endpoints_fast",
+    "endpoints_healthy",
     "events_heard",
     "indexes_useful",
     "nobody_blocked",
@@ -41,6 +52,7 @@ __all__ = [
     "node_usage",
     "pod_restarts",
     "pods_ready",
+    "providers_operational",
     "reader_role",
     "replicas_fit",
     "replicas_follow",

@@ -7,7 +7,14 @@ own. A mistake names the key, what was given (never what looks like a secret) an
 
 from gocoffee_ops.config.environment import DEMO, Config, Contacts, Environment, Escalation, Limits
 from gocoffee_ops.config.reading import CONFIG_NAME, CONFIG_VARIABLE, environment, find_config, load_config
-from gocoffee_ops.config.systems import ClusterConfig, DatabaseConfig, HttpSystem, System
+from gocoffee_ops.config.systems import (
+    ClusterConfig,
+    DatabaseConfig,
+    DependencyConfig,
+    EndpointConfig,
+    HttpSystem,
+    System,
+)
 
 __all__ = [
     "CONFIG_NAME",
@@ -17,6 +24,8 @@ __all__ = [
     "Config",
     "Contacts",
     "DatabaseConfig",
+    "DependencyConfig",
+    "EndpointConfig",
     "Environment",
     "Escalation",
     "HttpSystem",

@@ -8,17 +8,18 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, PlainValidator, model_validator
 
-from gocoffee_ops.config.fields import Link, Many, Name, Seconds, Section, wrong
-from gocoffee_ops.config.systems import ClusterConfig, DatabaseConfig, System
+from gocoffee_ops.config.fields import Length, Link, Many, Name, Seconds, Section, wrong
+from gocoffee_ops.config.systems import ClusterConfig, DatabaseConfig, DependencyConfig, EndpointConfig, System
 from gocoffee_ops.model import Thresholds
 
 DEMO = "demo"
+LOWER_IS_WORSE = ("cache_hit", "certificate")  # thresholds
 
 
 class Escalation(Section):
     """Who is called for one severity, and how soon."""
 
-    response_time: str = Field(min_length=1)
+    response_time: Length
     primary: str = Field(min_length=1)
     secondary: str = ""
 
@@ -74,7 +75,7 @@ def _thresholds(value: Any) -> Thresholds:
     for warn in (name for name in known if name.endswith("_warn") or "_warn_" in name):
         crit = warn.replace("_warn", "_crit")
         if crit in known:
-            low, high = (crit, warn) if warn.startswith("cache_hit") else (warn, crit)
+            low, high = (crit, warn) if warn.startswith(LOWER_IS_WORSE) else (warn, crit)
             if getattr(thresholds, low) > getattr(thresholds, high):
                 raise wrong(
                     f"{low} ({getattr(thresholds, low):g}) is above {high} ({getattr(thresholds, high):g})",
@@ -89,6 +90,8 @@ class Environment(Section):
     name: Name
     clusters: Many[ClusterConfig] = ()
     databases: Many[DatabaseConfig] = ()
+    endpoints: Many[EndpointConfig] = ()
+    dependencies: Many[DependencyConfig] = ()
     thresholds: Annotated[Thresholds, PlainValidator(_thresholds)] = Thresholds()
     contacts: Contacts = Contacts()
     limits: Limits = Limits()

@@ -51,6 +51,27 @@ def _url(value: str) -> str:
     return value
 
 
+SECONDS = {"second": 1, "minute": 60, "hour": 3_600, "day": 86_400}
+_PART = rf"(\d+) ({'|'.join(SECONDS)})s?"
+
+
+def in_seconds(length: str) -> int:
+    """A length of time in words, in seconds; 0 for one that is not.
+
+    >>> in_seconds("15 minutes"), in_seconds("1 hour 30 minutes"), in_seconds("soon")
+    (900, 5400, 0)
+    """
+    if not re.fullmatch(rf"{_PART}( {_PART})*", length):
+        return 0
+    return sum(int(n) * SECONDS[unit] for n, unit in re.findall(_PART, length))
+
+
+def _length(value: str) -> str:
+    if not in_seconds(value):
+        raise wrong("is not a length of time", "'15 minutes', '1 hour', '1 hour 30 minutes', '2 days'")
+    return value
+
+
 def _as_tuple(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
@@ -60,5 +81,6 @@ Name = Annotated[str, AfterValidator(_name)]
 Variable = Annotated[str, AfterValidator(_variable)]
 FilePath = Annotated[Path, PlainValidator(_path)]
 Link = Annotated[str, AfterValidator(_url)]
+Length = Annotated[str, AfterValidator(_length)]  # "15 minutes"; see `in_seconds`
 Seconds = Annotated[float, Field(gt=0, le=7 * 86_400)]
 Many = Annotated[tuple[T, ...], BeforeValidator(_as_tuple)]

@@ -80,6 +80,9 @@ def _rule(kind: str, context: Mapping[str, Any]) -> str:
         "model_type": "a table",
         "tuple_type": "a list of tables",
         "greater_than": f"more than {context.get('gt', 0):g}",
+        "greater_than_equal": f"{context.get('ge', 0):g} or more",
+        "literal_error": str(context.get("expected")),
+        "too_short": "a list that is not empty",
         "less_than_equal": f"at most {context.get('le', 0):g}",
     }
     return rules.get(kind, kind.replace("_", " "))

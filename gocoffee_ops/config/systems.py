@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from gocoffee_ops.config.fields import FilePath, Link, Name, Section, Variable, wrong
+from gocoffee_ops.config.fields import FilePath, Link, Many, Name, Seconds, Section, Variable, wrong
 
 IDENTITIES = ("token_env", "token_file", "password_env", "password_file")
 
@@ -98,3 +98,48 @@ class HttpSystem(System):
         if (self.user is not None) != bool(given and given[0].startswith("password")):
             raise wrong("needs a user and a password together", "user, with password_env or password_file")
         return self
+
+
+def _status(value: int) -> int:
+    if not 100 <= value <= 599:
+        raise wrong("is not a status of HTTP", "100 to 599")
+    return value
+
+
+def _body(value: dict[str, Any]) -> dict[str, Any]:
+    """Members of a JSON object, in tables of their own where they are nested."""
+    for name, expected in value.items():
+        if isinstance(expected, dict):
+            _body(expected)
+        elif not isinstance(expected, str | int | float | bool):
+            raise wrong(f"{name} is {type(expected).__name__}", "a text, a number, true or false, or a table of these")
+    return value
+
+
+HttpStatus = Annotated[int, AfterValidator(_status)]
+Samples = Annotated[int, Field(ge=1, le=50)]
+
+
+class EndpointConfig(HttpSystem):
+    """An address of ours that tells whether a service is healthy."""
+
+    kind = "endpoint"
+
+    service: str = ""
+    expected_status: Many[HttpStatus] = Field(default=(200,), min_length=1)
+    expected_body: Annotated[dict[str, Any], AfterValidator(_body)] = Field(default_factory=dict)
+    samples: Samples = 5
+    timeout_s: Seconds = 5.0
+
+
+class DependencyConfig(System):
+    """A service of somebody else that ours need; no key is needed to see whether it can be reached."""
+
+    kind = "dependency"
+
+    url: Link
+    status_page: Link | None = None
+    severity: Literal["WARN", "CRIT"] = "CRIT"
+    samples: Samples = 3
+    timeout_s: Seconds = 5.0
+    ca_file: FilePath | None = None

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gocoffee_ops.checks.database import reader_role
+from gocoffee_ops.checks.endpoints import dependencies_reachable, endpoints_healthy
 from gocoffee_ops.errors import OpsError
 from gocoffee_ops.evidence.ledger import Ledger
-from gocoffee_ops.model import Finding, Status
+from gocoffee_ops.model import Finding, Status, Thresholds
 from gocoffee_ops.places.opening import open_places
-from gocoffee_ops.queries import cluster, database
+from gocoffee_ops.queries import cluster, database, endpoints
 from gocoffee_ops.session import Session
 
 if TYPE_CHECKING:
@@ -24,6 +25,14 @@ if TYPE_CHECKING:
 PROBES: Mapping[str, Callable[[Session], Any]] = {
     "cluster": cluster.nodes,
     "database": database.server,
+    "endpoint": endpoints.health,
+    "dependency": endpoints.dependencies,
+}
+# What else than OK an answer may be: a role that sees too little or could do too much, an address that is down.
+JUDGES: Mapping[str, Callable[[Any, Thresholds], Sequence[Finding]]] = {
+    "database": lambda table, _: reader_role(table),
+    "endpoint": lambda table, thresholds: endpoints_healthy(table, thresholds=thresholds),
+    "dependency": lambda table, thresholds: dependencies_reachable(table, thresholds=thresholds),
 }
 
 
@@ -40,13 +49,10 @@ class Checked:
 def check_environment(environment: Environment) -> list[Checked]:
     """Ask every place of an environment its first question, within its deadline; secrets are hidden.
 
-    A database's role is judged too: one that sees too little, or could do more than read, is not OK. The exit status of it
-    all is that of the worst: see `Status.exit_code`.
+    What it answered is judged too: a role that sees too little or could do more than read, and an address that is down, are not
+    OK. The exit status of it all is that of the worst: see `Status.exit_code`.
     """
-    from gocoffee_ops.queries import cluster, database
-
     opened = open_places(environment, now=datetime.now(UTC))
-    probes: dict[str, Callable[[Session], Any]] = {"cluster": cluster.nodes, "database": database.server}
     checked: list[Checked] = []
     with tempfile.TemporaryDirectory(prefix="gocoffee-ops-check-") as folder:
         ledger = Ledger(Path(folder), opened.redactor)
@@ -60,14 +66,15 @@ def check_environment(environment: Environment) -> list[Checked]:
             demo=opened.demo,
             held=opened.held,
         )
-        roles: dict[str, Finding] = {}
+        judged: dict[str, Finding] = {}
         for kind in dict.fromkeys(place.target.kind for place in opened.places):
             try:
-                table = probes[kind](session)
+                table = PROBES[kind](session)
             except OpsError:
                 continue  # every target's own error stands in the ledger, read below
-            if kind == "database":
-                roles = {finding.subject: finding for finding in reader_role(table) if finding.status is not Status.OK}
+            if kind in JUDGES:
+                found = JUDGES[kind](table, opened.thresholds)
+                judged |= {finding.subject: finding for finding in found if finding.status is not Status.OK}
         answers = {entry.body["target"]: entry.body for entry in ledger.entries() if entry.kind == "query"}
     for place in opened.places:
         body = answers[str(place.target)]
@@ -80,7 +87,7 @@ def check_environment(environment: Environment) -> list[Checked]:
         if error is not None and error["hint"]:
             result += f". Try: {error['hint']}"
         status = Status.UNKNOWN if error else Status.OK
-        if role := roles.get(str(place.target)):
-            status, result = role.status, f"{result}; {role.reason}"
+        if finding := judged.get(str(place.target)):
+            status, result = finding.status, f"{result}; {finding.reason}"
         checked.append(Checked(str(place.target), place.detail, status, result))
     return checked

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 from gocoffee_ops.errors import OpsError
 from gocoffee_ops.evidence.redact import Redactor
 from gocoffee_ops.model import Target
-from gocoffee_ops.places.secrets import dsn_place, learn_dsn, learn_secrets, read_dsn
+from gocoffee_ops.places.secrets import dsn_place, learn_dsn, learn_secrets, read_dsn, read_identity
 from gocoffee_ops.session import Place
 
 if TYPE_CHECKING:
-    from gocoffee_ops.config import ClusterConfig, DatabaseConfig, System
+    from gocoffee_ops.config import ClusterConfig, DatabaseConfig, DependencyConfig, EndpointConfig, System
 
 Open = Callable[[Any, datetime, Redactor], Place]
 
@@ -63,8 +63,46 @@ def _database(database: DatabaseConfig, now: datetime, redactor: Redactor) -> Pl
     return Place(target, now, connect=connect, detail=where)
 
 
+def _endpoint(endpoint: EndpointConfig, now: datetime, redactor: Redactor) -> Place:
+    from gocoffee_ops.sources.http import Endpoint, HttpProbe
+
+    target = Target(endpoint.kind, endpoint.name)
+
+    def connect() -> Any:
+        probe = HttpProbe(
+            str(target),
+            endpoint.url,
+            identity=read_identity(endpoint),
+            ca_file=endpoint.ca_file,
+            timeout_s=endpoint.timeout_s,
+        )
+        return Endpoint(probe, endpoint.service, endpoint.samples, endpoint.expected_status, endpoint.expected_body)
+
+    return Place(target, now, connect=connect, detail=_without_query(endpoint.url))
+
+
+def _dependency(dependency: DependencyConfig, now: datetime, redactor: Redactor) -> Place:
+    from gocoffee_ops.sources.http import Dependency, HttpApi, HttpProbe
+
+    target, page = Target(dependency.kind, dependency.name), dependency.status_page
+
+    def connect() -> Any:
+        probe = HttpProbe(str(target), dependency.url, ca_file=dependency.ca_file, timeout_s=dependency.timeout_s)
+        api = HttpApi(str(target), page, ca_file=dependency.ca_file) if page else None
+        return Dependency(probe, dependency.severity, dependency.samples, page or "", api)
+
+    where = _without_query(dependency.url)
+    return Place(target, now, connect=connect, detail=f"{where}, status page {page}" if page else where)
+
+
+def _without_query(url: str) -> str:
+    return url.partition("?")[0]
+
+
 # How each kind of system is opened. A new kind is a line here, and its first question in `checked.PROBES`.
 OPEN: Mapping[str, Open] = {
     "cluster": _cluster,
     "database": _database,
+    "endpoint": _endpoint,
+    "dependency": _dependency,
 }

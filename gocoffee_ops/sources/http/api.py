@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -16,6 +15,7 @@ from gocoffee_ops.sources.deadline import Deadline
 from gocoffee_ops.sources.http import failures
 from gocoffee_ops.sources.http.failures import Failure, Reply
 from gocoffee_ops.sources.http.identity import Identity
+from gocoffee_ops.sources.http.trust import trusted
 
 if TYPE_CHECKING:
     import httpx
@@ -167,17 +167,8 @@ class HttpApi:
 
         with self._lock:
             if self._client is None:
-                self._client = httpx.Client(verify=self._trust(), follow_redirects=False)
+                self._client = httpx.Client(verify=trusted(self.target, self._ca_file), follow_redirects=False)
             return self._client
-
-    def _trust(self) -> ssl.SSLContext | bool:
-        if self._ca_file is None:
-            return True
-        try:
-            return ssl.create_default_context(cafile=self._ca_file)
-        except (OSError, ssl.SSLError) as error:
-            why = f"{self._ca_file}: {getattr(error, 'strerror', '') or 'holds no certificate'}"
-            raise ConfigError("read ca_file", target=self.target, why=why) from None
 
     def _decoded(self, what: str, reply: Reply, shape: type[T]) -> T:
         try:

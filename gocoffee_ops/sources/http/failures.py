@@ -88,7 +88,7 @@ def of_exception(  # noqa: PLR0911 - one return a cause
     import httpx
 
     host = _host(url)
-    causes = list(_causes(error))
+    chain = list(causes(error))
     if isinstance(error, httpx.ConnectTimeout):
         why = f"{host} did not accept the connection in time"
         return Failure(Unreachable(what, target=target, why=why, hint="check the network, or the VPN"))
@@ -99,15 +99,15 @@ def of_exception(  # noqa: PLR0911 - one return a cause
         return Failure(Unreachable(what, target=target, why=why, hint="check HTTPS_PROXY and NO_PROXY"), retry=True)
     if isinstance(error, httpx.DecodingError):
         return Failure(Malformed(what, target=target, why=f"its compression is broken: {error}"))
-    for cause in causes:
+    for cause in chain:
         if isinstance(cause, ssl.SSLError):
             return Failure(_tls(cause, what, target, url, deadline))
         if isinstance(cause, socket.gaierror):
             why = f"no such host {urlsplit(url).hostname}: {cause}"
             return Failure(Unreachable(what, target=target, why=why, hint="check DNS, or the VPN"), retry=True)
     if isinstance(error, httpx.ConnectError):
-        return Failure(Unreachable(what, target=target, why=f"{host}: {causes[-1]}", hint="is it up?"), retry=True)
-    why = f"the connection broke: {causes[-1] or type(causes[-1]).__name__}"
+        return Failure(Unreachable(what, target=target, why=f"{host}: {chain[-1]}", hint="is it up?"), retry=True)
+    why = f"the connection broke: {chain[-1] or type(chain[-1]).__name__}"
     return Failure(Unreachable(what, target=target, why=why), retry=True)
 
 
@@ -116,7 +116,7 @@ def _host(url: str) -> str:
     return f"{parts.hostname}:{parts.port or (443 if parts.scheme == 'https' else 80)}"
 
 
-def _causes(error: BaseException) -> Iterator[BaseException]:
+def causes(error: BaseException) -> Iterator[BaseException]:
     """The error and what caused it, the innermost last."""
     found: BaseException | None = error
     while found is not None:
