@@ -135,6 +135,46 @@ class Window:
 
 
 @dataclass(frozen=True)
+class Escalation:
+    """Who is called for one severity, and within what time."""
+
+    severity: str
+    response_time_s: float
+    primary: str
+    secondary: str = ""
+
+
+@dataclass(frozen=True)
+class Contacts:
+    """Whom to call and where to look, as of the run: what is left of a response time is counted from `as_of`, not from now."""
+
+    as_of: datetime
+    escalation: tuple[Escalation, ...] = ()
+    addresses: Mapping[str, str] = field(default_factory=dict)
+    links: Mapping[str, str] = field(default_factory=dict)
+
+    def to_record(self) -> dict[str, Any]:
+        """The contacts as the ledger keeps them."""
+        escalation = [{f.name: getattr(step, f.name) for f in fields(step)} for step in self.escalation]
+        return {
+            "as_of": self.as_of.isoformat(),
+            "escalation": escalation,
+            "addresses": dict(self.addresses),
+            "links": dict(self.links),
+        }
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> Contacts:
+        """Read what `to_record` wrote."""
+        return cls(
+            datetime.fromisoformat(record["as_of"]),
+            tuple(Escalation(**step) for step in record["escalation"]),
+            dict(record["addresses"]),
+            dict(record["links"]),
+        )
+
+
+@dataclass(frozen=True)
 class ThresholdInfo:
     """One threshold as a table or an error message shows it."""
 

@@ -10,11 +10,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from gocoffee_ops.analysis import postmortem, timeline
-from gocoffee_ops.errors import IncompleteRun, OpsError, UsageError
+from gocoffee_ops.errors import IncompleteRun, NotRecorded, OpsError, UsageError
 from gocoffee_ops.evidence import record
 from gocoffee_ops.evidence.ledger import Ledger
 from gocoffee_ops.evidence.replay import Key, Recording
-from gocoffee_ops.model import Finding, Status, Target, Thresholds, worst
+from gocoffee_ops.model import Contacts, Finding, Status, Target, Thresholds, worst
+from gocoffee_ops.ui.contacts import ContactsPanel
 from gocoffee_ops.ui.display import selected, show
 from gocoffee_ops.ui.documents import Document
 from gocoffee_ops.ui.panels import FindingsPanel, VerdictPanel
@@ -56,7 +57,7 @@ class _Cell:
 class Session:
     """Environment, sources, clock and ledger of one run of one runbook."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the composition root is given all that a run is made of
         self,
         *,
         runbook: str,
@@ -69,6 +70,7 @@ class Session:
         replay_of: str = "",
         held: Sequence[object] = (),
         interactive: bool = False,
+        contacts: Contacts | None = None,
     ) -> None:
         self.runbook = runbook
         self.environment = environment
@@ -78,6 +80,8 @@ class Session:
         self.demo = demo
         self.interactive = interactive
         self._places = {place.target: place for place in places}
+        recorded = ledger.redactor.value(contacts.to_record()) if contacts else None
+        self._contacts = Contacts.from_record(recorded) if recorded else None  # as a replay will see them
         self._held = held  # leases that last as long as the session
         self._sources: dict[Target, Any] = {}
         self._locks = {place.target: threading.Lock() for place in places}
@@ -96,6 +100,7 @@ class Session:
                 "replay_of": replay_of,
                 "query_deadline_s": query_deadline_s,
                 "thresholds": asdict(thresholds),
+                "contacts": recorded,
                 "targets": [
                     {
                         "kind": place.target.kind,
@@ -218,6 +223,19 @@ class Session:
             name = check.__name__
             found = [Finding(Status.UNKNOWN, name, name, "the check gave no finding", evidence=tuple(evidence))]
         self.show(FindingsPanel([self._find(finding) for finding in found], demo=self.demo))
+
+    def contacts(self, severity: str = "", started: str = "") -> None:
+        """Show whom to call for an incident, by severity (or for one), how soon, and where to look.
+
+        `started` is when the incident began, in ISO 8601 with its zone (`2026-11-23T03:00Z`), or "": with it, the time that is left
+        to respond is shown, as of the run. Raises UsageError for a severity that the environment does not name, or a time that
+        is none; NotRecorded when a bundle holds no contacts.
+        """
+        if self._contacts is None:
+            raise NotRecorded(
+                "show the contacts", target=self.environment, why="they are not in what this session is made of"
+            )
+        self.show(ContactsPanel(self._contacts, severity=severity, started=started, demo=self.demo))
 
     @property
     def findings(self) -> list[Finding]:

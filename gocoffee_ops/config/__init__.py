@@ -6,6 +6,7 @@ own. A mistake names the key, what was given (never what looks like a secret) an
 """
 
 from gocoffee_ops.config.environment import DEMO, Config, Contacts, Environment, Escalation, Limits
+from gocoffee_ops.config.fields import in_seconds
 from gocoffee_ops.config.reading import CONFIG_NAME, CONFIG_VARIABLE, environment, find_config, load_config
 from gocoffee_ops.config.systems import (
     ClusterConfig,
@@ -33,5 +34,6 @@ __all__ = [
     "System",
     "environment",
     "find_config",
+    "in_seconds",
     "load_config",
 ]

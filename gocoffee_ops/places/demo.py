@@ -12,7 +12,7 @@ from gocoffee_ops.errors import NotFound, OpsError
 from gocoffee_ops.evidence.ledger import LEDGER
 from gocoffee_ops.evidence.redact import Redactor
 from gocoffee_ops.evidence.replay import Recording
-from gocoffee_ops.model import Target, Thresholds
+from gocoffee_ops.model import Contacts, Escalation, Target, Thresholds
 from gocoffee_ops.places.secrets import learn_dsn
 from gocoffee_ops.session import Place
 
@@ -29,6 +29,35 @@ def demo_thresholds() -> Thresholds:
     infos = [info for info in Thresholds.info() if info.unit == "s" and info.name.startswith(timed)]
     seconds: dict[str, Any] = {info.name: info.default / 600 for info in infos}
     return replace(Thresholds(), **seconds)
+
+
+def demo_contacts(now: datetime) -> Contacts:
+    """The written runbook's escalation matrix and links, with addresses that reach nobody."""
+    escalation = (
+        Escalation("P0", 900, "Platform Lead", "CTO"),
+        Escalation("P1", 3_600, "DevOps Engineer", "Platform Lead"),
+        Escalation("P2", 14_400, "Developer", "DevOps Engineer"),
+        Escalation("P3", 86_400, "Team Lead", "Developer"),
+    )
+    people = {
+        "Platform Lead": "platform-lead@example.com",
+        "CTO": "cto@example.com",
+        "DevOps Engineer": "devops@example.com",
+        "Developer": "developers@example.com",
+        "Team Lead": "team-lead@example.com",
+        "Platform Team": "platform@example.com",
+        "Security Team": "security@example.com",
+        "On-Call Engineer": "+1-555-0100",
+        "Emergency Hotline": "+1-555-0199",
+    }
+    links = {
+        "Monitoring Dashboards": "https://grafana.example.com",
+        "Log Analysis": "https://kibana.example.com",
+        "Argo CD": "https://argocd.example.com",
+        "Internal Wiki": "https://wiki.example.com",
+        "Incident Management": "https://incidents.example.com",
+    }
+    return Contacts(now, escalation, people, links)
 
 
 def demo_clusters(now: datetime) -> Iterable[Place]:

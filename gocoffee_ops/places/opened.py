@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gocoffee_ops.evidence.redact import Redactor
-from gocoffee_ops.model import Thresholds
+from gocoffee_ops.model import Contacts, Thresholds
 from gocoffee_ops.session import Place
 
 
@@ -21,3 +21,4 @@ class Opened:
     held: tuple[object, ...] = ()  # leases that must last as long as the session
     query_deadline_s: float = 30.0
     replay_of: str = ""
+    contacts: Contacts | None = None  # None: a bundle from before they were recorded

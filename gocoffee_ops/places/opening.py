@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gocoffee_ops.evidence.redact import Redactor
-from gocoffee_ops.places.demo import demo_clusters, demo_database, demo_thresholds
+from gocoffee_ops.model import Contacts, Escalation
+from gocoffee_ops.places.demo import demo_clusters, demo_contacts, demo_database, demo_thresholds
 from gocoffee_ops.places.live import open_system
 from gocoffee_ops.places.opened import Opened
 from gocoffee_ops.places.recorded import replay_places
@@ -37,6 +38,18 @@ def open_places(environment: Environment, *, now: datetime, replay: Path | None 
     if environment.demo:
         database, held = demo_database(now, redactor)
         places = (*demo_clusters(now), database)
-        return Opened(environment.name, places, demo_thresholds(), True, redactor, held, limit)
+        contacts = demo_contacts(now)
+        return Opened(environment.name, places, demo_thresholds(), True, redactor, held, limit, contacts=contacts)
     places = tuple(open_system(system, now, redactor) for system in environment.systems)
-    return Opened(environment.name, places, environment.thresholds, False, redactor, (), limit)
+    contacts = _contacts(environment, now)
+    return Opened(environment.name, places, environment.thresholds, False, redactor, (), limit, contacts=contacts)
+
+
+def _contacts(environment: Environment, now: datetime) -> Contacts:
+    from gocoffee_ops.config import in_seconds
+
+    steps = (
+        Escalation(severity, in_seconds(step.response_time), step.primary, step.secondary)
+        for severity, step in environment.contacts.escalation.items()
+    )
+    return Contacts(now, tuple(steps), environment.contacts.addresses, environment.links)

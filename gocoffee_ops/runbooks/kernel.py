@@ -57,6 +57,7 @@ def start(runbook: str, env: str = "demo") -> Session:
         replay_of=opened.replay_of,
         held=opened.held,
         interactive=_somebody_is_there(),
+        contacts=opened.contacts,
     )
     if shell is not None:
         _redact_tracebacks(shell, opened.redactor)

@@ -270,7 +270,7 @@ class _Watch:
         if what == "failed" and not self.failed:
             self.failed = step
         if (step, what) == ("start_tls", "complete"):
-            shown = info["return_value"].get_extra_info("ssl_object").getpeercert(binary_form=True)
+            shown = info["return_value"].get_extra_info("ssl_object").getpeercert(True)
             with contextlib.suppress(ValueError):  # a form that we cannot read: nobody knows when it ends
                 self.certificate_ends_at = validity(shown)[1]
 
