@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from gocoffee_ops.config import CONFIG_VARIABLE, Environment, environment, find_config, load_config
+from gocoffee_ops.config.systems import IDENTITIES
 from gocoffee_ops.errors import ConfigError
 from gocoffee_ops.model import Thresholds
 
@@ -41,6 +42,13 @@ def test_the_example_is_valid_and_says_what_it_means() -> None:
     assert prod.contacts.escalation["P0"].primary == "Platform Lead"
     assert prod.contacts.addresses["Platform Lead"] == "platform@example.com"
     assert prod.limits.run_deadline_s == 1800.0
+    shop, pay = prod.endpoints
+    assert (shop.expected_body, shop.expected_status, shop.user) == ({"status": "ok"}, (200,), None)
+    assert (pay.token_env, pay.samples) == ("PAYMENTS_HEALTH_TOKEN", 10)
+    assert [(d.name, d.severity, d.status_page) for d in prod.dependencies] == [
+        ("stripe", "CRIT", None),
+        ("github", "WARN", "https://www.githubstatus.com"),
+    ]
 
 
 def test_the_variable_wins_over_every_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,6 +108,9 @@ def test_paths_start_at_the_configurations_folder_and_know_the_home(tmp_path: Pa
 
 CLUSTER = '[[environments.p.clusters]]\nname = "a"\ncontext = "a"\n'
 DATABASE = '[[environments.p.databases]]\nname = "d"\n'
+ENDPOINT = '[[environments.p.endpoints]]\nname = "e"\nurl = "https://e.example.com/health"\n'
+DEPENDENCY = '[[environments.p.dependencies]]\nname = "d"\nurl = "https://d.example.com"\n'
+P0 = CLUSTER + "[environments.p.contacts.escalation.P0]\nprimary = 'x'\n"
 MISTAKES = [
     ("[environments", "not TOML"),
     ("x = 1", r"environments is missing"),
@@ -152,6 +163,40 @@ MISTAKES = [
         r"escalation\.P0\.primry is not a key .*primary,",
     ),
     (CLUSTER + "[environments.p.links]\na = 'ftp://x'", r"links\.a is not a link"),
+    (P0, r"P0\.response_time is missing"),
+    (P0 + "response_time = 'soon'", r"P0\.response_time is not a length of time .*'15 minutes', '1 hour'"),
+    (P0 + "response_time = '0 minutes'", r"P0\.response_time is not a length of time"),
+    (P0 + "response_time = '15m'", r"P0\.response_time is not a length of time"),
+    (P0 + "response_time = 15", r"P0\.response_time was given 15 \(allowed: a text in quotes\)"),
+    ('[[environments.p.endpoints]]\nname = "e"', r"endpoints\[0\]\.url is missing"),
+    (ENDPOINT + 'token = "x"', r"token stands inline: .*kept in git.*token_env = .* or token_file = "),
+    (ENDPOINT + 'api_key = "x"', r"api_key stands inline: .*token_env"),
+    (ENDPOINT + 'user = "u"\npassword = "x"', r"password stands inline: .*password_env = .* or password_file = "),
+    (
+        ENDPOINT + 'token_env = "A"\ntoken_file = "b"',
+        "token_env stands beside token_file .*one of token_env, token_file",
+    ),
+    (
+        ENDPOINT + 'user = "u"\ntoken_env = "A"\npassword_env = "B"',
+        r"token_env stands beside password_env \(allowed: one of",
+    ),
+    (ENDPOINT + 'user = "u"', "needs a user and a password together"),
+    (ENDPOINT + 'password_env = "A"', "needs a user and a password together"),
+    (ENDPOINT + 'user = "u"\ntoken_env = "A"', "needs a user and a password together"),
+    (ENDPOINT + ENDPOINT, "endpoints names 'e' twice"),
+    (ENDPOINT + "samples = 0", r"samples was given 0 \(allowed: 1 or more\)"),
+    (ENDPOINT + "samples = 51", r"samples was given 51 \(allowed: at most 50\)"),
+    (ENDPOINT + "expected_status = [20]", r"expected_status\[0\] is not a status of HTTP \(allowed: 100 to 599\)"),
+    (ENDPOINT + "expected_status = []", r"expected_status was given .*a list that is not empty"),
+    (ENDPOINT + "expected_body = { a = [1] }", r"expected_body a is list \(allowed: a text, a number"),
+    (ENDPOINT + "expected_body = { a.b = 2026-01-01 }", r"expected_body b is date"),
+    (DEPENDENCY + 'severity = "P0"', r"severity was given 'P0' \(allowed: 'WARN' or 'CRIT'\)"),
+    (DEPENDENCY + 'status_page = "status.example.com"', r"status_page is not a link"),
+    (DEPENDENCY + 'token_env = "A"', r"token_env is not a key here"),
+    (
+        CLUSTER + "[environments.p.thresholds]\ncertificate_warn_days = 3",
+        r"certificate_crit_days \(7\) is above certificate_warn_days \(3\)",
+    ),
 ]
 
 
@@ -174,6 +219,10 @@ SECRETS = [
     CLUSTER + f'[environments.p.links]\na = "https://u:{SECRET}@x"',
     CLUSTER + f"[environments.p.contacts]\naddresses = 'password={SECRET}'",
     f'[environments.p]\ntoken = "{SECRET}"',
+    ENDPOINT + f'token = "{SECRET}"',
+    ENDPOINT + f'user = "u"\npassword = "{SECRET}"',
+    ENDPOINT + f'token_env = "{SECRET} of mine"',
+    f'[[environments.p.endpoints]]\nname = "e"\nurl = "https://u:{SECRET}@e.example.com"',
     f'environments = {{ password = "{SECRET}" }}',
 ]
 
@@ -205,6 +254,21 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
 def test_an_environment_is_frozen() -> None:
     with pytest.raises(ValueError, match="frozen"):
         Environment(name="demo").name = "prod"  # type: ignore[misc]
+
+
+def test_a_system_over_http_has_one_identity_or_none(tmp_path: Path) -> None:
+    ways = [
+        "",
+        'token_env = "A"',
+        'token_file = "a"',
+        'user = "u"\npassword_env = "A"',
+        'user = "u"\npassword_file = "a"',
+    ]
+    for n, way in enumerate(ways):
+        (endpoint,) = load_config(_written(tmp_path / str(n), ENDPOINT + way)).environments["p"].endpoints
+        given = {key for key in IDENTITIES if getattr(endpoint, key) is not None}
+        assert len(given) == (1 if way else 0)
+        assert (endpoint.user is not None) is any(key.startswith("password") for key in given)
 
 
 def test_every_threshold_says_its_unit_meaning_and_source() -> None:

@@ -42,7 +42,15 @@ def test_the_reference_lists_every_threshold_with_its_default() -> None:
 
 def test_the_reference_names_every_key_of_an_environment() -> None:
     text = (PROJECT / "docs" / "configuration.md").read_text()
-    models = (config.Environment, config.ClusterConfig, config.DatabaseConfig, config.Limits, config.Escalation)
+    models = (
+        config.Environment,
+        config.ClusterConfig,
+        config.DatabaseConfig,
+        config.EndpointConfig,
+        config.DependencyConfig,
+        config.Limits,
+        config.Escalation,
+    )
     keys = {key for model in models for key in model.model_fields}
 
     assert {key for key in keys if not re.search(rf"`[^`]*\b{key}\b", text)} == set()

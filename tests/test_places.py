@@ -8,16 +8,18 @@ from pathlib import Path
 import pytest
 
 from gocoffee_ops.config import ClusterConfig, DatabaseConfig, Environment, Limits
-from gocoffee_ops.errors import Unreachable, UsageError
+from gocoffee_ops.errors import NotRecorded, Unreachable, UsageError
 from gocoffee_ops.evidence.ledger import Ledger
-from gocoffee_ops.model import Status, Target, Thresholds
+from gocoffee_ops.model import Contacts, Status, Target, Thresholds
 from gocoffee_ops.places import (
+    Opened,
     demo_thresholds,
     evidence_folder,
     open_named,
     open_places,
 )
 from gocoffee_ops.places.checked import check_environment
+from gocoffee_ops.places.demo import demo_contacts
 from gocoffee_ops.places.secrets import dsn_place, read_dsn
 from gocoffee_ops.session import Session
 
@@ -146,6 +148,82 @@ def test_a_replay_needs_no_configuration_and_reads_nothing_live(tmp_path: Path) 
     assert opened.replay_of == str(tmp_path / "run")
     with pytest.raises(UsageError, match="recorded in 'prod'"):
         open_places(Environment(name="demo"), now=NOW, replay=tmp_path / "run")
+
+
+def test_contacts_and_links_are_recorded_and_a_replay_shows_the_same(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    environment = _environment(
+        clusters=(ClusterConfig(name="here", in_cluster=True),),
+        contacts={
+            "escalation": {"P0": {"response_time": "1 hour 30 minutes", "primary": "Platform Lead"}},
+            "addresses": {"Platform Lead": "lead@example.com"},
+        },
+        links={"wiki": "https://wiki.example.com"},
+    )
+
+    def shown(opened: Opened, folder: Path) -> str:
+        session = Session(
+            runbook="x",
+            environment=opened.environment,
+            places=[],
+            thresholds=opened.thresholds,
+            ledger=Ledger(folder / "evidence", opened.redactor),
+            contacts=opened.contacts,
+        )
+        session.contacts(severity="P0", started="2026-11-22T23:00Z")
+        return capsys.readouterr().out
+
+    live = shown(open_places(environment, now=NOW), tmp_path / "live")
+    assert "P0  1 h 30 min  30 min  Platform Lead (lead@example.com)" in live
+    assert "wiki: https://wiki.example.com" in live
+    later = NOW.replace(year=2027)
+    assert shown(open_named("prod", now=later, replay=tmp_path / "live"), tmp_path / "again") == live
+
+
+def test_a_bundle_without_contacts_says_that_it_has_none(tmp_path: Path) -> None:
+    def made(folder: Path, contacts: Contacts | None) -> Session:
+        ledger = Ledger(folder / "evidence")
+        return Session(
+            runbook="x", environment="prod", places=[], thresholds=Thresholds(), ledger=ledger, contacts=contacts
+        )
+
+    made(tmp_path / "old", None)
+    opened = open_named("prod", now=NOW, replay=tmp_path / "old")
+    with pytest.raises(NotRecorded, match="show the contacts"):
+        made(tmp_path / "new", opened.contacts).contacts()
+
+
+def test_the_demo_has_the_written_matrix_and_reaches_nobody() -> None:
+    contacts = demo_contacts(NOW)
+    assert [(step.severity, step.response_time_s, step.primary, step.secondary) for step in contacts.escalation] == [
+        ("P0", 900, "Platform Lead", "CTO"),
+        ("P1", 3600, "DevOps Engineer", "Platform Lead"),
+        ("P2", 14400, "Developer", "DevOps Engineer"),
+        ("P3", 86400, "Team Lead", "Developer"),
+    ]
+    called = {name for step in contacts.escalation for name in (step.primary, step.secondary)}
+    assert called <= set(contacts.addresses)
+    assert all(a.endswith("@example.com") or "555-01" in a for a in contacts.addresses.values())
+    assert all(url.endswith(".example.com") for url in contacts.links.values())
+
+
+def test_addresses_say_where_they_are_without_their_query(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HEALTH_TOKEN", "a-token-that-nobody-may-see")
+    environment = _environment(
+        endpoints=[{"name": "api", "url": "https://api.example.com/health?key=x", "token_env": "HEALTH_TOKEN"}],
+        dependencies=[
+            {"name": "stripe", "url": "https://api.stripe.com/v1/charges"},
+            {"name": "github", "url": "https://api.github.com", "status_page": "https://www.githubstatus.com"},
+        ],
+    )
+    opened = open_places(environment, now=NOW)
+    assert [(str(p.target), p.detail) for p in opened.places] == [
+        ("endpoint/api", "https://api.example.com/health"),
+        ("dependency/stripe", "https://api.stripe.com/v1/charges"),
+        ("dependency/github", "https://api.github.com, status page https://www.githubstatus.com"),
+    ]
+    assert opened.redactor.text("said a-token-that-nobody-may-see") == "said [redacted]"
 
 
 def test_a_folder_without_a_ledger_is_wrong_usage(tmp_path: Path) -> None:

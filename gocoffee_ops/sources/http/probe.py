@@ -20,7 +20,7 @@ import ssl
 import threading
 import time
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from os import PathLike
@@ -100,6 +100,7 @@ class HttpProbe:
 
     def samples(self, n: int, deadline: Deadline) -> list[Sample]:
         """`n` samples one after the other; fewer when the deadline comes or they only wait, and at least one."""
+        self._trust()  # here, so that no sample's time pays for it
         taken: list[Sample] = []
         while len(taken) < n and sum(sample.hung for sample in taken) < HANGS:
             left = deadline.left() - RESERVE_S
@@ -143,10 +144,11 @@ class HttpProbe:
 
         down: Sample | None = None
         ours: SourceError | None = None
-        for address in addresses:
+        for n, address in enumerate(addresses):
             url = str(httpx.URL(self.url).copy_with(host=address))
             try:
-                sample = self._tried(url, {"Host": self._parts.netloc}, resolved, deadline)
+                rest = len(addresses) - n  # one that only waits leaves the others their part of the time
+                sample = self._tried(url, {"Host": self._parts.netloc}, resolved, deadline, rest)
             except Unreachable as error:
                 ours = error
                 continue
@@ -158,19 +160,22 @@ class HttpProbe:
         assert ours is not None  # noqa: S101 - a name that is found has an address
         raise ours
 
-    def _tried(self, url: str, headers: Mapping[str, str], resolved: Sample, deadline: Deadline) -> Sample:
+    def _tried(
+        self, url: str, headers: Mapping[str, str], resolved: Sample, deadline: Deadline, addresses: int = 1
+    ) -> Sample:
         import httpx
 
-        watch = _Watch()
-        try:
-            with self._client() as client:
-                sample = self._asked(client, url, headers, watch, deadline)
-        except (httpx.HTTPError, OSError) as error:
-            sample = self._failed(error, watch, deadline)
-        dns_s = resolved.dns_s
-        times = (dns_s, watch.between("connect_tcp"), watch.between("start_tls"), watch.first_byte())
-        dns_s, connect_s, tls_s, first_byte_s = times
-        total = time.monotonic() - watch.started + (dns_s or 0.0)
+        trust = self._trust()
+        with httpx.Client(
+            verify=trust, proxy=self.proxy or None, trust_env=False
+        ) as client:  # no netrc, no kept connection
+            watch = _Watch()
+            try:
+                sample = self._asked(client, url, headers, watch, deadline, addresses)
+            except (httpx.HTTPError, OSError) as error:
+                sample = self._failed(error, watch, deadline)
+            taken_s = time.monotonic() - watch.started
+        dns_s, connect_s, tls_s = resolved.dns_s, watch.between("connect_tcp"), watch.between("start_tls")
         ends_at = sample.certificate_ends_at or watch.certificate_ends_at
         if self.proxy:  # the connection that is seen is that to the proxy
             connect_s = tls_s = None
@@ -179,20 +184,29 @@ class HttpProbe:
             dns_s=dns_s,
             connect_s=connect_s,
             tls_s=tls_s,
-            first_byte_s=first_byte_s,
-            total_s=None if sample.failed_at else total,
+            first_byte_s=watch.first_byte(),
+            total_s=None if sample.failed_at else taken_s + (dns_s or 0.0),
             certificate_ends_at=ends_at,
         )
 
     def _asked(
-        self, client: httpx.Client, url: str, headers: Mapping[str, str], watch: _Watch, deadline: Deadline
+        self,
+        client: httpx.Client,
+        url: str,
+        headers: Mapping[str, str],
+        watch: _Watch,
+        deadline: Deadline,
+        addresses: int,
     ) -> Sample:
+        import httpx
+
         extensions: dict[str, Any] = {"trace": watch.saw}
         if not self.proxy:
             extensions["sni_hostname"] = self._parts.hostname
         left = max(deadline.left(), 0.001)
+        timeout = httpx.Timeout(left, connect=left / addresses)
         sent = {"Accept": "application/json, */*", "User-Agent": "gocoffee-ops", **headers, **self._identity.headers()}
-        with client.stream("GET", url, headers=sent, timeout=left, extensions=extensions) as response:
+        with client.stream("GET", url, headers=sent, timeout=timeout, extensions=extensions) as response:
             body = bytearray()
             for chunk in response.iter_bytes():
                 body += chunk
@@ -242,16 +256,13 @@ class HttpProbe:
         except (OSError, ValueError):
             return None
 
-    @contextlib.contextmanager
-    def _client(self) -> Iterator[httpx.Client]:
-        """A client for one sample: no connection is left from the one before, and no netrc is read."""
-        import httpx
-
+    def _trust(self) -> ssl.SSLContext:
+        """Whom to trust, read once; where there is no TLS, nobody."""
         with self._lock:
             if self._context is None:
-                self._context = trusted(self.target, self._ca_file)
-        with httpx.Client(verify=self._context, proxy=self.proxy or None, trust_env=False) as client:
-            yield client
+                tls = "https" in {self._parts.scheme, urlsplit(self.proxy).scheme}
+                self._context = trusted(self.target, self._ca_file) if tls else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            return self._context
 
 
 @dataclass

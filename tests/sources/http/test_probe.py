@@ -104,19 +104,34 @@ def test_h13_a_refused_connection_fails_at_tcp() -> None:
     assert sample.connect_s is None
 
 
-def test_h13_a_connection_that_nobody_takes_fails_at_tcp_and_hung() -> None:
-    with socket.socket() as full:
-        full.bind(("127.0.0.1", 0))
-        full.listen(0)
-        fill = [socket.socket() for _ in range(8)]
-        for waiting in fill:
+@contextmanager
+def full(host: str = "127.0.0.1", port: int = 0) -> Iterator[int]:
+    """A port that listens, and takes no connection any more."""
+    with socket.socket() as server, ExitStack() as stack:
+        server.bind((host, port))
+        server.listen(0)
+        for waiting in [stack.enter_context(socket.socket()) for _ in range(8)]:
             waiting.setblocking(False)
-            waiting.connect_ex(full.getsockname())
-        sample = one(f"http://127.0.0.1:{full.getsockname()[1]}", 0.5)
-        for waiting in fill:
-            waiting.close()
+            waiting.connect_ex(server.getsockname())
+        yield server.getsockname()[1]
+
+
+def test_h13_a_connection_that_nobody_takes_fails_at_tcp_and_hung() -> None:
+    with full() as port:
+        sample = one(f"http://127.0.0.1:{port}", 0.5)
     assert (sample.failed_at, sample.hung) == ("tcp", True)
     assert "did not accept the connection in time" in sample.reason
+
+
+def test_an_address_that_only_waits_leaves_the_next_its_time(serve: Serve) -> None:
+    port = int(serve(says({})).url.rpartition(":")[2])
+
+    def resolve(*_: Any, **__: Any) -> list[Any]:
+        kind = (socket.AF_INET, socket.SOCK_STREAM, 6, "")
+        return [(*kind, ("127.0.0.2", port)), (*kind, ("127.0.0.1", port))]
+
+    with full("127.0.0.2", port):
+        assert one(f"http://health.example.com:{port}", 4.0, resolve=resolve).status == 200
 
 
 def test_h13_a_port_without_tls_fails_at_tls(serve: Serve) -> None:
