@@ -93,7 +93,7 @@ def certificates_valid(probed: pd.DataFrame, *, thresholds: Thresholds) -> list[
     findings = []
     for row in table:
         left, ends_at = row["certificate_left_days"], row["certificate_ends_at"]
-        when = "" if ends_at is None else f"{'ended' if left < 0 else 'ends'} on {ends_at:%Y-%m-%d %H:%M} UTC"
+        when = "" if left is None else f"{'ended' if left < 0 else 'ends'} on {ends_at:%Y-%m-%d %H:%M} UTC"
         if row["certificate_error"] is not None:
             status = Status.CRIT
             reason = f"its certificate is not trusted: {row['certificate_error']}{when and f' (it {when})'}"

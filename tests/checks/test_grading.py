@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from gocoffee_ops import checks
 from gocoffee_ops.analysis import trends
 from gocoffee_ops.model import Finding, Status, Thresholds
-from gocoffee_ops.queries import cluster, database, history, workloads
+from gocoffee_ops.queries import cluster, database, endpoints, history, workloads
 from tests.checks.tables import MOMENT, table
 
 NODE = {
@@ -63,6 +64,18 @@ def worst_of(found: list[Finding]) -> Status:
 
 
 GONE = {"state": "disconnected", "lag_mib": 0.0}
+PROBED: dict[str, Any] = {
+    "url": "https://api.example.com/health",
+    "samples": 5,
+    "refused": False,
+    "failed_at": "tcp",
+    "reason": "nobody listens",
+    "latency_median_ms": 40.0,
+    "latency_p95_ms": 90.0,
+    "certificate_left_days": 60.0,
+    "certificate_ends_at": MOMENT,
+}
+PAGE = {"status_page": "https://status.example.com"}
 CASES = [
     ("node_health", Status.OK, [table(cluster.nodes, NODE)]),
     ("node_health", Status.WARN, [table(cluster.nodes, NODE | {"unschedulable": True})]),
@@ -222,6 +235,27 @@ CASES = [
     ("wraparound_far", Status.WARN, [table(database.wraparound, {"xid_share": 0.5})]),
     ("wraparound_far", Status.CRIT, [table(database.wraparound, {"mxid_share": 0.75})]),
     ("wraparound_far", Status.UNKNOWN, [table(database.wraparound)]),
+    # Addresses; where the lines are drawn is in test_endpoints.
+    ("endpoints_healthy", Status.OK, [table(endpoints.health, PROBED)]),
+    ("endpoints_healthy", Status.WARN, [table(endpoints.health, PROBED | {"failed": 1, "failed_of_samples": 0.2})]),
+    ("endpoints_healthy", Status.CRIT, [table(endpoints.health, PROBED | {"failed": 5, "failed_of_samples": 1.0})]),
+    ("endpoints_healthy", Status.UNKNOWN, [table(endpoints.health)]),
+    ("endpoints_fast", Status.OK, [table(endpoints.health, PROBED)]),
+    ("endpoints_fast", Status.WARN, [table(endpoints.health, PROBED | {"latency_p95_ms": 1_000.0})]),
+    ("endpoints_fast", Status.CRIT, [table(endpoints.health, PROBED | {"latency_p95_ms": 5_000.0})]),
+    ("endpoints_fast", Status.UNKNOWN, [table(endpoints.health, PROBED | {"latency_p95_ms": None})]),
+    ("certificates_valid", Status.OK, [table(endpoints.health, PROBED)]),
+    ("certificates_valid", Status.WARN, [table(endpoints.health, PROBED | {"certificate_left_days": 30.0})]),
+    ("certificates_valid", Status.CRIT, [table(endpoints.health, PROBED | {"certificate_left_days": 7.0})]),
+    ("certificates_valid", Status.UNKNOWN, [table(endpoints.health, PROBED | {"certificate_left_days": None})]),
+    ("dependencies_reachable", Status.OK, [table(endpoints.dependencies, PROBED)]),
+    ("dependencies_reachable", Status.WARN, [table(endpoints.dependencies, PROBED | {"failed_of_samples": 0.2})]),
+    ("dependencies_reachable", Status.CRIT, [table(endpoints.dependencies, PROBED | {"failed_of_samples": 1.0})]),
+    ("dependencies_reachable", Status.UNKNOWN, [table(endpoints.dependencies)]),
+    ("providers_operational", Status.OK, [table(endpoints.provider_status, PAGE | {"indicator": "none"})]),
+    ("providers_operational", Status.WARN, [table(endpoints.provider_status, PAGE | {"indicator": "minor"})]),
+    ("providers_operational", Status.CRIT, [table(endpoints.provider_status, PAGE | {"indicator": "major"})]),
+    ("providers_operational", Status.UNKNOWN, [table(endpoints.provider_status, PAGE | {"indicator": "splendid"})]),
 ]
 
 
