@@ -63,9 +63,10 @@ def worst_of(found: list[Finding]) -> Status:
     return max((f.status for f in found), key=lambda s: s.severity)
 
 
-GONE = {"state": "disconnected", "lag_mib": 0.0}
+CUT_OFF = {"state": "disconnected", "lag_mib": 0.0}
 PROBED: dict[str, Any] = {
     "url": "https://api.example.com/health",
+    "status": 200,
     "samples": 5,
     "refused": False,
     "failed_at": "tcp",
@@ -208,7 +209,7 @@ CASES = [
     ("replicas_follow", Status.WARN, [table(database.replication, {"lag_s": 10.0}), table(database.server, SERVER)]),
     ("replicas_follow", Status.CRIT, [table(database.replication, {"lag_s": 60.0}), table(database.server, SERVER)]),
     ("replicas_follow", Status.WARN, [table(database.replication, {"lag_mib": 64.0}), table(database.server, SERVER)]),
-    ("replicas_follow", Status.WARN, [table(database.replication, GONE), table(database.server, SERVER)]),
+    ("replicas_follow", Status.WARN, [table(database.replication, CUT_OFF), table(database.server, SERVER)]),
     ("replicas_follow", Status.UNKNOWN, [table(database.replication, {}), table(database.server, SERVER)]),
     ("replicas_follow", Status.UNKNOWN, [table(database.replication), table(database.server)]),
     ("settings_in_force", Status.OK, [table(database.settings), table(database.server, SERVER)]),
