@@ -64,8 +64,9 @@ def _database(database: DatabaseConfig, now: datetime, redactor: Redactor) -> Pl
 
 
 def _endpoint(endpoint: EndpointConfig, now: datetime, redactor: Redactor) -> Place:
-    from gocoffee_ops.sources.http import Endpoint, HttpProbe
+    from gocoffee_ops.sources.http import Endpoint, HttpProbe, load_library
 
+    load_library()
     target = Target(endpoint.kind, endpoint.name)
 
     def connect() -> Any:
@@ -82,8 +83,9 @@ def _endpoint(endpoint: EndpointConfig, now: datetime, redactor: Redactor) -> Pl
 
 
 def _dependency(dependency: DependencyConfig, now: datetime, redactor: Redactor) -> Place:
-    from gocoffee_ops.sources.http import Dependency, HttpApi, HttpProbe
+    from gocoffee_ops.sources.http import Dependency, HttpApi, HttpProbe, load_library
 
+    load_library()
     target, page = Target(dependency.kind, dependency.name), dependency.status_page
 
     def connect() -> Any:

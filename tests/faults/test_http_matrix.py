@@ -17,7 +17,7 @@ from tests.http_server import Answer, says, serving, unused_port
 from tests.runbooks.written import call, run_json, runbook
 from tests.statuspage import summary
 
-DEADLINE_S = 6.0
+DEADLINE_S = 12.0  # long enough for the sound one on a busy machine
 HEALTHY, OPERATIONAL = says({"status": "ok"}), says(summary("none"))
 
 
@@ -115,7 +115,7 @@ def test_the_run_ends_with_its_worst_and_every_section_was_run(run: dict[str, An
     assert (run["status"], run["exit"]) == ("CRIT", 2), run["printed"]
     assert {cell["state"] for cell in run["cells"]} == {"ok"}
     counts = run["coverage"]["by_target"]
-    assert counts["dependency/sound"] == {"answered": 2, "asked": 2}
+    assert (counts["dependency/sound"]["answered"], counts["dependency/sound"]["asked"]) == (2, 2)
     assert {n["answered"] for target, n in counts.items() if target.startswith("endpoint/")} == {1}
     json.dumps(run)
 

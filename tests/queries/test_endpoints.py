@@ -25,6 +25,7 @@ from gocoffee_ops.session import Place, Session
 from tests.http_server import Answer, HttpServer, says, serving, unused_port
 from tests.statuspage import PAGE, summary
 
+PATIENCE_S = 60.0  # whatever else the machine does
 TOKEN = "a-token-that-nobody-may-see"
 LIMITS = Thresholds()
 OK, WARN, CRIT, UNKNOWN = Status.OK, Status.WARN, Status.CRIT, Status.UNKNOWN
@@ -44,7 +45,7 @@ def session(
     endpoints: list[Mapping[str, Any]] | None = None,
     dependencies: list[Mapping[str, Any]] | None = None,
     *,
-    seconds: float = 10.0,
+    seconds: float = PATIENCE_S,
 ) -> Session:
     """A session of an environment as gocoffee.toml names it."""
     opened = open_places(environment(endpoints, dependencies, seconds), now=datetime.now(UTC))
@@ -62,14 +63,18 @@ def session(
 def environment(
     endpoints: list[Mapping[str, Any]] | None = None,
     dependencies: list[Mapping[str, Any]] | None = None,
-    seconds: float = 10.0,
+    seconds: float = PATIENCE_S,
 ) -> Environment:
     parts = {"endpoints": endpoints or [], "dependencies": dependencies or [], "limits": {"query_deadline_s": seconds}}
     return Environment.model_validate({"name": "prod", **parts})
 
 
 def health(folder: Path, url: str, **options: Any) -> dict[str, Any]:
-    (row,) = records(endpoints.health(session(folder, [{"name": "api", "url": url, "samples": 2, **options}])))
+    (row,) = records(
+        endpoints.health(
+            session(folder, [{"name": "api", "url": url, "samples": 2, "timeout_s": PATIENCE_S, **options}])
+        )
+    )
     return row
 
 
@@ -92,6 +97,7 @@ def test_h32_an_endpoint_is_its_status_body_latency_and_certificate(serve: Serve
                 "url": f"{server.url}/health?token=x",
                 "service": "orders",
                 "samples": 4,
+                "timeout_s": PATIENCE_S,
                 "expected_body": {"status": "ok", "db": {"up": True}},
                 "ca_file": str(tmp_path / "ca.pem"),
             }
@@ -159,7 +165,7 @@ def test_h13_an_endpoint_that_is_down_is_a_row_and_costs_nothing_else(serve: Ser
         [
             {"name": "dead", "url": dead, "samples": 2},
             {"name": "nameless", "url": "https://nowhere.invalid", "samples": 1},
-            {"name": "alive", "url": serve(Answer(200)).url, "samples": 2},
+            {"name": "alive", "url": serve(Answer(200)).url, "samples": 2, "timeout_s": PATIENCE_S},
         ],
     )
     table = endpoints.health(ops)
@@ -230,7 +236,12 @@ def test_a_replay_gives_the_rows_that_were_read(serve: Serve, tmp_path: Path) ->
 def test_h13_a_service_that_wants_a_key_can_be_reached(
     serve: Serve, tmp_path: Path, answer: Answer, status: Status
 ) -> None:
-    dependency = {"name": "stripe", "url": f"{serve(answer).url}/v1/charges", "timeout_s": 0.5, "samples": 2}
+    dependency = {
+        "name": "stripe",
+        "url": f"{serve(answer).url}/v1/charges",
+        "timeout_s": 0.5 if answer.stall else PATIENCE_S,
+        "samples": 2,
+    }
     table = endpoints.dependencies(session(tmp_path, dependencies=[dependency]))
     (finding,) = checks.dependencies_reachable(table, thresholds=LIMITS)
     assert finding.status is status
@@ -294,7 +305,7 @@ def test_a_status_page_that_cannot_be_read_is_unknown(
         {"name": "broken", "url": broken.url, "status_page": broken.url},
         {"name": "sound", "url": sound.url, "status_page": sound.url},
     ]
-    ops = session(tmp_path, dependencies=both, seconds=1.5)
+    ops = session(tmp_path, dependencies=both, seconds=4.0)
     assert endpoints.provider_status(ops)["dependency"].tolist() == ["sound"]
     assert judged(ops.findings) == [(UNKNOWN, "dependency/broken")]
     with pytest.raises(error):
