@@ -23,13 +23,17 @@ __all__ = [
     "Thresholds",
     "Window",
     "__version__",
+    "alerts",
     "checks",
     "cluster",
     "database",
     "endpoints",
     "errors",
     "figures",
+    "growth",
     "history",
+    "metrics",
+    "redis",
     "runbook",
     "trends",
     "workloads",
@@ -37,10 +41,10 @@ __all__ = [
 
 if TYPE_CHECKING:
     from gocoffee_ops import checks, errors
-    from gocoffee_ops.analysis import trends
+    from gocoffee_ops.analysis import growth, trends
     from gocoffee_ops.errors import OpsError
     from gocoffee_ops.model import Finding, Status, Target, Thresholds, Window
-    from gocoffee_ops.queries import cluster, database, endpoints, history, workloads
+    from gocoffee_ops.queries import alerts, cluster, database, endpoints, history, metrics, redis, workloads
     from gocoffee_ops.runbooks import kernel as runbook
     from gocoffee_ops.ui import figures
 
@@ -51,13 +55,17 @@ if not TYPE_CHECKING:
         from importlib import import_module
 
         modules = {
+            "alerts": "gocoffee_ops.queries.alerts",
             "checks": "gocoffee_ops.checks",
             "cluster": "gocoffee_ops.queries.cluster",
             "database": "gocoffee_ops.queries.database",
             "endpoints": "gocoffee_ops.queries.endpoints",
             "errors": "gocoffee_ops.errors",
             "figures": "gocoffee_ops.ui.figures",
+            "growth": "gocoffee_ops.analysis.growth",
             "history": "gocoffee_ops.queries.history",
+            "metrics": "gocoffee_ops.queries.metrics",
+            "redis": "gocoffee_ops.queries.redis",
             "runbook": "gocoffee_ops.runbooks.kernel",
             "trends": "gocoffee_ops.analysis.trends",
             "workloads": "gocoffee_ops.queries.workloads",

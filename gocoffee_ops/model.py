@@ -287,6 +287,45 @@ class Thresholds:
     endpoint_failed_warn: float = _limit(0.01, "ratio", "samples that failed, of those taken", f"{_OURS}: any")
     endpoint_failed_crit: float = _limit(0.50, "ratio", "samples that failed, of those taken", _OURS)
 
+    redis_clients_warn: float = _limit(0.80, "ratio", "clients of a Redis, of maxclients", _OURS)
+    redis_clients_crit: float = _limit(0.95, "ratio", "clients of a Redis, of maxclients", _OURS)
+    redis_memory_warn: float = _limit(0.80, "ratio", "memory of a Redis, of maxmemory", _OURS)
+    redis_memory_crit: float = _limit(
+        0.95, "ratio", "memory of a Redis that evicts nothing, of maxmemory", "Redis: at 1.0 it refuses writes"
+    )
+    redis_fragmentation_warn: float = _limit(
+        1.5, "times", "memory of the process over what its data uses", "Redis: INFO's mem_fragmentation_ratio"
+    )
+    redis_fragmentation_mib: float = _limit(256.0, "MiB", "less that is lost to fragmentation does no harm", _OURS)
+    redis_lag_warn_s: float = _limit(
+        15.0,
+        "s",
+        "since a replica or a master was heard",
+        "Redis: a master speaks each 10 s (repl-ping-replica-period)",
+    )
+    redis_lag_crit_s: float = _limit(60.0, "s", "since a replica or a master was heard", "Redis: repl-timeout")
+    redis_lag_warn_mib: float = _limit(
+        1.0, "MiB", "what a Redis replica has not acknowledged", "Redis: repl-backlog-size, beyond it a full copy"
+    )
+    redis_lag_crit_mib: float = _limit(64.0, "MiB", "what a Redis replica has not acknowledged", _OURS)
+    error_rate_warn: float = _limit(0.01, "ratio", "requests of a service that fail, of all", _OURS)
+    error_rate_crit: float = _limit(0.05, "ratio", "requests of a service that fail, of all", _OURS)
+    latency_warn_s: float = _limit(0.5, "s", "the judged quantile of a service's latency", _OURS)
+    latency_crit_s: float = _limit(2.0, "s", "the judged quantile of a service's latency", _OURS)
+    points_found_min: float = _limit(
+        0.5, "ratio", "samples found, of those expected; fewer make a rate unknown", f"{_OURS}: two of four scrapes"
+    )
+    cpu_throttled_warn: float = _limit(
+        0.25, "ratio", "scheduler periods in which a container was held back", "kubernetes-mixin: CPUThrottlingHigh"
+    )
+    cpu_throttled_crit: float = _limit(0.75, "ratio", "scheduler periods in which a container was held back", _OURS)
+    time_to_limit_warn_s: float = _limit(
+        86_400.0, "s", "until a container's memory reaches its limit; less is worse", "a day"
+    )
+    time_to_limit_crit_s: float = _limit(
+        3_600.0, "s", "until a container's memory reaches its limit; less is worse", "an hour"
+    )
+
     @classmethod
     def info(cls) -> tuple[ThresholdInfo, ...]:
         """Every threshold with its default, unit, meaning and where the default comes from."""

@@ -4,6 +4,7 @@ A check always says something: what is not OK, or one OK that names what was loo
 read. `session.judge` passes the environment's thresholds and records the findings.
 """
 
+from gocoffee_ops.checks.alerts import alerts_quiet
 from gocoffee_ops.checks.capacity import node_headroom, node_health, node_usage, replicas_fit
 from gocoffee_ops.checks.changes import changed_before_onset, since_previous_run, usage_up
 from gocoffee_ops.checks.database import (
@@ -24,6 +25,8 @@ from gocoffee_ops.checks.endpoints import (
     endpoints_healthy,
     providers_operational,
 )
+from gocoffee_ops.checks.metrics import error_rate, latency, memory_trend, saturation
+from gocoffee_ops.checks.redis import redis_healthy, redis_memory, redis_replicas_follow
 from gocoffee_ops.checks.storage import indexes_useful, tables_indexed, tables_vacuumed, wraparound_far
 from gocoffee_ops.checks.workloads import (
     deployments_available,
@@ -36,6 +39,7 @@ from gocoffee_ops.checks.workloads import (
 )
 
 __all__ = [
+    "alerts_quiet",
     "cache_hits",
     "certificates_valid",
     "changed_before_onset",
@@ -44,8 +48,11 @@ __all__ = [
     "deployments_available",
     "endpoints_fast",
     "endpoints_healthy",
+    "error_rate",
     "events_heard",
     "indexes_useful",
+    "latency",
+    "memory_trend",
     "nobody_blocked",
     "node_headroom",
     "node_health",
@@ -54,10 +61,14 @@ __all__ = [
     "pods_ready",
     "providers_operational",
     "reader_role",
+    "redis_healthy",
+    "redis_memory",
+    "redis_replicas_follow",
     "replicas_fit",
     "replicas_follow",
     "requested_against_used",
     "resources_declared",
+    "saturation",
     "sessions_moving",
     "settings_in_force",
     "since_previous_run",

@@ -9,11 +9,15 @@ from gocoffee_ops.config.environment import DEMO, Config, Contacts, Environment,
 from gocoffee_ops.config.fields import in_seconds
 from gocoffee_ops.config.reading import CONFIG_NAME, CONFIG_VARIABLE, environment, find_config, load_config
 from gocoffee_ops.config.systems import (
+    AlertmanagerConfig,
     ClusterConfig,
     DatabaseConfig,
     DependencyConfig,
     EndpointConfig,
     HttpSystem,
+    MetricNames,
+    PrometheusConfig,
+    RedisConfig,
     System,
 )
 
@@ -21,6 +25,7 @@ __all__ = [
     "CONFIG_NAME",
     "CONFIG_VARIABLE",
     "DEMO",
+    "AlertmanagerConfig",
     "ClusterConfig",
     "Config",
     "Contacts",
@@ -31,6 +36,9 @@ __all__ = [
     "Escalation",
     "HttpSystem",
     "Limits",
+    "MetricNames",
+    "PrometheusConfig",
+    "RedisConfig",
     "System",
     "environment",
     "find_config",

@@ -9,11 +9,20 @@ from typing import Annotated, Any, Self
 from pydantic import Field, PlainValidator, model_validator
 
 from gocoffee_ops.config.fields import Length, Link, Many, Name, Seconds, Section, wrong
-from gocoffee_ops.config.systems import ClusterConfig, DatabaseConfig, DependencyConfig, EndpointConfig, System
+from gocoffee_ops.config.systems import (
+    AlertmanagerConfig,
+    ClusterConfig,
+    DatabaseConfig,
+    DependencyConfig,
+    EndpointConfig,
+    PrometheusConfig,
+    RedisConfig,
+    System,
+)
 from gocoffee_ops.model import Thresholds
 
 DEMO = "demo"
-LOWER_IS_WORSE = ("cache_hit", "certificate")  # thresholds
+LOWER_IS_WORSE = ("cache_hit", "certificate", "time_to_limit")  # thresholds
 
 
 class Escalation(Section):
@@ -92,6 +101,9 @@ class Environment(Section):
     databases: Many[DatabaseConfig] = ()
     endpoints: Many[EndpointConfig] = ()
     dependencies: Many[DependencyConfig] = ()
+    redis: Many[RedisConfig] = ()
+    alertmanagers: Many[AlertmanagerConfig] = ()
+    prometheus: Many[PrometheusConfig] = ()
     thresholds: Annotated[Thresholds, PlainValidator(_thresholds)] = Thresholds()
     contacts: Contacts = Contacts()
     limits: Limits = Limits()

@@ -72,6 +72,28 @@ def _length(value: str) -> str:
     return value
 
 
+def _redis_url(value: str) -> str:
+    if not re.fullmatch(r"rediss?://(\[[0-9a-fA-F:]+\]|[\w.-]+)(:\d{1,5})?/?", value):
+        raise wrong(
+            "is not the address of a Redis", "redis://HOST:PORT, or rediss:// with TLS, without user and password"
+        )
+    return value
+
+
+def _identifier(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z_:][A-Za-z0-9_:]*", value):
+        raise wrong("is not the name of a metric or a label", "letters, digits, '_' and ':'")
+    return value
+
+
+def _pattern(value: str) -> str:
+    try:
+        re.compile(value)
+    except re.error as error:
+        raise wrong(f"is not a regular expression: {error}", '"5.."') from None
+    return value
+
+
 def _as_tuple(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
@@ -82,5 +104,8 @@ Variable = Annotated[str, AfterValidator(_variable)]
 FilePath = Annotated[Path, PlainValidator(_path)]
 Link = Annotated[str, AfterValidator(_url)]
 Length = Annotated[str, AfterValidator(_length)]  # "15 minutes"; see `in_seconds`
+RedisLink = Annotated[str, AfterValidator(_redis_url)]
+Identifier = Annotated[str, AfterValidator(_identifier)]
+Pattern = Annotated[str, Field(min_length=1), AfterValidator(_pattern)]
 Seconds = Annotated[float, Field(gt=0, le=7 * 86_400)]
 Many = Annotated[tuple[T, ...], BeforeValidator(_as_tuple)]

@@ -6,7 +6,19 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from gocoffee_ops.config.fields import FilePath, Link, Many, Name, Seconds, Section, Variable, wrong
+from gocoffee_ops.config.fields import (
+    FilePath,
+    Identifier,
+    Link,
+    Many,
+    Name,
+    Pattern,
+    RedisLink,
+    Seconds,
+    Section,
+    Variable,
+    wrong,
+)
 
 IDENTITIES = ("token_env", "token_file", "password_env", "password_file")
 
@@ -67,6 +79,18 @@ class DatabaseConfig(System):
         return self
 
 
+def no_secret_inline(data: Any) -> Any:
+    """The table as it is, unless a secret stands in it."""
+    inline = sorted({"token", "password", "api_key"} & set(data)) if isinstance(data, dict) else []
+    if inline:
+        way = "password" if inline[0] == "password" else "token"
+        raise wrong(
+            f"{inline[0]} stands inline: a configuration is shared and kept in git, a secret must not be",
+            f'{way}_env = "NAME_OF_A_VARIABLE" or {way}_file = "path"',
+        )
+    return data
+
+
 class HttpSystem(System):
     """A system that is read over HTTP. Who we are to it (a token, or a user with a password) stands elsewhere, never here."""
 
@@ -81,14 +105,7 @@ class HttpSystem(System):
     @model_validator(mode="before")
     @classmethod
     def _no_secret_inline(cls, data: Any) -> Any:
-        inline = sorted({"token", "password", "api_key"} & set(data)) if isinstance(data, dict) else []
-        if inline:
-            way = "password" if inline[0] == "password" else "token"
-            raise wrong(
-                f"{inline[0]} stands inline: a configuration is shared and kept in git, a secret must not be",
-                f'{way}_env = "NAME_OF_A_VARIABLE" or {way}_file = "path"',
-            )
-        return data
+        return no_secret_inline(data)
 
     @model_validator(mode="after")
     def _one_identity(self) -> Self:
@@ -143,3 +160,59 @@ class DependencyConfig(System):
     samples: Samples = 3
     timeout_s: Seconds = 5.0
     ca_file: FilePath | None = None
+
+
+class RedisConfig(System):
+    """One Redis server. The password of its user (or of `default`, without one) stands elsewhere, never here."""
+
+    kind = "redis"
+
+    url: RedisLink
+    user: str | None = Field(default=None, min_length=1)
+    password_env: Variable | None = None
+    password_file: FilePath | None = None
+    ca_file: FilePath | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_secret_inline(cls, data: Any) -> Any:
+        return no_secret_inline(data)
+
+    @model_validator(mode="after")
+    def _one_identity(self) -> Self:
+        if self.password_env is not None and self.password_file is not None:
+            raise wrong("password_env stands beside password_file", "one of the two")
+        if self.user is not None and self.password_env is None and self.password_file is None:
+            raise wrong("needs a user and a password together", "user, with password_env or password_file")
+        if self.ca_file is not None and not self.url.startswith("rediss://"):
+            raise wrong("ca_file is for TLS, and the address is without", "rediss://, or no ca_file")
+        return self
+
+
+class AlertmanagerConfig(HttpSystem):
+    """One Alertmanager, or one member of its cluster."""
+
+    kind = "alertmanager"
+
+
+class MetricNames(Section):
+    """What metrics and labels are called in one Prometheus; the defaults are the common conventions."""
+
+    service_label: Identifier = "job"
+    requests: Identifier = "http_requests_total"
+    status_label: Identifier = "code"
+    error_status: Pattern = "5.."
+    duration_bucket: Identifier = "http_request_duration_seconds_bucket"
+    cpu_throttled: Identifier = "container_cpu_cfs_throttled_periods_total"
+    cpu_periods: Identifier = "container_cpu_cfs_periods_total"
+    memory: Identifier = "container_memory_working_set_bytes"
+    memory_limit: Identifier = "container_spec_memory_limit_bytes"
+    scrape_interval_s: Seconds | None = None
+
+
+class PrometheusConfig(HttpSystem):
+    """One Prometheus, or what speaks its API."""
+
+    kind = "prometheus"
+
+    metrics: MetricNames = MetricNames()

@@ -15,7 +15,7 @@ from gocoffee_ops.errors import OpsError
 from gocoffee_ops.evidence.ledger import Ledger
 from gocoffee_ops.model import Finding, Status, Thresholds
 from gocoffee_ops.places.opening import open_places
-from gocoffee_ops.queries import cluster, database, endpoints
+from gocoffee_ops.queries import alerts, cluster, database, endpoints, metrics, redis
 from gocoffee_ops.session import Session
 
 if TYPE_CHECKING:
@@ -27,6 +27,9 @@ PROBES: Mapping[str, Callable[[Session], Any]] = {
     "database": database.server,
     "endpoint": endpoints.health,
     "dependency": endpoints.dependencies,
+    "redis": redis.server,
+    "alertmanager": alerts.status,
+    "prometheus": metrics.server,
 }
 # What else than OK an answer may be: a role that sees too little or could do too much, an address that is down.
 JUDGES: Mapping[str, Callable[[Any, Thresholds], Sequence[Finding]]] = {

@@ -9,11 +9,20 @@ from typing import TYPE_CHECKING, Any
 from gocoffee_ops.errors import OpsError
 from gocoffee_ops.evidence.redact import Redactor
 from gocoffee_ops.model import Target
-from gocoffee_ops.places.secrets import dsn_place, learn_dsn, learn_secrets, read_dsn, read_identity
+from gocoffee_ops.places.secrets import dsn_place, learn_dsn, learn_secrets, read_dsn, read_identity, read_password
 from gocoffee_ops.session import Place
 
 if TYPE_CHECKING:
-    from gocoffee_ops.config import ClusterConfig, DatabaseConfig, DependencyConfig, EndpointConfig, System
+    from gocoffee_ops.config import (
+        AlertmanagerConfig,
+        ClusterConfig,
+        DatabaseConfig,
+        DependencyConfig,
+        EndpointConfig,
+        PrometheusConfig,
+        RedisConfig,
+        System,
+    )
 
 Open = Callable[[Any, datetime, Redactor], Place]
 
@@ -101,10 +110,54 @@ def _without_query(url: str) -> str:
     return url.partition("?")[0]
 
 
+def _redis(system: RedisConfig, now: datetime, redactor: Redactor) -> Place:
+    from gocoffee_ops.sources.redis import Redis  # here, so that no question's deadline pays for loading it
+
+    target = Target(system.kind, system.name)
+
+    def connect() -> Any:
+        password = read_password(system)
+        return Redis(str(target), system.url, user=system.user or "", password=password, ca_file=system.ca_file)
+
+    return Place(target, now, connect=connect, detail=f"{system.url} as {system.user or 'default'}")
+
+
+def _alertmanager(system: AlertmanagerConfig, now: datetime, redactor: Redactor) -> Place:
+    from gocoffee_ops.sources.alertmanager import Alertmanager
+    from gocoffee_ops.sources.http import load_library
+
+    load_library()  # here, so that no question's deadline pays for it
+
+    target = Target(system.kind, system.name)
+
+    def connect() -> Any:
+        return Alertmanager(str(target), system.url, identity=read_identity(system), ca_file=system.ca_file)
+
+    return Place(target, now, connect=connect, detail=system.url)
+
+
+def _prometheus(system: PrometheusConfig, now: datetime, redactor: Redactor) -> Place:
+    from gocoffee_ops.sources.http import load_library
+    from gocoffee_ops.sources.prometheus import Prometheus
+
+    load_library()  # here, so that no question's deadline pays for it
+
+    target = Target(system.kind, system.name)
+
+    def connect() -> Any:
+        identity = read_identity(system)
+        return Prometheus(str(target), system.url, metrics=system.metrics, identity=identity, ca_file=system.ca_file)
+
+    return Place(target, now, connect=connect, detail=system.url)
+
+
 # How each kind of system is opened. A new kind is a line here, and its first question in `checked.PROBES`.
 OPEN: Mapping[str, Open] = {
     "cluster": _cluster,
     "database": _database,
     "endpoint": _endpoint,
     "dependency": _dependency,
+    "redis": _redis,
+    "alertmanager": _alertmanager,
+    "prometheus": _prometheus,
 }

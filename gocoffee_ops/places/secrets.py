@@ -13,7 +13,7 @@ from gocoffee_ops.evidence.redact import Redactor, dsn_secrets
 from gocoffee_ops.sources.http import Identity
 
 if TYPE_CHECKING:
-    from gocoffee_ops.config import DatabaseConfig, HttpSystem, System
+    from gocoffee_ops.config import DatabaseConfig, HttpSystem, RedisConfig, System
 
 _HOST = r"(?:\[[0-9a-fA-F:.%]+\]|[\w.%-]*)(?::\d+)?"
 _DSN_URL = re.compile(
@@ -57,9 +57,17 @@ def read_identity(system: HttpSystem) -> Identity:
     return Identity(user=system.user, password=password)
 
 
+def read_password(system: RedisConfig) -> str:
+    """The password of a Redis server's user, or none. See `read_secret`."""
+    if system.password_env is None and system.password_file is None:
+        return ""
+    target = f"{system.kind}/{system.name}"
+    return read_secret("password", target, env=system.password_env, file=system.password_file)
+
+
 def learn_secrets(system: System, redactor: Redactor) -> None:
     """Make the secrets of a system known, as far as they can be read; whoever needs one that cannot says so."""
-    from gocoffee_ops.config import DatabaseConfig, HttpSystem
+    from gocoffee_ops.config import DatabaseConfig, HttpSystem, RedisConfig
 
     with contextlib.suppress(OpsError):
         if isinstance(system, DatabaseConfig):
@@ -68,6 +76,8 @@ def learn_secrets(system: System, redactor: Redactor) -> None:
             identity = read_identity(system)
             for secret in filter(None, (identity.token, identity.password)):
                 redactor.add(secret)
+        elif isinstance(system, RedisConfig) and (password := read_password(system)):
+            redactor.add(password)
 
 
 def learn_dsn(redactor: Redactor, dsn: str) -> None:

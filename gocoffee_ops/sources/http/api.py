@@ -31,11 +31,17 @@ NOBODY = Identity()
 MASK = "[redacted]"
 
 
+def load_library() -> None:
+    """Load httpx now, so that no question's deadline pays for it."""
+    import httpx  # noqa: F401
+
+
 class HttpApi:
     """An API at one address. Making it contacts nothing. Safe to share between threads.
 
-    `said` finds a system's own word for what went wrong in an answer's body. Redirects are not followed: an API has none,
-    and a login page is no answer.
+    `said` finds a system's own word for what went wrong in an answer's body. `answers` tells the answers other than 2xx that
+    are answers all the same: their body says what is wrong with the question, and asking again would not help. Redirects are
+    not followed: an API has none, and a login page is no answer.
     """
 
     def __init__(
@@ -47,6 +53,7 @@ class HttpApi:
         scheme: str = "Bearer",
         ca_file: str | PathLike[str] | None = None,
         said: Callable[[bytes], str] | None = None,
+        answers: Callable[[bytes], bool] | None = None,
     ) -> None:
         self.target = target
         self.url = url.rstrip("/")
@@ -54,6 +61,7 @@ class HttpApi:
         self._scheme = scheme
         self._ca_file = ca_file
         self._said = said or (lambda _: "")
+        self._answers = answers or (lambda _: False)
         self._client: httpx.Client | None = None
         self._lock = threading.Lock()
 
@@ -92,7 +100,7 @@ class HttpApi:
         params: Mapping[str, str | list[str]] | None = None,
         body: Mapping[str, Any] | None = None,
     ) -> Reply:
-        """A 2xx answer, after as many attempts as help; raises what the last one met."""
+        """An answer, after as many attempts as help; raises what the last one met."""
         attempt, seen = 0, "nothing"
         while True:
             deadline.check(what, target=self.target, last_seen=seen)
@@ -126,7 +134,7 @@ class HttpApi:
             return failures.of_exception(error, what, self.target, url, deadline)
         except httpx.InvalidURL as error:
             raise ConfigError(what, target=self.target, why=f"{self.url} is not an address: {error}") from None
-        if 200 <= reply.status < 300:
+        if 200 <= reply.status < 300 or self._answers(reply.body):
             return reply
         return failures.of_reply(reply, what, self.target, self._said(reply.body))
 

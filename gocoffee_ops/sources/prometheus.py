@@ -1,0 +1,173 @@
+"""Prometheus's HTTP API, and what speaks it too (Thanos, Mimir, VictoriaMetrics): instant and range queries.
+
+An answer keeps the server's warnings (a part of the stores did not answer, a limit cut it) and infos: whoever shows it states
+them. What the server says is wrong with a question is an error; it is not asked again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from gocoffee_ops.errors import DeadlineExceeded, Malformed, NotFound, ServerFault, SourceError, Unsupported
+from gocoffee_ops.sources.deadline import Deadline
+from gocoffee_ops.sources.http import HttpApi
+
+if TYPE_CHECKING:
+    from gocoffee_ops.config import MetricNames
+
+Point = tuple[float, str]  # Unix time, and the value as the server writes it: NaN and +Inf among others
+
+# What `errorType` means: our error, and what to try.
+MEANINGS: Mapping[str, tuple[type[SourceError], str]] = MappingProxyType(
+    {
+        "bad_data": (Unsupported, "is it PromQL that this version knows?"),
+        "execution": (ServerFault, "a shorter window or a longer step, where it is about samples"),
+        "timeout": (DeadlineExceeded, "a shorter window, or --query.timeout"),
+        "canceled": (ServerFault, "ask again"),
+    }
+)
+
+
+class _Envelope(msgspec.Struct, rename="camel"):
+    status: str
+    data: msgspec.Raw = msgspec.Raw(b"null")
+    error_type: str = ""
+    error: str = ""
+    warnings: list[str] = []
+    infos: list[str] = []
+
+
+class _Data(msgspec.Struct, rename="camel"):
+    result_type: str
+    result: msgspec.Raw
+
+
+class _Item(msgspec.Struct):
+    """A series of a vector or a matrix; a native histogram has neither value nor values."""
+
+    metric: dict[str, str]
+    value: Point | None = None
+    values: list[Point] = []
+
+
+class _Build(msgspec.Struct):
+    version: str
+
+
+@dataclass(frozen=True)
+class Series:
+    """One time series: its labels, and its points."""
+
+    labels: Mapping[str, str]
+    points: list[Point]
+
+
+@dataclass(frozen=True)
+class Answered:
+    """The series of an answer, and what the server says about it: `warnings` mean that it is not whole."""
+
+    series: list[Series]
+    warnings: tuple[str, ...]
+    infos: tuple[str, ...]
+
+
+class Prometheus:
+    """One Prometheus, with the names that metrics have there. Options are those of `HttpApi`."""
+
+    def __init__(self, target: str, url: str, *, metrics: MetricNames, **options: Any) -> None:
+        self.metrics = metrics
+        self._target = target
+        self._api = HttpApi(target, url, said=_said, answers=lambda body: _error(body) in MEANINGS, **options)
+
+    def secrets(self) -> frozenset[str]:
+        """What must not be shown."""
+        return self._api.secrets()
+
+    def close(self) -> None:
+        """Close the pooled connections."""
+        self._api.close()
+
+    def version(self, deadline: Deadline) -> str | None:
+        """The server's version; None where what speaks the API tells none."""
+        try:
+            envelope = self._get("read its version", "/api/v1/status/buildinfo", {}, deadline)
+        except NotFound:
+            return None
+        build: _Build = self._decoded("read its version", envelope.data, _Build)
+        return build.version
+
+    def instant(self, promql: str, at: datetime, deadline: Deadline, *, limit: int = 0) -> Answered:
+        """The value of an expression at one moment; of a range selector, its samples up to then.
+
+        `limit` is the most series that a server new enough sends (0: all). Raises the errors of `errors.SourceError`.
+        """
+        return self._query("query", {"query": promql, "time": _time(at)}, deadline, limit)
+
+    def over(
+        self, promql: str, start: datetime, end: datetime, step_s: float, deadline: Deadline, *, limit: int = 0
+    ) -> Answered:
+        """The value of an expression at every step of a window, both ends included."""
+        params = {"query": promql, "start": _time(start), "end": _time(end), "step": f"{step_s:g}"}
+        return self._query("query_range", params, deadline, limit)
+
+    def _query(self, path: str, params: dict[str, str], deadline: Deadline, limit: int) -> Answered:
+        what = f"ask {path}"
+        asked = {
+            **params,
+            "timeout": f"{max(round(deadline.left() * 1000), 1)}ms",
+        }  # it need not go on when we have gone
+        if limit:
+            asked["limit"] = str(limit)
+        envelope = self._get(what, f"/api/v1/{path}", asked, deadline)
+        data = self._decoded(what, envelope.data, _Data)
+        if data.result_type == "scalar":
+            series = [Series({}, [self._decoded(what, data.result, Point)])]
+        elif data.result_type in {"vector", "matrix"}:
+            items = self._decoded(what, data.result, list[_Item])
+            if any(item.value is None and not item.values for item in items):
+                why = "a series holds native histograms, not numbers"
+                raise Unsupported(what, target=self._target, why=why, hint="histogram_quantile, histogram_count, …")
+            series = [Series(item.metric, [item.value] if item.value else item.values) for item in items]
+        else:
+            raise Unsupported(what, target=self._target, why=f"the result is a {data.result_type}, not a series")
+        return Answered(series, tuple(envelope.warnings), tuple(envelope.infos))
+
+    def _get(self, what: str, path: str, params: Mapping[str, str], deadline: Deadline) -> _Envelope:
+        envelope = self._api.get(what, path, _Envelope, deadline, params=params)
+        if envelope.status == "success":
+            return envelope
+        kind, hint = MEANINGS.get(envelope.error_type, (ServerFault, ""))
+        raise kind(what, target=self._target, why=f"{envelope.error_type}: {envelope.error}", hint=hint)
+
+    def _decoded(self, what: str, raw: msgspec.Raw, shape: Any) -> Any:
+        try:
+            return msgspec.json.decode(raw, type=shape)
+        except msgspec.MsgspecError as error:
+            raise Malformed(what, target=self._target, why=str(error), hint="is this a Prometheus?") from None
+
+
+def _envelope(body: bytes) -> _Envelope | None:
+    try:
+        return msgspec.json.decode(body, type=_Envelope)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None
+
+
+def _error(body: bytes) -> str:
+    envelope = _envelope(body)
+    return envelope.error_type if envelope else ""
+
+
+def _said(body: bytes) -> str:
+    envelope = _envelope(body)
+    return f"{envelope.error_type}: {envelope.error}" if envelope and envelope.error_type else ""
+
+
+def _time(moment: datetime) -> str:
+    return f"{moment.timestamp():.3f}"
