@@ -10,6 +10,7 @@ pytest_plugins = [
     "tests.own_demo",
     "tests.testbed.kube_fixtures",
     "tests.testbed.pg_fixtures",
+    "tests.testbed.telemetry_fixtures",
 ]
 
 # An example that a busy machine makes slow is no failure.

@@ -36,6 +36,7 @@ PLANTS = [
     ("pydantic", "gocoffee_ops/model.py", "import pydantic"),
     ("httpx", "gocoffee_ops/places/live.py", "import httpx"),
     ("ipywidgets", "gocoffee_ops/session.py", "import ipywidgets"),
+    ("redis", "gocoffee_ops/queries/redis.py", "import redis"),
 ]
 
 # Every package from outside that the project imports, with who may; the contracts guard those with one owner.
@@ -65,6 +66,7 @@ OUTSIDE = {
     "pyarrow": "any",
     "pydantic": "config",
     "pydantic_core": "config",
+    "redis": "sources.redis",
     "rich": "cli, runbooks",
     "traitlets": "runbooks",
     "urllib3": "sources.kubernetes",

@@ -50,6 +50,10 @@ def test_the_reference_names_every_key_of_an_environment() -> None:
         config.DependencyConfig,
         config.Limits,
         config.Escalation,
+        config.RedisConfig,
+        config.AlertmanagerConfig,
+        config.PrometheusConfig,
+        config.MetricNames,
     )
     keys = {key for model in models for key in model.model_fields}
 

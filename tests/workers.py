@@ -19,6 +19,7 @@ APART = ("tests/faults/test_matrix.py", "tests/review/test_four_ways.py")
 # The slowest first. Only the order rests on this.
 SLOW = (
     *APART,
+    "tests/faults/",
     "tests/runbooks/test_endings.py",
     "tests/review/",
     *TOGETHER,

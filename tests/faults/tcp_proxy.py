@@ -1,4 +1,4 @@
-"""A TCP proxy in front of a real PostgreSQL that injects one fault."""
+"""A TCP proxy in front of a real PostgreSQL or Redis that injects one fault."""
 
 from __future__ import annotations
 
@@ -45,6 +45,7 @@ def resets_after(count: int) -> Pump:
             left -= len(data)
             if left <= 0:
                 client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                client.shutdown(socket.SHUT_RD)  # wakes the thread that reads from it, and holds it open
                 client.close()
                 return
 
