@@ -19,14 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 # Checks that tell what users felt.
-IMPACT = (
-    "error_rate_below",
-    "service_error_rate",
-    "service_latency",
-    "endpoint_healthy",
-    "endpoint_latency",
-    "dependency_reachable",
-)
+IMPACT = ("error_rate", "error_rate_below", "latency", "endpoints_healthy", "endpoints_fast", "dependencies_reachable")
 MOMENTS_SHOWN = 100
 CANDIDATES_SHOWN = 10
 QUESTIONS = (

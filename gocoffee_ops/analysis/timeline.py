@@ -72,6 +72,7 @@ CANDIDATES = Schema(
     ),
 )  # fmt: skip
 
+SERVICE_LABELS = ("service", "app", "deployment", "statefulset", "job")
 Row = Mapping[str, Any]
 Moment = Callable[[Row], dict[str, Any] | None]
 
@@ -144,6 +145,22 @@ def restarts(table: pd.DataFrame) -> pd.DataFrame:
         }
 
     return _moments(table, "restart", moment)
+
+
+def alerts(table: pd.DataFrame) -> pd.DataFrame:
+    """Each alert when it began to fire; silenced ones too, and it is said."""
+
+    def moment(row: Row) -> dict[str, Any]:
+        labels = dict(label.partition("=")[::2] for label in row["labels"])
+        state = "" if row["state"] == "active" else f" ({row['state']})"
+        return {
+            "time": row["starts_at"],
+            "subject": f"alert/{row['alert']}",
+            "what": f"{row['severity'] or 'no severity'}{state}: {row['summary'] or 'no summary'}",
+            "service": next((labels[name] for name in SERVICE_LABELS if name in labels), None),
+        }
+
+    return _moments(table, "alert", moment)
 
 
 def error_onsets(table: pd.DataFrame) -> pd.DataFrame:

@@ -14,7 +14,7 @@ from gocoffee_ops import checks
 from gocoffee_ops.analysis import timeline
 from gocoffee_ops.frames import records
 from gocoffee_ops.model import Status
-from gocoffee_ops.queries import cluster, workloads
+from gocoffee_ops.queries import alerts, cluster, workloads
 from tests.checks.tables import table
 
 ONSET = datetime(2026, 11, 25, 3, 0, tzinfo=UTC)
@@ -73,6 +73,22 @@ def test_a_row_without_a_time_is_counted_not_lost() -> None:
     assert (len(found), found.attrs["untimed"]) == (1, 1)
     merged = timeline.merge(found, timeline.restarts(table(workloads.restarts, ended | {"last_finished_at": None})))
     assert (len(merged), merged.attrs["untimed"]) == (1, 2)
+
+
+def test_an_alert_is_its_services_symptom_and_a_silence_is_said() -> None:
+    fires = {
+        "alert": "HighErrorRate",
+        "severity": "critical",
+        "state": "suppressed",
+        "starts_at": at(2),
+        "summary": "5xx",
+    }
+    found = records(
+        timeline.alerts(table(alerts.alerts, fires | {"labels": ("alertname=HighErrorRate", "service=orders")}))
+    )
+    assert [(row["subject"], row["service"], row["what"]) for row in found] == [
+        ("alert/HighErrorRate", "orders", "critical (suppressed): 5xx")
+    ]
 
 
 def test_a_merged_timeline_is_in_order_and_rests_on_all_that_it_was_made_of() -> None:
