@@ -1,0 +1,75 @@
+"""One scale for the levels that loggers write."""
+
+from __future__ import annotations
+
+import re
+
+LEVELS = ("fatal", "error", "warn", "info", "debug", "trace")  # worst first
+BAD = ("fatal", "error")
+
+_WORDS = {
+    "trace": "trace",
+    "finest": "trace",
+    "finer": "trace",
+    "verbose": "debug",
+    "debug": "debug",
+    "dbug": "debug",
+    "dbg": "debug",
+    "fine": "debug",
+    "info": "info",
+    "inf": "info",
+    "information": "info",
+    "informational": "info",
+    "notice": "info",
+    "log": "info",
+    "config": "info",
+    "default": "info",
+    "warn": "warn",
+    "wrn": "warn",
+    "warning": "warn",
+    "error": "error",
+    "err": "error",
+    "eror": "error",
+    "severe": "error",
+    "fail": "error",
+    "critical": "fatal",
+    "crit": "fatal",
+    "alert": "fatal",
+    "emerg": "fatal",
+    "emergency": "fatal",
+    "fatal": "fatal",
+    "panic": "fatal",
+    "dpanic": "fatal",
+}
+_SYSLOG = ("fatal", "fatal", "fatal", "error", "warn", "info", "info", "debug")
+_PINO = ((60, "fatal"), (50, "error"), (40, "warn"), (30, "info"), (20, "debug"), (10, "trace"))
+_STEP = re.compile(r"[+-]?[0-9]+$")
+
+
+def canonical(value: object) -> str | None:
+    """A level as a logger wrote it, on our scale; None for what is no level.
+
+    Numbers below 8 are syslog's, 10 to 60 those of pino and bunyan; slog writes steps such as `ERROR+2`.
+
+    >>> [canonical(level) for level in ("WARNING", "E", 50, 3, "ERROR+2", "DEBUG1", "soon", None)]
+    ['warn', None, 'error', 'error', 'error', 'debug', None, None]
+    """
+    if isinstance(value, bool) or value is None:
+        return None
+    if isinstance(value, int):
+        if 0 <= value < len(_SYSLOG):
+            return _SYSLOG[value]
+        return next((name for least, name in _PINO if least <= value < 70), None)
+    if not isinstance(value, str):
+        return None
+    word = value.strip().lower()
+    return _WORDS.get(word) or (canonical(int(word)) if word.isdecimal() else _WORDS.get(_STEP.sub("", word)))
+
+
+def worst_first(levels: set[str]) -> tuple[str, ...]:
+    """Different levels, the worst first.
+
+    >>> worst_first({"info", "fatal", "warn"})
+    ('fatal', 'warn', 'info')
+    """
+    return tuple(level for level in LEVELS if level in levels)
