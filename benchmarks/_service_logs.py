@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Callable
+from functools import partial
 
 # Weight and statement; {slots} are drawn anew for each message.
 STATEMENTS: tuple[tuple[float, str], ...] = (
@@ -42,7 +43,7 @@ STATEMENTS: tuple[tuple[float, str], ...] = (
     (12, "cache hit for key menu:{store}:{n}"),
     (2, "retrying {rpc} attempt {n} of 5 after error: {err}"),
     (1, "giving up on {rpc} after {n} attempts: {err}"),
-    (1, 'could not parse request body: invalid character {quoted} looking for beginning of value'),
+    (1, "could not parse request body: invalid character {quoted} looking for beginning of value"),
     (0.5, "items of order {ord}: [{list}]"),
     (0.2, "worker pool resized from {n} to {n}"),
     (0.1, "shutting down: received signal {signal}"),
@@ -64,7 +65,10 @@ STATEMENTS: tuple[tuple[float, str], ...] = (
     (15, "connection authorized: user={user} database={db} application_name={app}"),
     (14, "disconnection: session time: {clock} user={user} database={db} host={ip4} port={n}"),
     (2, "checkpoint starting: {ckpt}"),
-    (2, "checkpoint complete: wrote {n} buffers ({money}%); {n} WAL file(s) added, {n} removed; write={money} s, sync={money} s"),
+    (
+        2,
+        "checkpoint complete: wrote {n} buffers ({money}%); {n} WAL file(s) added, {n} removed; write={money} s, sync={money} s",
+    ),
     (6, "duration: {money} ms  statement: SELECT * FROM {table} WHERE id = {n}"),
     (3, "duration: {money} ms  execute <unnamed>: UPDATE {table} SET status = {quoted1} WHERE id = {n}"),
     (1, 'duplicate key value violates unique constraint "{index}"'),
@@ -83,7 +87,7 @@ STATEMENTS: tuple[tuple[float, str], ...] = (
     (3, 'Starting container pod="go-coffee/{pod}" container="{svc}" id={hex}'),
     (2, 'Killing container with a grace period pod="go-coffee/{pod}" container="{svc}" gracePeriod={n}'),
     (2, 'Probe failed probe="Readiness" pod="go-coffee/{pod}" err="Get \\"http://{ip}/healthz\\": {err}"'),
-    (1, 'Back-off restarting failed container={svc} pod={pod}_go-coffee({uuid})'),
+    (1, "Back-off restarting failed container={svc} pod={pod}_go-coffee({uuid})"),
     (1, "Reconciling deployment go-coffee/{svc} generation {n}"),
     (1, "Scaled up replica set {pod} to {n} from {n}"),
     (1, "Scaled down replica set {pod} to {n} from {n}"),
@@ -113,7 +117,14 @@ _WORDS = {
     "path_k8s": "deployments replicasets statefulsets daemonsets",
 }
 _TEXTS = {
-    "why": ("expired", "insufficient funds", "out of stock", "customer changed their mind", "card lost", "fraud suspected"),
+    "why": (
+        "expired",
+        "insufficient funds",
+        "out of stock",
+        "customer changed their mind",
+        "card lost",
+        "fraud suspected",
+    ),
     "err": (
         "context deadline exceeded",
         "connection refused",
@@ -137,7 +148,13 @@ def _slots(draw: random.Random) -> dict[str, Callable[[], str]]:
 
     def duration() -> str:
         value = draw.lognormvariate(3, 2)
-        return f"{value:.3f}ms" if value < 1000 else f"{value / 1000:.2f}s" if value < 60_000 else f"{value / 60_000:.0f}m{value % 60:.1f}s"
+        return (
+            f"{value:.3f}ms"
+            if value < 1000
+            else f"{value / 1000:.2f}s"
+            if value < 60_000
+            else f"{value / 60_000:.0f}m{value % 60:.1f}s"
+        )
 
     def address() -> str:
         return f"10.{draw.randrange(256)}.{draw.randrange(256)}.{draw.randrange(256)}"
@@ -159,19 +176,20 @@ def _slots(draw: random.Random) -> dict[str, Callable[[], str]]:
         "ip": lambda: f"{address()}:{draw.randrange(1024, 65536)}",
         "ip4": address,
         "money": lambda: f"{draw.lognormvariate(2, 1):.2f}",
-        "clock": lambda: f"{draw.randrange(3)}:{draw.randrange(60):02}:{draw.randrange(60):02}.{draw.randrange(1000):03}",
+        "clock": lambda: (
+            f"{draw.randrange(3)}:{draw.randrange(60):02}:{draw.randrange(60):02}.{draw.randrange(1000):03}"
+        ),
         "date": lambda: f"2026-01-{draw.randrange(1, 29):02}",
         "store": lambda: f"{draw.choice(('berlin', 'paris', 'wien', 'lyon'))}-{draw.randrange(1, 20)}",
         "node": lambda: f"ip-10-0-{draw.randrange(256)}-{draw.randrange(256)}.eu-west-1.compute.internal",
         "pod": pod,
-        "path": lambda: draw.choice(("/api/menu", "/healthz", f"/api/orders/{draw.randrange(10**6)}", f"/api/stores/{draw.randrange(40)}")),
+        "path": lambda: draw.choice(
+            ("/api/menu", "/healthz", f"/api/orders/{draw.randrange(10**6)}", f"/api/stores/{draw.randrange(40)}")
+        ),
         "list": lambda: " ".join(str(draw.randrange(1000)) for _ in range(draw.randrange(1, 9))),
     }
-    for name, words in _WORDS.items():
-        slots[name] = lambda words=words.split(): draw.choice(words)  # type: ignore[misc]  # bound now, not when called
-    for name, texts in _TEXTS.items():
-        slots[name] = lambda texts=texts: draw.choice(texts)  # type: ignore[misc]
-    return slots
+    texts = {name: tuple(words.split()) for name, words in _WORDS.items()} | _TEXTS
+    return slots | {name: partial(draw.choice, choices) for name, choices in texts.items()}
 
 
 def messages(count: int, *, seed: int) -> tuple[list[str], list[int]]:

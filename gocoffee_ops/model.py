@@ -180,7 +180,8 @@ class ThresholdInfo:
 
     name: str
     default: Number
-    unit: str  # "ratio" (0..1 of a whole), "times" (a factor), "s", "ms", "MiB", "rows", "restarts", "days"
+    # "ratio" (0..1 of a whole), "times" (a factor), "s", "ms", "MiB", "rows", "restarts", "days", "requests", "records"
+    unit: str
     help: str
     source: str
 
@@ -286,6 +287,21 @@ class Thresholds:
     endpoint_latency_crit_ms: float = _limit(5_000.0, "ms", "p95 of an endpoint's samples", _OURS)
     endpoint_failed_warn: float = _limit(0.01, "ratio", "samples that failed, of those taken", f"{_OURS}: any")
     endpoint_failed_crit: float = _limit(0.50, "ratio", "samples that failed, of those taken", _OURS)
+    error_rate_warn: float = _limit(0.01, "ratio", "requests that failed, of a service's requests", _OURS)
+    error_rate_crit: float = _limit(
+        0.05, "ratio", "requests that failed, of a service's requests", f"{_RUNBOOK}: error rate above 5 % is P1"
+    )
+    error_rate_requests: int = _limit(20, "requests", "a span of time with fewer is not judged by itself", _OURS)
+    log_missing_crit: float = _limit(
+        0.50, "ratio", "of the window asked for, the part before the oldest line that is left", _OURS
+    )
+    log_rate_warn: float = _limit(
+        2.0, "times", "an error's rate over the baseline's, at the low end of its interval", _OURS
+    )
+    log_rate_crit: float = _limit(
+        10.0, "times", "an error's rate over the baseline's, at the low end of its interval", _OURS
+    )
+    log_new_errors_crit: int = _limit(10, "records", "a new kind of error that came so often", _OURS)
 
     redis_clients_warn: float = _limit(0.80, "ratio", "clients of a Redis, of maxclients", _OURS)
     redis_clients_crit: float = _limit(0.95, "ratio", "clients of a Redis, of maxclients", _OURS)
@@ -308,8 +324,6 @@ class Thresholds:
         1.0, "MiB", "what a Redis replica has not acknowledged", "Redis: repl-backlog-size, beyond it a full copy"
     )
     redis_lag_crit_mib: float = _limit(64.0, "MiB", "what a Redis replica has not acknowledged", _OURS)
-    error_rate_warn: float = _limit(0.01, "ratio", "requests of a service that fail, of all", _OURS)
-    error_rate_crit: float = _limit(0.05, "ratio", "requests of a service that fail, of all", _OURS)
     latency_warn_s: float = _limit(0.5, "s", "the judged quantile of a service's latency", _OURS)
     latency_crit_s: float = _limit(2.0, "s", "the judged quantile of a service's latency", _OURS)
     points_found_min: float = _limit(

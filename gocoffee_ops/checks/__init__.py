@@ -27,6 +27,7 @@ from gocoffee_ops.checks.endpoints import (
 )
 from gocoffee_ops.checks.metrics import error_rate, latency, memory_trend, saturation
 from gocoffee_ops.checks.redis import redis_healthy, redis_memory, redis_replicas_follow
+from gocoffee_ops.checks.logs import error_rate_below, log_window_covered, nothing_new_in_logs
 from gocoffee_ops.checks.storage import indexes_useful, tables_indexed, tables_vacuumed, wraparound_far
 from gocoffee_ops.checks.workloads import (
     deployments_available,
@@ -49,14 +50,17 @@ __all__ = [
     "endpoints_fast",
     "endpoints_healthy",
     "error_rate",
+    "error_rate_below",
     "events_heard",
     "indexes_useful",
     "latency",
+    "log_window_covered",
     "memory_trend",
     "nobody_blocked",
     "node_headroom",
     "node_health",
     "node_usage",
+    "nothing_new_in_logs",
     "pod_restarts",
     "pods_ready",
     "providers_operational",

@@ -9,6 +9,8 @@ from gocoffee_ops.model import Finding, Number, Status
 
 # The runbooks that findings point to, by the procedures of the platform's runbook.
 SERVICE_DOWN = "service-down"
+HIGH_ERROR_RATE = "high-error-rate"
+FORENSICS = "forensics"
 DATABASE_SLOWDOWN = "database-slowdown"
 QUERY_TUNING = "query-tuning"
 MEMORY_OPTIMIZATION = "memory-optimization"

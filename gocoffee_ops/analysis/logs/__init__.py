@@ -4,10 +4,24 @@ Pure: tables in, tables out. `parse` makes records of the lines that a query ret
 records. Templates of periods that are compared come from one `templated` call over both.
 """
 
+from gocoffee_ops.analysis.logs.changes import bursts, error_onset, onset
 from gocoffee_ops.analysis.logs.mining import templated, templates
+from gocoffee_ops.analysis.logs.novelty import novelty
 from gocoffee_ops.analysis.logs.rates import error_rate
 from gocoffee_ops.analysis.logs.reach import horizon
 from gocoffee_ops.analysis.logs.records import parse
 from gocoffee_ops.analysis.logs.schemas import LOG_LINES, RECORDS
 
-__all__ = ["LOG_LINES", "RECORDS", "error_rate", "horizon", "parse", "templated", "templates"]
+__all__ = [
+    "LOG_LINES",
+    "RECORDS",
+    "bursts",
+    "error_onset",
+    "error_rate",
+    "horizon",
+    "novelty",
+    "onset",
+    "parse",
+    "templated",
+    "templates",
+]

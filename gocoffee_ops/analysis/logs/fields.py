@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -94,27 +94,35 @@ def _read(pairs: Iterable[tuple[str, Any]]) -> Fields:
 
 
 def _value(field: str, value: Any) -> Any:
-    if field == "level":
-        return canonical(value)
-    if field == "status":
-        return status(value)
     if field.startswith("duration"):
         return milliseconds(value, field.removeprefix("duration").removeprefix("_"))
-    if field == "stamp":
-        return str(value) if isinstance(value, str | int | float) else None
-    if field == "message":
-        return value if isinstance(value, str) else msgspec.json.encode(value).decode()
-    if not isinstance(value, str):
-        return None
-    if field == "path":
-        return value.split("?", 1)[0]
-    if field == "client":
-        match = _PORT.match(value)
-        return (match[1] or match[2]) if match else value
-    if field == "exception":
-        match = _TYPE.match(value)
-        return match[0] if match else None
-    return value
+    return _READ[field](value)
+
+
+def _stamp(value: object) -> str | None:
+    return str(value) if isinstance(value, str | int | float) else None
+
+
+def _message(value: object) -> str:
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _path(value: object) -> str | None:
+    return value.split("?", 1)[0] if isinstance(value, str) else None
+
+
+def _client(value: object) -> str | None:
+    match = _PORT.match(value) if isinstance(value, str) else None
+    return (match[1] or match[2]) if match else _text(value)
+
+
+def _exception(value: object) -> str | None:
+    match = _TYPE.match(value) if isinstance(value, str) else None
+    return match[0] if match else None
 
 
 def status(value: object) -> int | None:
@@ -145,6 +153,19 @@ def milliseconds(value: object, unit: str = "") -> float | None:
     if not unit or isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
         return None
     return float(value) * _MS[unit]
+
+
+_READ: dict[str, Callable[[Any], Any]] = {
+    "level": canonical,
+    "status": status,
+    "stamp": _stamp,
+    "message": _message,
+    "method": _text,
+    "path": _path,
+    "client": _client,
+    "exception": _exception,
+    "trace": _text,
+}
 
 
 def moment(text: str) -> datetime | None:

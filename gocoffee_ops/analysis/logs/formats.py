@@ -22,7 +22,11 @@ ACCESS = (
     r'(?P<status>[1-5][0-9]{2}) (?:[0-9]+|-)(?: "(?:[^"\\]|\\.)*" "(?:[^"\\]|\\.)*")?'
     r"(?: [0-9]+ (?P<seconds>[0-9]+\.[0-9]+) \[)?"
 )
-LOGFMT = r'^[A-Za-z@_][\w.@-]*=(?:"(?:[^"\\]|\\.)*"|[^ "]*) +(?:.* )?(?:level|lvl|severity|msg|message|ts|time)=|^(?:level|lvl|severity|msg|message|ts|time)=[^ ]* +[\w.@-]+='
+_KNOWN = "(?:level|lvl|severity|msg|message|ts|time)="
+LOGFMT = (
+    rf'^(?:[A-Za-z@_][\w.@-]*=(?:"(?:[^"\\]|\\.)*"|[^ "]*) +(?:.* )?{_KNOWN}|'
+    rf'{_KNOWN}(?:"(?:[^"\\]|\\.)*"|[^ "]*) +[\w.@-]+=)'
+)
 _WORD = (
     r"TRACE|DEBUG[1-5]?|DBG|INFO|INF|NOTICE|LOG|WARN|WARNING|WRN|ERROR|ERR|SEVERE|CRITICAL|CRIT|FATAL|PANIC|EMERG|ALERT"
 )
@@ -43,7 +47,19 @@ _KLOG_LEVELS = {"I": "info", "W": "warn", "E": "error", "F": "fatal"}
 _CLASSES = ("informational", "successful", "redirection", "client error", "server error")  # RFC 9110
 _REDIS_LEVELS = {".": "debug", "-": "debug", "*": "info", "#": "warn"}
 
-COLUMNS = ("stamp", "level", "message", "format", "status", "method", "path", "duration_ms", "client", "exception", "trace")
+COLUMNS = (
+    "stamp",
+    "level",
+    "message",
+    "format",
+    "status",
+    "method",
+    "path",
+    "duration_ms",
+    "client",
+    "exception",
+    "trace",
+)
 
 
 def parsed_schema() -> pa.Schema:
@@ -170,6 +186,7 @@ def _access(lines: pa.Array, left: pa.Array) -> Reader:
             "stamp": groups.field("stamp"),
             "message": pc.if_else(said.is_valid(), said, texts),
             "format": "access",
+            "level": mapped(status, lambda text: "error" if text[0] == "5" else "info", pa.large_string()),
             "status": status.cast(pa.int64()),
             "method": method,
             "path": path,

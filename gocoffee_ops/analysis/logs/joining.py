@@ -29,7 +29,10 @@ _KINDS = (
 _JAVA_TYPE = re.compile(r"(?:[a-z_][\w$]*\.)+[A-Z][\w$.]*")
 _JAVA_THROWN = re.compile(r"(?:[a-z_][\w$]*\.)+[A-Z][\w$.]*(?:Exception|Error|Throwable)\b")
 _PYTHON_TYPE = re.compile(r"^([A-Za-z_][\w.]*)(?::|$)")
-_CRI = r"^(?P<time>[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+(?:Z|[+-][0-9:]{5,6})) (?P<stream>stdout|stderr) (?P<tag>[PF])(?: (?P<line>.*))?$"
+_CRI = (
+    r"^(?P<time>[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+(?:Z|[+-][0-9:]{5,6})) (?P<stream>stdout|stderr) (?P<tag>[PF])"
+    r"(?: (?P<line>.*))?$"
+)
 
 
 def kinds(lines: pa.Array) -> list[int]:
@@ -40,7 +43,7 @@ def kinds(lines: pa.Array) -> list[int]:
     found = np.zeros(len(lines), dtype=np.int8)
     for kind, pattern in _KINDS:
         found[pc.match_substring_regex(lines, pattern).to_numpy(zero_copy_only=False)] = kind
-    return found.tolist()  # type: ignore[no-any-return]  # numpy's stubs say Any
+    return found.tolist()
 
 
 def heads(kinds: Sequence[int], containers: Sequence[int], bad: Sequence[bool]) -> list[int]:
@@ -84,12 +87,10 @@ def _step(kind: int, within: int, *, framed: bool, owned: bool) -> tuple[bool, i
         return False, PYTHON_MORE
     if kind == PYTHON:
         return not (within == PYTHON_MORE or owned), PYTHON
-    if kind == PYTHON_MORE and within == PYTHON_MORE:
-        return False, PYTHON_MORE
     if kind == JAVA and framed:
         return not owned, JAVA
-    if kind in {GO, GO_MORE} and within == GO:
-        return False, GO
+    if (kind == within == PYTHON_MORE) or (within == GO and kind in {GO, GO_MORE}):
+        return False, within
     return True, _enters(kind, framed)
 
 
@@ -98,8 +99,8 @@ def exception_of(head: str, more: Sequence[str]) -> str | None:
 
     >>> exception_of("boom", ["java.io.IOException: gone", "\\tat a.B.c(B.java:1)", "Caused by: a.C: d"])
     'java.io.IOException'
-    >>> exception_of("Traceback (most recent call last):", ['  File "a.py", line 1, in f', "KeyError: 'id'"]), exception_of("a", [" b"])
-    ('KeyError', None)
+    >>> exception_of("Traceback (most recent call last):", ['  File "a.py", line 1, in f', "KeyError: 'id'"])
+    'KeyError'
     """
     if head.startswith(("panic: ", "fatal error: ")):
         return head.partition(":")[0]

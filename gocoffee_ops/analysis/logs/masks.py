@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 _H = "[0-9a-fA-F]"
 
 
-
 @dataclass(frozen=True)
 class Mask:
     """What is replaced by what. `needs`: every match holds this letter, so that texts without it need no look."""

@@ -12,8 +12,6 @@ from gocoffee_ops.analysis.logs.masks import distinct
 from gocoffee_ops.analysis.logs.schemas import RECORDS, TEMPLATED, TEMPLATES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import numpy as np
     import numpy.typing as npt
     import pandas as pd
@@ -90,9 +88,7 @@ def templates(records: pd.DataFrame) -> pd.DataFrame:
     table["containers"] = _count(number, pods + "\0" + rows["container"])
     table = table.sort_values(["count", *KEY], ascending=[False, *[True] * len(KEY)], ignore_index=True)
     columns = {name: table[name].tolist() for name in ("levels", "examples")}
-    columns |= {
-        name: pd.array(table[name]) for name in TEMPLATES.names if name not in columns
-    }
+    columns |= {name: pd.array(table[name]) for name in TEMPLATES.names if name not in columns}
     return cited(TEMPLATES.frame(TEMPLATES.table({name: columns[name] for name in TEMPLATES.names})), records)
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from gocoffee_ops.analysis.logs.columns import cited
 from gocoffee_ops.analysis.logs.schemas import HORIZON
+from gocoffee_ops.analysis.logs.services import service_of
 from gocoffee_ops.frames import records
 
 if TYPE_CHECKING:
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
 _KEY = ["cluster", "namespace", "pod", "container"]
 
 
-def horizon(lines: pd.DataFrame, window: Window, *, pods: pd.DataFrame | None = None, slack_s: float = 60.0) -> pd.DataFrame:
+def horizon(
+    lines: pd.DataFrame, window: Window, *, pods: pd.DataFrame | None = None, slack_s: float = 60.0
+) -> pd.DataFrame:
     """How far back do each container's lines reach, and is that the whole window?
 
     It is covered when a line was read from before its start or from the first `slack_s` seconds of it. Where the oldest
@@ -34,24 +37,32 @@ def horizon(lines: pd.DataFrame, window: Window, *, pods: pd.DataFrame | None = 
     rows: list[dict[str, Any]] = []
     ordered = lines[[*_KEY, "time"]].sort_values("time", kind="stable")
     for key, group in ordered.groupby(_KEY, sort=True):
-        cluster, namespace, pod, container = key
-        asked = max(start, created.get((cluster, namespace, pod), start))
-        rows.append(
-            {"cluster": cluster, "namespace": namespace, "pod": pod, "container": container, "window_start": asked}
-            | _reach(group["time"], asked, slack_s)
-        )
+        names = tuple(map(str, key))
+        asked = max(start, created.get(names[:3], start))
+        rows.append(_row(names, asked, window) | _reach(group["time"], asked, slack_s))
     seen = {(row["cluster"], row["namespace"], row["pod"]) for row in rows}
-    for (cluster, namespace, pod), at in created.items():
-        if (cluster, namespace, pod) not in seen:
-            rows.append(
-                {"cluster": cluster, "namespace": namespace, "pod": pod, "container": "", "window_start": max(start, at)}
-                | _reach(ordered["time"].iloc[:0], start, slack_s)
-            )
+    for names, at in created.items():
+        if names not in seen:
+            none = _reach(ordered["time"].iloc[:0], start, slack_s)
+            rows.append(_row((*names, ""), max(start, at), window) | none)
     inputs = [lines] if pods is None else [lines, pods]
     return cited(HORIZON.from_rows(rows), *inputs)
 
 
-def _created(pods: pd.DataFrame | None) -> dict[tuple[str, str, str], Any]:
+def _row(key: tuple[str, ...], asked: Any, window: Window) -> dict[str, Any]:
+    cluster, namespace, pod, container = key
+    return {
+        "cluster": cluster,
+        "namespace": namespace,
+        "service": service_of(pod),
+        "pod": pod,
+        "container": container,
+        "window_start": asked,
+        "window_s": max(0.0, (window.end - asked).total_seconds()),
+    }
+
+
+def _created(pods: pd.DataFrame | None) -> dict[tuple[str, ...], Any]:
     if pods is None:
         return {}
     return {(row["cluster"], row["namespace"], row["pod"]): row["created_at"] for row in records(pods)}
@@ -60,7 +71,12 @@ def _created(pods: pd.DataFrame | None) -> dict[tuple[str, str, str], Any]:
 def _reach(times: pd.Series[Any], asked: Any, slack_s: float) -> dict[str, Any]:
     """What one container's times, in order, say of the start that was asked for."""
     timed = times.dropna()
-    told: dict[str, Any] = {"oldest": None, "newest": None, "lines": len(times), "untimed_lines": len(times) - len(timed)}
+    told: dict[str, Any] = {
+        "oldest": None,
+        "newest": None,
+        "lines": len(times),
+        "untimed_lines": len(times) - len(timed),
+    }
     if not len(timed):
         return told | {"missing_s": None, "longest_silence_s": None, "covered": None}
     oldest = timed.iloc[0]

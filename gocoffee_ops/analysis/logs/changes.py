@@ -1,0 +1,208 @@
+"""When did a rate change, and in which minutes did it burst?"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from gocoffee_ops.analysis.logs.columns import cited
+from gocoffee_ops.analysis.logs.intervals import poisson_tail
+from gocoffee_ops.analysis.logs.mining import KEY
+from gocoffee_ops.analysis.logs.schemas import BURSTS, ERROR_ONSETS, ONSETS
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    import pandas as pd
+
+    from gocoffee_ops.model import Window
+
+SURE = 0.01  # a change or a burst that chance alone gives more often than this is none
+_SUPPORT = 1.92  # log-likelihood below the best split: half of chi-squared's 95 % point with one degree of freedom
+_CONTAINER = ["cluster", "namespace", "service", "container"]
+
+
+@dataclass(frozen=True)
+class Change:
+    """Where a series changes its rate: the first place of the new one, the places between which it lies, and how sure."""
+
+    at: int
+    low: int
+    high: int
+    before: float
+    after: float
+    p_value: float
+
+
+def change_point(counts: Sequence[float], exposure: Sequence[float]) -> Change | None:
+    """The one place at which splitting a series in two rates explains it best; None for one that has no two rates to tell.
+
+    Counts are taken as Poisson with a rate for each unit of `exposure` (minutes, or requests). The gain in log-likelihood
+    is divided by the counts' dispersion around both rates, so that a series that jumps all the time shows no change, and
+    its chi-squared probability is multiplied by the number of places tried (Bonferroni): `p_value` is an upper bound.
+
+    >>> change = change_point([2, 1, 3, 2, 9, 11, 8, 10], [1] * 8)
+    >>> change.at, change.before, change.after, change.p_value < 0.001
+    (4, 2.0, 9.5, True)
+    """
+    import numpy as np
+
+    n, k, e = len(counts), np.cumsum(counts), np.cumsum(exposure)
+    if n < 2 or not k[-1] or not e[-1]:
+        return None
+    with np.errstate(divide="ignore", invalid="ignore"):
+        gain = _likelihood(k[:-1], e[:-1]) + _likelihood(k[-1] - k[:-1], e[-1] - e[:-1]) - _likelihood(k[-1], e[-1])
+    gain[(e[:-1] <= 0) | (e[-1] - e[:-1] <= 0)] = -np.inf
+    best = int(np.argmax(gain))
+    if not math.isfinite(gain[best]):
+        return None
+    before, after = k[best] / e[best], (k[-1] - k[best]) / (e[-1] - e[best])
+    gain = gain / _dispersion(np.asarray(counts), np.asarray(exposure), best + 1, before, after)
+    near = np.flatnonzero(gain >= gain[best] - _SUPPORT)
+    p_value = min(1.0, (n - 1) * math.erfc(math.sqrt(max(0.0, gain[best]))))
+    return Change(best + 1, int(near[0]) + 1, int(near[-1]) + 1, float(before), float(after), p_value)
+
+
+def _likelihood(count: Any, exposure: Any) -> Any:
+    """The Poisson log-likelihood at its best rate, but for what all splits share."""
+    import numpy as np
+
+    return np.where(count > 0, count * np.log(np.maximum(count, 1e-300) / exposure), 0.0)
+
+
+def _dispersion(counts: npt.NDArray[Any], exposure: npt.NDArray[Any], at: int, before: float, after: float) -> float:
+    """Variance over mean around both rates; at least the 1 of independent events."""
+    import numpy as np
+
+    expected = exposure * np.where(np.arange(len(counts)) < at, before, after)
+    there = expected > 0
+    if there.sum() <= 2:
+        return 1.0
+    return max(1.0, float(((counts - expected)[there] ** 2 / expected[there]).sum() / (there.sum() - 2)))
+
+
+def onset(templated: pd.DataFrame, window: Window) -> pd.DataFrame:
+    """When did a template begin to come more or less often? Surest first; templates without a sure change are left out.
+
+    Method: one Poisson change point on the counts of the window's minutes, see `change_point`; sure is p ≤ 0.01.
+
+    Columns: those of `ONSETS`.
+    """
+    minutes, series = _by_minute(templated, window)
+    rows = []
+    for key, counts in series.items():
+        change = change_point(counts.tolist(), [1.0] * len(counts))
+        if change is None or change.p_value > SURE:
+            continue
+        rates = {"before_per_min": change.before, "after_per_min": change.after}
+        rows.append(dict(zip(KEY, key, strict=True)) | _told(change, minutes) | rates)
+    rows.sort(key=lambda row: (row["p_value"], row["onset"], row["template_id"]))
+    return cited(ONSETS.from_rows(rows), templated)
+
+
+def error_onset(rates: pd.DataFrame) -> pd.DataFrame:
+    """When did a service's error rate change? Surest first; services without a sure change are left out.
+
+    Method: one change point on the errors of the buckets of `error_rate`, with the requests as exposure, so that more
+    traffic with as large a share of errors is no change; sure is p ≤ 0.01. Buckets without requests are left out.
+
+    Columns: those of `ERROR_ONSETS`.
+    """
+    rows = []
+    counted = rates[rates["requests"].notna() & rates["start"].notna()].sort_values("start")
+    for key, group in counted.groupby(_CONTAINER, observed=True):
+        change = change_point(group["errors"].tolist(), group["requests"].tolist())
+        if change is None or change.p_value > SURE:
+            continue
+        shares = {"before_error_rate": change.before, "after_error_rate": change.after}
+        rows.append(dict(zip(_CONTAINER, key, strict=True)) | _told(change, group["start"].tolist()) | shares)
+    rows.sort(key=lambda row: (row["p_value"], row["onset"], row["service"]))
+    return cited(ERROR_ONSETS.from_rows(rows), rates)
+
+
+def bursts(templated: pd.DataFrame, window: Window) -> pd.DataFrame:
+    """In which minutes did a template come far more often than in the others? Largest excess first.
+
+    Method: what is usual is the median of the window's minutes, or the mean of the quieter nine tenths if that is more. A
+    minute bursts when so many records or more come by chance in at most 1 % of windows (Poisson, counts divided by the
+    quieter minutes' dispersion, Bonferroni over the minutes). Bursting minutes that follow one another are one row, with the
+    p_value of the strongest.
+
+    Columns: those of `BURSTS`.
+    """
+    minutes, series = _by_minute(templated, window)
+    rows = []
+    for key, counts in series.items():
+        usual, spread = _usual(counts)
+        tails = [poisson_tail(int(c / spread), usual / spread) if c > usual else 1.0 for c in counts.tolist()]
+        chances = [min(1.0, len(counts) * tail) for tail in tails]
+        for first, last in _runs([chance <= SURE for chance in chances]):
+            rows.append(
+                dict(zip(KEY, key, strict=True))
+                | {
+                    "start": minutes[first],
+                    "end": minutes[last] + (minutes[1] - minutes[0]),
+                    "count": int(counts[first : last + 1].sum()),
+                    "expected": usual * (last + 1 - first),
+                    "p_value": min(chances[first : last + 1]),
+                }
+            )
+    rows.sort(key=lambda row: (row["expected"] - row["count"], row["start"], row["template_id"]))
+    return cited(BURSTS.from_rows(rows), templated)
+
+
+def _usual(counts: npt.NDArray[np.int64]) -> tuple[float, float]:
+    """The rate of the minutes that are not the busiest ones, and their variance over their mean.
+
+    >>> import numpy as np
+    >>> _usual(np.array([2, 3, 2, 40])), _usual(np.array([0, 0, 0, 8]))
+    ((2.5, 1.0), (0.25, 1.0))
+    """
+    import numpy as np
+
+    quiet = counts[counts <= np.quantile(counts, 0.9)]
+    mean = float(quiet.mean())
+    # Of nothing seen in n minutes, a rate of 1/n is still likely.
+    usual = max(float(np.median(counts)), mean, 1.0 / len(counts))
+    return usual, max(1.0, float(quiet.var()) / mean) if mean else 1.0
+
+
+def _runs(flags: Sequence[bool]) -> list[tuple[int, int]]:
+    """First and last place of each run of true ones.
+
+    >>> _runs([False, True, True, False, True])
+    [(1, 2), (4, 4)]
+    """
+    starts = [i for i, flag in enumerate(flags) if flag and (i == 0 or not flags[i - 1])]
+    ends = [i for i, flag in enumerate(flags) if flag and (i + 1 == len(flags) or not flags[i + 1])]
+    return list(zip(starts, ends, strict=True))
+
+
+def _by_minute(
+    templated: pd.DataFrame, window: Window
+) -> tuple[list[Any], dict[tuple[Any, ...], npt.NDArray[np.int64]]]:
+    """The window's whole minutes, and each template's counts in them, zeros too."""
+    import numpy as np
+    import pandas as pd
+
+    number = int(window.seconds // 60)
+    start = pd.Timestamp(window.start)
+    minutes = [start + pd.Timedelta(minutes=i) for i in range(number)]
+    inside = templated[(templated["time"] >= start) & (templated["time"] < start + pd.Timedelta(minutes=number))]
+    minute = (inside["time"] - start) // pd.Timedelta(minutes=1)
+    series = {}
+    for key, places in inside.assign(minute=minute).groupby(KEY, sort=True, observed=True)["minute"]:
+        series[tuple(key)] = np.bincount(places.astype("int64"), minlength=number)
+    return minutes, series if number > 1 else {}
+
+
+def _told(change: Change, starts: Sequence[Any]) -> dict[str, Any]:
+    return {
+        "onset": starts[change.at],
+        "onset_low": starts[change.low],
+        "onset_high": starts[change.high],
+        "ratio": change.after / change.before if change.before else None,
+        "p_value": change.p_value,
+    }

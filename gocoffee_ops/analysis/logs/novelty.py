@@ -1,0 +1,108 @@
+"""What is new in the log, or much more frequent, against an earlier period."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from gocoffee_ops.analysis.logs.columns import cited
+from gocoffee_ops.analysis.logs.intervals import rate_ratio
+from gocoffee_ops.analysis.logs.levels import LEVELS
+from gocoffee_ops.analysis.logs.mining import KEY, templates
+from gocoffee_ops.analysis.logs.schemas import NOVELTY
+from gocoffee_ops.errors import UsageError
+from gocoffee_ops.frames import records
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from gocoffee_ops.model import Window
+
+_ORDER = ("new", "more", "no baseline", "gone", "less", "same")
+_SERVICE = ["cluster", "namespace", "service"]
+
+
+def novelty(templated: pd.DataFrame, window: Window, baseline: Window) -> pd.DataFrame:
+    """Which templates are new in `window`, or come more or less often than in `baseline`? What matters most first.
+
+    `new` was not there in the baseline at all; `more` and `less` are those whose 95 % interval of the rate ratio lies on
+    one side of 1, `gone` is less than that and not there any more. The interval is exact for independent events (Clopper
+    and Pearson, given the sum of both counts); bursts make it too narrow. Minutes of the baseline before a service's
+    first record count for nothing, and without any the change is `no baseline`: what an unread period held is not new.
+
+    Columns: those of `NOVELTY`. `templated` holds the records of both windows; those without a time are in neither.
+    """
+    import pandas as pd
+
+    if window.start < baseline.end:
+        raise UsageError("the baseline must end before the window starts", why=f"{baseline.end} to {window.start}")
+    now, before = (_within(templated, w) for w in (window, baseline))
+    new = {_key(row): row for row in records(templates(now))}
+    old = {_key(row): row for row in records(templates(before))}
+    starts = templated.groupby(_SERVICE, observed=True)["time"].min()
+    since: dict[Any, Any] = {key: time for key, time in starts.items() if not pd.isna(time)}
+    rows = []
+    for key in new | old:
+        start = max(since[key[:3]], pd.Timestamp(baseline.start))
+        minutes = max(0.0, (baseline.end - start).total_seconds() / 60.0)
+        rows.append(_row(key, new.get(key), old.get(key), window.seconds / 60.0, minutes))
+    rows.sort(key=_importance)
+    return cited(NOVELTY.from_rows(rows), templated)
+
+
+def _within(templated: pd.DataFrame, window: Window) -> pd.DataFrame:
+    return templated[(templated["time"] >= window.start) & (templated["time"] < window.end)]
+
+
+def _key(row: dict[str, Any]) -> tuple[Any, ...]:
+    return tuple(row[name] for name in KEY)
+
+
+def _row(
+    key: tuple[Any, ...], new: dict[str, Any] | None, old: dict[str, Any] | None, minutes: float, baseline_min: float
+) -> dict[str, Any]:
+    count, before = (row["count"] if row else 0 for row in (new, old))
+    row = dict(zip(KEY, key, strict=True)) | {
+        "change": "no baseline",
+        "levels": (new or old or {})["levels"],
+        "count": count,
+        "baseline_count": before,
+        "rate_per_min": count / minutes,
+        "baseline_rate_per_min": None,
+        "rate_ratio": None,
+        "ratio_low": None,
+        "ratio_high": None,
+        "baseline_min": baseline_min,
+        "first_seen": new["first_seen"] if new else None,
+        "example": (new or old or {})["examples"][0],
+    }
+    if not baseline_min:
+        return row
+    low, high = rate_ratio(count, minutes, before, baseline_min)
+    return row | {
+        "change": _change(count, before, low, high),
+        "baseline_rate_per_min": before / baseline_min,
+        "rate_ratio": (count / minutes) / (before / baseline_min) if before else None,
+        "ratio_low": low,
+        "ratio_high": high,
+    }
+
+
+def _change(count: int, before: int, low: float, high: float | None) -> str:
+    """What became of a template.
+
+    >>> _change(3, 0, 0.5, None), _change(9, 2, 1.1, 30.0), _change(0, 40, 0.0, 0.3), _change(0, 1, 0.0, 39.0)
+    ('new', 'more', 'gone', 'same')
+    """
+    if not before:
+        return "new"
+    if low > 1.0:
+        return "more"
+    if high is not None and high < 1.0:
+        return "less" if count else "gone"
+    return "same"
+
+
+def _importance(row: dict[str, Any]) -> tuple[Any, ...]:
+    """New before more before the rest; then the worst level, and what is surest."""
+    level = min((LEVELS.index(level) for level in row["levels"]), default=LEVELS.index("info"))
+    return (_ORDER.index(row["change"]), level, -(row["ratio_low"] or 0.0), -row["count"], row["template_id"])

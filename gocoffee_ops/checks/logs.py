@@ -1,0 +1,224 @@
+"""Do the logs tell of failures, are there new ones, and do the lines reach back far enough to say so?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from gocoffee_ops.checks.grading import (
+    FORENSICS,
+    HIGH_ERROR_RATE,
+    concluded,
+    counted,
+    grade,
+    numbers,
+    percent,
+    seconds,
+)
+from gocoffee_ops.frames import records
+from gocoffee_ops.model import Finding, Status, Thresholds, worst
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Row = Mapping[str, Any]
+Service = tuple[str, str, str]
+BAD = {"error", "fatal"}
+HARMLESS = {"info", "debug", "trace"}
+QUOTED = 90  # characters of a template that a sentence can hold
+
+
+def error_rate_below(rates: pd.DataFrame, *, thresholds: Thresholds) -> list[Finding]:
+    """Does a service fail too many of its requests, over all spans of time or in one of them?
+
+    A span with a high rate in a period that is fine as a whole is a WARN. Without requests there is no rate: UNKNOWN.
+
+    >>> import pandas as pd
+    >>> row = {"cluster": "eu", "namespace": "go-coffee", "service": "orders", "container": "orders", "start": None,
+    ...     "bucket_s": 60.0, "requests": 200.0, "errors": 12.0, "error_rate": 0.06, "denominator": "access records",
+    ...     "error_records": 12}
+    >>> said(error_rate_below(pd.DataFrame([row]), thresholds=Thresholds()))
+    ['CRIT service/orders: 6.0 % of 200 requests failed (access records of orders)']
+    """
+    table = records(rates)
+    findings: list[Finding] = []
+    without: list[tuple[Service, int]] = []
+    judged = 0
+    for service, owned in _by_service(table).items():
+        counting = [rows for rows in _by_container(owned).values() if any(row["requests"] for row in rows)]
+        if not counting:
+            without.append((service, sum(row["error_records"] for row in owned)))
+        for rows in counting:
+            judged += 1
+            findings.append(_rate(service, rows, thresholds))
+    if without:
+        findings.append(_without_requests(without))
+    fine = f"{counted(judged, 'service')} failed less than {percent(thresholds.error_rate_warn)} of their requests"
+    return concluded(
+        findings,
+        check="error_rate_below",
+        subject="services",
+        fine=fine,
+        read=judged,
+        none="no record of a request was read",
+    )
+
+
+def _rate(service: Service, rows: Sequence[Row], thresholds: Thresholds) -> Finding:
+    cluster, namespace, name = service
+    spans = [row for row in rows if row["requests"]]
+    requests, errors = (sum(row[column] for row in spans) for column in ("requests", "errors"))
+    status = grade(errors / requests, thresholds.error_rate_warn, thresholds.error_rate_crit)
+    reason = f"{errors / requests:.1%} of {requests:,.0f} requests failed".replace("%", " %")
+    enough = [row for row in spans if row["requests"] >= thresholds.error_rate_requests and row["start"] is not None]
+    peak = max(enough, key=lambda row: row["error_rate"], default=None)
+    if peak is not None and len(spans) > 1 and peak["error_rate"] >= thresholds.error_rate_crit:
+        status = worst([status, Status.WARN])
+        reason += f", at most {percent(peak['error_rate'])} within {seconds(peak['bucket_s'])} ({peak['start']:%Y-%m-%d %H:%M} UTC)"
+    figures = numbers(
+        {"requests": requests, "errors": errors, "error_rate": errors / requests}, "requests", "errors", "error_rate"
+    )
+    reason += f" ({rows[0]['denominator']} of {rows[0]['container']})"
+    subject = f"service/{name}"
+    return Finding(status, "error_rate_below", subject, reason, figures, cluster, namespace, next=(HIGH_ERROR_RATE,))
+
+
+def _without_requests(without: Sequence[tuple[Service, int]]) -> Finding:
+    names = sorted({name for (_, _, name), _ in without})
+    errors = sum(count for _, count in without)
+    reason = (
+        f"no record of a request was read of {', '.join(names[:6])}{', …' if len(names) > 6 else ''}, so that there is no "
+        f"error rate; {counted(errors, 'error record')} without a number of requests to divide by"
+    )
+    figures = {"services": len(without), "error_records": errors}
+    return Finding(Status.UNKNOWN, "error_rate_below", "services", reason, figures, next=(HIGH_ERROR_RATE,))
+
+
+def log_window_covered(horizon: pd.DataFrame, *, thresholds: Thresholds) -> list[Finding]:
+    """Do the lines that were read reach back to the start of the window that was asked for?
+
+    >>> import pandas as pd
+    >>> row = {"cluster": "eu", "namespace": "go-coffee", "service": "orders", "pod": "orders-1", "container": "orders",
+    ...     "oldest": pd.Timestamp("2026-01-05 03:00Z"), "lines": 9, "window_s": 7200.0, "missing_s": 5400.0, "covered": False}
+    >>> said(log_window_covered(pd.DataFrame([row]), thresholds=Thresholds()))
+    ['CRIT service/orders: 1 h 30 min of 2 h are gone: the oldest line is of 2026-01-05 03:00 UTC (1 of 1 container)']
+    """
+    table = records(horizon)
+    findings = []
+    for service, owned in _by_service(table).items():
+        gone = [row for row in owned if row["covered"] is False]
+        unsure = [row for row in owned if row["covered"] is None]
+        findings += [_gone(service, gone, len(owned), thresholds)] if gone else []
+        findings += [_unsure(service, unsure, len(owned))] if unsure else []
+    fine = f"the lines of {counted(len(table), 'container')} reach back to the start"
+    return concluded(
+        findings, check="log_window_covered", subject="logs", fine=fine, read=len(table), none="no log line was read"
+    )
+
+
+def _gone(service: Service, gone: Sequence[Row], containers: int, thresholds: Thresholds) -> Finding:
+    cluster, namespace, name = service
+    most = max(gone, key=lambda row: row["missing_s"])
+    lost = min(most["missing_s"], most["window_s"])
+    crit = not most["window_s"] or lost / most["window_s"] >= thresholds.log_missing_crit
+    reason = (
+        f"{seconds(lost)} of {seconds(most['window_s'])} are gone: the oldest line is of "
+        f"{most['oldest']:%Y-%m-%d %H:%M} UTC ({len(gone)} of {counted(containers, 'container')})"
+    )
+    figures = numbers(most, "missing_s", "window_s") | {"containers": len(gone)}
+    status = Status.CRIT if crit else Status.WARN
+    return Finding(status, "log_window_covered", f"service/{name}", reason, figures, cluster, namespace)
+
+
+def _unsure(service: Service, unsure: Sequence[Row], containers: int) -> Finding:
+    cluster, namespace, name = service
+    silent = [row for row in unsure if row["missing_s"] is None]
+    why = (
+        f"{len(silent)} of them without any line that has a time" if silent else "they may have been silent until then"
+    )
+    reason = (
+        f"{len(unsure)} of {counted(containers, 'container')} begin after the start of the window, and whether lines are "
+        f"missing cannot be told: {why} ({unsure[0]['pod']})"
+    )
+    figures = {"containers": len(unsure)}
+    return Finding(Status.UNKNOWN, "log_window_covered", f"service/{name}", reason, figures, cluster, namespace)
+
+
+def nothing_new_in_logs(novelty: pd.DataFrame, *, thresholds: Thresholds) -> list[Finding]:
+    """Are there messages that were not there before, or that come far more often? One finding a service.
+
+    What only informs is no finding. Where a service has no lines of the baseline, nobody can tell what is new: UNKNOWN.
+
+    >>> import pandas as pd
+    >>> row = {"change": "new", "cluster": "eu", "namespace": "go-coffee", "service": "orders", "template_id": "t-1",
+    ...     "template": "could not reserve <num> beans", "levels": ("error",), "count": 12, "baseline_count": 0,
+    ...     "ratio_low": 3.0, "rate_per_min": 1.2, "baseline_min": 60.0}
+    >>> said(nothing_new_in_logs(pd.DataFrame([row]), thresholds=Thresholds()))
+    ['CRIT service/orders: new: could not reserve <num> beans (12 times, error)']
+    """
+    table = records(novelty)
+    findings = []
+    informs = 0
+    for service, owned in _by_service(table).items():
+        graded = [(_grade_change(row, thresholds), row) for row in owned]
+        informs += sum(status is Status.OK and row["change"] == "new" for status, row in graded)
+        wrong = [(status, row) for status, row in graded if status in {Status.WARN, Status.CRIT}]
+        unread = [row for status, row in graded if status is Status.UNKNOWN]
+        findings += [_news(service, wrong)] if wrong else []
+        findings += [_no_baseline(service, unread)] if unread else []
+    told = f"; {counted(informs, 'new message')} that only inform" if informs else ""
+    fine = f"{counted(len(table), 'kind')} of messages, none new or far more frequent{told}"
+    return concluded(
+        findings, check="nothing_new_in_logs", subject="logs", fine=fine, read=len(table), none="no log record was read"
+    )
+
+
+def _grade_change(row: Row, thresholds: Thresholds) -> Status:
+    """A message whose level is not told may be anything: it is judged like a warning."""
+    levels = set(row["levels"])
+    if not row["count"] or (levels and levels <= HARMLESS):
+        return Status.OK
+    if row["change"] == "no baseline":
+        return Status.UNKNOWN
+    bad = bool(levels & BAD)
+    if row["change"] == "new":
+        return Status.CRIT if bad and row["count"] >= thresholds.log_new_errors_crit else Status.WARN
+    if row["change"] != "more" or not bad:
+        return Status.OK
+    return grade(row["ratio_low"], thresholds.log_rate_warn, thresholds.log_rate_crit)
+
+
+def _news(service: Service, wrong: Sequence[tuple[Status, Row]]) -> Finding:
+    cluster, namespace, name = service
+    status, first = max(wrong, key=lambda item: (item[0].severity, item[1]["count"]))
+    template = first["template"] if len(first["template"]) <= QUOTED else first["template"][: QUOTED - 1] + "…"
+    level = first["levels"][0] if first["levels"] else "no level"
+    more = "" if first["change"] == "new" else f", at least {first['ratio_low']:.1f} times the rate before"
+    others = f"; {counted(len(wrong) - 1, 'other')} new or more frequent" if len(wrong) > 1 else ""
+    change = "new" if first["change"] == "new" else "more frequent"
+    reason = f"{change}: {template} ({counted(first['count'], 'time')}, {level}{more}){others}"
+    figures = {"templates": len(wrong), "template_id": first["template_id"], "count": first["count"]}
+    subject = f"service/{name}"
+    return Finding(status, "nothing_new_in_logs", subject, reason, figures, cluster, namespace, next=(FORENSICS,))
+
+
+def _no_baseline(service: Service, unread: Sequence[Row]) -> Finding:
+    cluster, namespace, name = service
+    kinds = f"{counted(len(unread), 'kind')} of messages"
+    reason = f"no record of the baseline was read, so that nobody can tell whether {kinds} came before"
+    figures = {"templates": len(unread)}
+    return Finding(Status.UNKNOWN, "nothing_new_in_logs", f"service/{name}", reason, figures, cluster, namespace)
+
+
+def _by_service(table: Sequence[Row]) -> dict[Service, list[Row]]:
+    services: dict[Service, list[Row]] = {}
+    for row in table:
+        services.setdefault((row["cluster"], row["namespace"], row["service"]), []).append(row)
+    return services
+
+
+def _by_container(rows: Sequence[Row]) -> dict[str, list[Row]]:
+    containers: dict[str, list[Row]] = {}
+    for row in rows:
+        containers.setdefault(row["container"], []).append(row)
+    return containers
