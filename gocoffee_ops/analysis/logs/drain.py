@@ -56,8 +56,10 @@ class Drain:
         found = []
         for i in arrivals:
             if since[i] != lengths[i].changes:
+                before = lengths[i].changes
                 known[i] = self._add(words[i], lengths[i])
-                since[i] = lengths[i].changes
+                # A message finds the group again that it has just made or changed, unless it holds a `<*>` of its own.
+                since[i] = before if ANY in words[i] else lengths[i].changes
             found.append(known[i])
         return found
 

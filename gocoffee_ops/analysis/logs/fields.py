@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -32,6 +33,7 @@ _NAMES = {
     "exception": "exception exception.type exception.class error.type exc_type exception_type error_type",
     "trace": "stack_trace stacktrace stack exc_info exception.stacktrace error.stack_trace error.stack err.stack traceback",
 }
+_COLUMN = dict.fromkeys(("duration", "duration_s", "duration_ns"), "duration_ms")
 _FIELD = {name: field for field, names in _NAMES.items() for name in names.split()}
 _PAIR = re.compile(r'"(?:[^"\\]|\\.)*"|([^\s="]+)=(?:"((?:[^"\\]|\\.)*)"|([^\s"]*))')
 _PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)(h|ms|us|µs|μs|ns|m|s)")
@@ -82,21 +84,12 @@ def _read(pairs: Iterable[tuple[str, Any]]) -> Fields:
     found: Fields = {}
     for key, value in pairs:
         field = _FIELD.get(key) or _FIELD.get(key.lower())
-        if field is None or value is None:
+        if field is None or value is None or (name := _COLUMN.get(field, field)) in found:
             continue
-        name = "duration_ms" if field.startswith("duration") else field
-        if name in found:
-            continue
-        read = _value(field, value)
+        read = _READ[field](value)
         if read is not None:
             found[name] = read
     return found
-
-
-def _value(field: str, value: Any) -> Any:
-    if field.startswith("duration"):
-        return milliseconds(value, field.removeprefix("duration").removeprefix("_"))
-    return _READ[field](value)
 
 
 def _stamp(value: object) -> str | None:
@@ -165,6 +158,8 @@ _READ: dict[str, Callable[[Any], Any]] = {
     "client": _client,
     "exception": _exception,
     "trace": _text,
+    "duration": milliseconds,
+    **{f"duration_{unit}": partial(milliseconds, unit=unit) for unit in ("ms", "s", "ns")},
 }
 
 

@@ -124,9 +124,9 @@ def partial_lines(
     """
     import pyarrow.compute as pc
 
-    groups = pc.extract_regex(lines, _CRI)
-    if groups.null_count == len(lines):
+    if not pc.any(pc.match_substring_regex(lines, _CRI)).as_py():
         return None
+    groups = pc.extract_regex(lines, _CRI)
     texts: list[list[str]] = []
     times: list[str | None] = []
     first: list[int] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 LEVELS = ("fatal", "error", "warn", "info", "debug", "trace")  # worst first
 BAD = ("fatal", "error")
@@ -54,16 +55,17 @@ def canonical(value: object) -> str | None:
     >>> [canonical(level) for level in ("WARNING", "E", 50, 3, "ERROR+2", "DEBUG1", "soon", None)]
     ['warn', None, 'error', 'error', 'error', 'debug', None, None]
     """
-    if isinstance(value, bool) or value is None:
-        return None
+    return _canonical(value) if isinstance(value, str | int) and not isinstance(value, bool) else None
+
+
+@lru_cache(maxsize=1024)
+def _canonical(value: str | int) -> str | None:
     if isinstance(value, int):
         if 0 <= value < len(_SYSLOG):
             return _SYSLOG[value]
         return next((name for least, name in _PINO if least <= value < 70), None)
-    if not isinstance(value, str):
-        return None
     word = value.strip().lower()
-    return _WORDS.get(word) or (canonical(int(word)) if word.isdecimal() else _WORDS.get(_STEP.sub("", word)))
+    return _WORDS.get(word) or (_canonical(int(word)) if word.isdecimal() else _WORDS.get(_STEP.sub("", word)))
 
 
 def worst_first(levels: set[str]) -> tuple[str, ...]:

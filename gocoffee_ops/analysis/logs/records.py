@@ -38,9 +38,9 @@ def parse(lines: pd.DataFrame) -> pd.DataFrame:
     import numpy as np
     import pyarrow as pa
 
-    if not len(lines):
-        return cited(RECORDS.empty(), lines)
     given = written(lines)
+    if not len(given.text):
+        return cited(RECORDS.empty(), lines)
     kinds = joining.kinds(given.text)
     starts = np.ones(len(kinds), dtype=bool)
     starts[1:] = ~np.isin(kinds, _JOINED)[1:] | (np.diff(given.container) != 0)

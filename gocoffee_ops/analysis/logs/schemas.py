@@ -44,7 +44,7 @@ RECORDS = Schema(
             "level",
             "string",
             optional=True,
-            help="trace, debug, info, warn, error or fatal; missing if it tells none; of an access record: error for 5xx, else info",
+            help="trace, debug, info, warn, error or fatal; missing if it tells none; an access record's: error for 5xx, or info",
         ),
         Column(
             "message",
