@@ -2,7 +2,7 @@
 
     PYTHON _drain3.py messages.txt settings.json groups.json
 
-Settings are `similar` and `masks` (pattern and text). The answer holds the seconds that the grouping took, each message's
+Settings are `masks` (pattern and text), `similar`, and if they differ from Drain3's `depth` and `children`. The answer holds the seconds that the grouping took, each message's
 group, and the templates.
 """
 
@@ -24,6 +24,8 @@ def main(messages_path: Path, settings_path: Path, answer_path: Path) -> None:
     config = TemplateMinerConfig()
     config.profiling_enabled = False
     config.drain_sim_th = settings["similar"]
+    config.drain_depth = settings.get("depth", config.drain_depth)
+    config.drain_max_children = settings.get("children", config.drain_max_children)
     config.mask_prefix = config.mask_suffix = ""
     # `(?a)`: what a letter of a word is, as for RE2
     config.masking_instructions = [MaskingInstruction(f"(?a){pattern}", text) for pattern, text in settings["masks"]]

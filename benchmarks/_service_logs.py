@@ -202,6 +202,19 @@ def messages(count: int, *, seed: int) -> tuple[list[str], list[int]]:
     return written, truth
 
 
+def hard_stream(seed: int) -> tuple[list[str], list[int], dict[str, float]]:
+    """A stream at the tree's edges (few words, its own marks among them, full nodes, repeats), with the tree's settings."""
+    draw = random.Random(seed)
+    settings = {
+        "similar": draw.choice((0.3, 0.4, 0.5, 0.7)),
+        "depth": draw.choice((3, 4, 5, 6)),
+        "children": draw.choice((2, 3, 4, 100)),
+    }
+    vocabulary = ["a", "b", "c", "7", "x9", "<num>", "<*>", "d", "e", "f"][: draw.choice((3, 5, 10))]
+    texts = [" ".join(draw.choices(vocabulary, k=draw.randrange(6))) for _ in range(draw.randrange(1, 12))]
+    return texts, [draw.randrange(len(texts)) for _ in range(40)], settings
+
+
 def accuracy(truth: list[int], groups: list[int]) -> float:
     """Grouping accuracy: the share of messages whose group holds exactly the messages of their statement.
 

@@ -25,13 +25,14 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks._service_logs import STATEMENTS, accuracy, messages
+from benchmarks._service_logs import STATEMENTS, accuracy, hard_stream, messages
 
 HERE = Path(__file__).parent
 DRAIN3 = HERE.parent / "build" / "drain3" / "bin" / "python"
 PLAIN = {"similar": 0.4, "masks": []}
 GOLDEN_LINES = 2_000
 GOLDEN_SEEDS = (1, 2)
+GOLDEN_STREAMS = 200
 
 
 def masked_settings() -> dict[str, Any]:
@@ -78,8 +79,13 @@ def renumbered(groups: list[int]) -> list[int]:
 
 
 def golden(python: Path) -> dict[str, Any]:
-    """How Drain3 groups some messages, plain and masked."""
-    return {
+    """How Drain3 groups some messages, plain and masked, and some streams at the tree's edges."""
+    hard = []
+    for seed in range(GOLDEN_STREAMS):
+        texts, arrivals, settings = hard_stream(seed)
+        found = drain3(python, [texts[i] for i in arrivals], settings | {"masks": []})
+        hard.append(renumbered(found["groups"]))
+    return {"hard": hard} | {
         str(seed): {
             name: renumbered(drain3(python, messages(GOLDEN_LINES, seed=seed)[0], settings)["groups"])
             for name, settings in (("plain", PLAIN), ("masked", masked_settings()))

@@ -53,7 +53,7 @@ OUTSIDE = {
     "kubernetes": "sources.kubernetes",
     "markupsafe": "runbooks",
     "mistune": "runbooks",
-    "msgspec": "sources",
+    "msgspec": "sources, analysis.logs",
     "nbclient": "runbooks",
     "nbconvert": "runbooks",
     "nbformat": "runbooks",

@@ -166,7 +166,7 @@ def nothing_new_in_logs(novelty: pd.DataFrame, *, thresholds: Thresholds) -> lis
         unread = [row for status, row in graded if status is Status.UNKNOWN]
         findings += [_news(service, wrong)] if wrong else []
         findings += [_no_baseline(service, unread)] if unread else []
-    told = f"; {counted(informs, 'new message')} that only inform" if informs else ""
+    told = f"; of level info or below {informs:,} new" if informs else ""
     fine = f"{counted(len(table), 'kind')} of messages, none new or far more frequent{told}"
     return concluded(
         findings, check="nothing_new_in_logs", subject="logs", fine=fine, read=len(table), none="no log record was read"

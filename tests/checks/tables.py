@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from gocoffee_ops.frames import Column
+from gocoffee_ops.frames import Column, Schema
 from gocoffee_ops.queries.query import Query
 
 MOMENT = datetime(2026, 1, 5, 3, 0, tzinfo=UTC)
@@ -15,12 +15,16 @@ MOMENT = datetime(2026, 1, 5, 3, 0, tzinfo=UTC)
 
 def table(query: Query[...], *rows: dict[str, Any], evidence: str = "") -> pd.DataFrame:
     """A table as `query` returns it."""
-    unknown = {name for row in rows for name in row} - set(query.schema.names)
-    assert not unknown, f"{query.name} has no column {unknown}"
-    filled = [{c.name: row.get(c.name, _harmless(c)) for c in query.schema.columns} for row in rows]
-    frame = query.schema.from_rows(filled)
+    frame = filled(query.schema, *rows)
     frame.attrs["evidence"] = [evidence] if evidence else []
     return frame
+
+
+def filled(schema: Schema, *rows: dict[str, Any]) -> pd.DataFrame:
+    """A table of a schema that no query returns, but a function of ours."""
+    unknown = {name for row in rows for name in row} - set(schema.names)
+    assert not unknown, f"{schema.name} has no column {unknown}"
+    return schema.from_rows([{c.name: row.get(c.name, _harmless(c)) for c in schema.columns} for row in rows])
 
 
 def _harmless(column: Column) -> Any:

@@ -12,7 +12,7 @@ from gocoffee_ops import checks
 from gocoffee_ops.analysis import trends
 from gocoffee_ops.model import Finding, Status, Thresholds
 from gocoffee_ops.queries import cluster, database, endpoints, history, workloads
-from tests.checks import telemetry_cases
+from tests.checks import log_tables, telemetry_cases
 from tests.checks.tables import MOMENT, table
 
 NODE = {
@@ -260,6 +260,7 @@ CASES = [
     ("providers_operational", Status.UNKNOWN, [table(endpoints.provider_status, PAGE | {"indicator": "splendid"})]),
 ]
 CASES += telemetry_cases.CASES
+CASES += log_tables.CASES
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks._service_logs import accuracy, messages
-from benchmarks.log_templates import GOLDEN_LINES, GOLDEN_SEEDS, PLAIN, masked_settings, renumbered
+from benchmarks._service_logs import accuracy, hard_stream, messages
+from benchmarks.log_templates import GOLDEN_LINES, GOLDEN_SEEDS, GOLDEN_STREAMS, PLAIN, masked_settings, renumbered
 from gocoffee_ops.analysis.logs import parse, templated, templates
 from gocoffee_ops.analysis.logs.drain import Drain
 from gocoffee_ops.analysis.logs.masks import MASKS, distinct, masked
@@ -36,6 +36,14 @@ def test_the_tree_groups_as_drain3_does(seed: int) -> None:
     found = Drain(similar=PLAIN["similar"]).groups(texts, range(len(texts)))
 
     assert renumbered(found) == GOLDEN[str(seed)]["plain"]
+
+
+def test_the_tree_groups_as_drain3_does_at_its_edges() -> None:
+    for seed, expected in enumerate(GOLDEN["hard"]):
+        texts, arrivals, settings = hard_stream(seed)
+        tree = Drain(similar=settings["similar"], depth=int(settings["depth"]), children=int(settings["children"]))
+        assert renumbered(tree.groups(texts, arrivals)) == expected, seed
+    assert len(GOLDEN["hard"]) == GOLDEN_STREAMS
 
 
 @pytest.mark.parametrize("seed", GOLDEN_SEEDS)

@@ -1,0 +1,71 @@
+"""Checks of logs, from lines to findings."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pandas as pd
+
+from gocoffee_ops.analysis.logs import error_rate, horizon, novelty, parse, templated
+from gocoffee_ops.analysis.logs.schemas import ERROR_RATE, NOVELTY
+from gocoffee_ops.checks import error_rate_below, log_window_covered, nothing_new_in_logs
+from gocoffee_ops.checks.grading import said
+from gocoffee_ops.model import Status, Thresholds, Window
+from tests.analysis.logs.scene import START, at, line, table
+from tests.checks.log_tables import NEWS, RATE, rates
+from tests.checks.tables import filled
+
+LIMITS = Thresholds()
+
+
+def test_h04_errors_without_requests_are_unknown_and_not_fine() -> None:
+    rows = [line("ERROR boom", at(0)), line("INFO fine", at(0), pod="kitchen-0")]
+    found = error_rate_below(error_rate(parse(table(rows))), thresholds=LIMITS)
+
+    assert said(found) == [
+        "UNKNOWN services: no record of a request was read of kitchen, orders, so that there is no error rate; "
+        "1 error record without a number of requests to divide by"
+    ]
+
+
+def test_a_service_with_requests_is_judged_beside_one_without() -> None:
+    both = pd.concat([rates((100, 6)), filled(ERROR_RATE, RATE | {"service": "postgres", "denominator": "none"})])
+    found = error_rate_below(both, thresholds=LIMITS)
+
+    assert [f.status for f in found] == [Status.CRIT, Status.UNKNOWN]
+
+
+def test_a_bad_minute_in_a_good_hour_is_told_with_its_time() -> None:
+    found = error_rate_below(rates((10_000, 0), (20, 20)), thresholds=LIMITS)
+
+    assert "0.2 % of 10,020 requests failed, at most 100 % within 1 min 0 s" not in found[0].reason
+    assert "at most 100 % within 1 min (2026-01-05 03:00 UTC)" in found[0].reason
+
+
+def test_h31_a_window_that_the_lines_do_not_reach_is_no_ok() -> None:
+    window = Window(START, START + timedelta(days=7))
+    rotated = table([line("INFO x", START + timedelta(days=6.9, minutes=m)) for m in range(60)])
+    found = log_window_covered(horizon(rotated, window), thresholds=LIMITS)
+
+    assert said(found) == [
+        "CRIT service/orders: 6 d 21 h of 7 d are gone: the oldest line is of 2026-01-12 00:36 UTC (1 of 1 container)"
+    ]
+
+
+def test_what_is_new_is_told_once_a_service() -> None:
+    rows = [line("INFO tick", at(m)) for m in range(120)]
+    rows += [line(f"ERROR could not reserve {m} beans", at(m)) for m in range(100, 120)]
+    rows += [line("WARN slow", at(119))]
+    windows = Window(at(60), at(120)), Window(at(0), at(60))
+    found = nothing_new_in_logs(novelty(templated(parse(table(rows))), *windows), thresholds=LIMITS)
+
+    assert said(found) == [
+        "CRIT service/orders: new: could not reserve <num> beans (20 times, error); 1 other new or more frequent"
+    ]
+    assert found[0].next == ("forensics",)
+
+
+def test_news_that_only_inform_are_counted_in_the_ok() -> None:
+    found = nothing_new_in_logs(filled(NOVELTY, NEWS | {"change": "new", "levels": ("info",)}), thresholds=LIMITS)
+
+    assert said(found) == ["OK logs: 1 kind of messages, none new or far more frequent; of level info or below 1 new"]
