@@ -57,6 +57,7 @@ OUTSIDE = {
     "nbclient": "runbooks",
     "nbconvert": "runbooks",
     "nbformat": "runbooks",
+    "numpy": "any",
     "pandas": "any",
     "papermill": "runbooks",
     "platformdirs": "any",
