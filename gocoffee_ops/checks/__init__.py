@@ -25,9 +25,9 @@ from gocoffee_ops.checks.endpoints import (
     endpoints_healthy,
     providers_operational,
 )
+from gocoffee_ops.checks.logs import error_rate_below, log_window_covered, nothing_new_in_logs
 from gocoffee_ops.checks.metrics import error_rate, latency, memory_trend, saturation
 from gocoffee_ops.checks.redis import redis_healthy, redis_memory, redis_replicas_follow
-from gocoffee_ops.checks.logs import error_rate_below, log_window_covered, nothing_new_in_logs
 from gocoffee_ops.checks.storage import indexes_useful, tables_indexed, tables_vacuumed, wraparound_far
 from gocoffee_ops.checks.workloads import (
     deployments_available,
