@@ -102,7 +102,8 @@ def coverage(entries: Iterable[Entry]) -> Coverage:
         asking.hear(entry)
         if entry.kind == "query" and not entry.body["target"].startswith(HISTORY):
             body = entry.body
-            answers[(body["target"], body["query"], body["args"])] = body["error"] is None and not body["truncated"]
+            whole = body["error"] is None and not body["truncated"] and not body.get("unread")
+            answers[(body["target"], body["query"], body["args"])] = whole
     by_target: dict[str, tuple[int, int]] = {}
     for (target, _, _), ok in sorted(answers.items()):
         answered, asked = by_target.get(target, (0, 0))

@@ -35,6 +35,7 @@ class Answer:
     data: bytes
     truncated: str
     notes: Mapping[str, Any]
+    unread: str = ""
 
 
 class Recording:
@@ -76,7 +77,8 @@ class Recording:
         body = self._queries[Key(key.query, key.target, args, min(key.call, last))]
         if body["error"] is not None:
             raise error_from_record(body["error"])
-        return Answer(read_table(self.folder, body["table"]), body["truncated"], body["notes"])
+        table = read_table(self.folder, body["table"])
+        return Answer(table, body["truncated"], body["notes"], body.get("unread", ""))
 
     def _recorded_args(self, key: Key) -> str:
         """The arguments as they were recorded: a part that was known as secret then need not be known now."""

@@ -31,6 +31,7 @@ from gocoffee_ops.queries.printed import (
 from gocoffee_ops.queries.query import Ask, Rows, query
 from gocoffee_ops.sources.kubernetes import Cluster
 from gocoffee_ops.sources.kubernetes.lists import EVENTS, NODE_USAGE, NODES, POD_USAGE, PODS
+from gocoffee_ops.sources.kubernetes.log_shapes import LogPod
 from gocoffee_ops.sources.kubernetes.shapes import Container, Node, Pod, PodLabels, PodMetrics, Quantities
 from gocoffee_ops.sources.kubernetes.workload_shapes import Event
 
@@ -175,7 +176,7 @@ def _pod_row(pod: Pod, as_of: datetime) -> tuple[Any, ...]:
     )
 
 
-def owner(pod: Pod) -> str | None:
+def owner(pod: Pod | LogPod) -> str | None:
     """The workload that a pod belongs to: of a ReplicaSet that a Deployment made, the Deployment."""
     for one in pod.metadata.owner_references or ():
         if one.controller:

@@ -24,17 +24,30 @@ class Lists:
         self._versions: dict[str, str] = {}
         self._restarts: dict[str, int] = {}
 
+    @property
+    def target(self) -> str:
+        """What is asked, for an error's words."""
+        return str(self._ask.target)
+
     def all(self, kind: Kind[T], *, namespace: str = "", field_selector: str = "") -> list[T]:
         """A whole list. An empty one in a namespace that does not exist raises NotFound: a misspelt name is no answer."""
         return self.each(kind, _itself, namespace=namespace, field_selector=field_selector)
 
-    def each(self, kind: Kind[T], make: Callable[[T], R], *, namespace: str = "", field_selector: str = "") -> list[R]:
+    def each(
+        self,
+        kind: Kind[T],
+        make: Callable[[T], R],
+        *,
+        namespace: str = "",
+        field_selector: str = "",
+        label_selector: str = "",
+    ) -> list[R]:
         """What `make` makes of each item of a whole list; the items themselves are let go."""
 
         def every(items: Sequence[T]) -> list[R]:
             return [make(item) for item in items]
 
-        return self._pages(kind, every, namespace, field_selector)
+        return self._pages(kind, every, namespace, field_selector, label_selector)
 
     def table(
         self, kind: Kind[T], make: Callable[[T], tuple[Any, ...]], schema: Schema, *, namespace: str = ""
@@ -54,10 +67,16 @@ class Lists:
         return pa.concat_tables(self._pages(kind, turned, namespace, "") or [schema.table([])]).combine_chunks()
 
     def _pages(
-        self, kind: Kind[T], make: Callable[[Sequence[T]], Iterable[R]], namespace: str, field_selector: str
+        self,
+        kind: Kind[T],
+        make: Callable[[Sequence[T]], Iterable[R]],
+        namespace: str,
+        field_selector: str,
+        label_selector: str = "",
     ) -> list[R]:
         ask = self._ask
-        listing = ask.source.pages(kind, make, ask.deadline, namespace=namespace, field_selector=field_selector)
+        selectors = {"field_selector": field_selector, "label_selector": label_selector}
+        listing = ask.source.pages(kind, make, ask.deadline, namespace=namespace, **selectors)
         name = f"{kind.plural}.{kind.group}" if kind.group else kind.plural
         self._versions[name] = listing.resource_version
         if listing.restarts:

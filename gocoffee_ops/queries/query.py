@@ -26,8 +26,9 @@ from datetime import datetime
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar
 
-from gocoffee_ops.errors import DeadlineExceeded, OpsError, QueryFault, Unsupported, UsageError
+from gocoffee_ops.errors import DeadlineExceeded, OpsError, QueryFault, SourceError, Unsupported, UsageError
 from gocoffee_ops.evidence.ledger import Ledger, storable
+from gocoffee_ops.evidence.redact import Redactor
 from gocoffee_ops.evidence.replay import Answer, Key, Recording
 from gocoffee_ops.frames import Column, Schema
 from gocoffee_ops.model import Target
@@ -51,14 +52,19 @@ class Ask(Generic[S]):
     target: Target
     as_of: datetime
     deadline: Deadline
+    redactor: Redactor  # for what is put aside on disk before it is returned; what is returned is redacted anyway
 
 
 @dataclass(frozen=True)
 class Rows:
-    """What a query returns: rows (or columns, or a table) of its schema, what limit was hit, and notes for the record."""
+    """What a query returns: rows (or columns, or a table) of its schema, and notes for the record.
+
+    `truncated` says what limit was hit, `unread` which part of the answer the source did not give: that is UNKNOWN.
+    """
 
     rows: Sequence[Mapping[str, Any]] | Mapping[str, Sequence[Any]] | pa.Table
     truncated: str = ""
+    unread: str = ""
     notes: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -203,11 +209,12 @@ class Query(Generic[P]):
             try:
                 source = ops.source(target)
                 redactor.learn(source)
-                rows = self.function(Ask(source, target, ops.as_of(target), deadline), *args, **kwargs)
+                rows = self.function(Ask(source, target, ops.as_of(target), deadline, redactor), *args, **kwargs)
                 redactor.learn(source)  # a token that was fetched to ask
                 table = redactor.table(self._own.table(rows.rows), self._own)
                 notes = storable(redactor.value(rows.notes))
-                done.put(Answer(_encode(table), redactor.text(rows.truncated), notes))
+                stated = redactor.text(rows.truncated), notes, redactor.text(rows.unread)
+                done.put(Answer(_encode(table), *stated))
             except BaseException as error:  # noqa: BLE001 - put on record, and raised by the caller
                 done.put(self._fault(ops, target, error, source))
 
@@ -249,6 +256,7 @@ class Query(Generic[P]):
         evidence: list[str] = []
         truncated: list[str] = []
         gaps: list[str] = []
+        notes: dict[str, Mapping[str, Any]] = {}
         failed: OpsError | None = None
         for outcome in outcomes:
             key, target, got, table = keys[outcome.i], targets[outcome.i], outcome.got, outcome.table
@@ -266,6 +274,10 @@ class Query(Generic[P]):
             if got.truncated:
                 ops.truncation(key, got.truncated)
                 truncated.append(f"{target}: {got.truncated}")
+            if got.unread:
+                ops.gap(key, SourceError(f"part of {self.name}", target=str(target), why=got.unread))
+                gaps.append(f"{target}: {got.unread}")
+            notes[target.name] = got.notes
         if not tables:
             assert failed is not None  # noqa: S101 - every target has an outcome, and none was an answer
             raise failed
@@ -274,6 +286,7 @@ class Query(Generic[P]):
         frame.attrs["evidence"] = evidence
         frame.attrs["truncated"] = truncated
         frame.attrs["gaps"] = gaps
+        frame.attrs["notes"] = notes
         return frame
 
     def _record(self, ops: Reader, key: Key, got: Answer | OpsError, seconds: float, rows: int | None = None) -> None:
@@ -286,6 +299,7 @@ class Query(Generic[P]):
             "table": None,
             "rows": rows,
             "truncated": "",
+            "unread": "",
             "notes": {},
             "error": None,
         }
@@ -294,6 +308,7 @@ class Query(Generic[P]):
         else:
             body["table"] = ops.ledger.put_table(got.data)
             body["truncated"] = got.truncated
+            body["unread"] = got.unread
             body["notes"] = dict(got.notes)
         ops.ledger.append("query", body)
 

@@ -8,6 +8,7 @@ from tests.testbed.binaries import Binaries
 from tests.testbed.layout import Layout
 
 KWOK_CONFIGURATION = Path(__file__).parent / "kwok.yaml"
+KWOK_CRDS = Path(__file__).parent / "kwok_crds.yaml"
 
 
 def etcd(binaries: Binaries, layout: Layout) -> list[str]:
@@ -81,6 +82,7 @@ def kwok(binaries: Binaries, layout: Layout) -> list[str]:
         f"--config={KWOK_CONFIGURATION}",
         f"--kubeconfig={layout.kubeconfig('admin')}",
         "--manage-all-nodes=true",
+        "--enable-crds=Logs,Exec",
         "--node-ip=127.0.0.1",
         f"--node-port={port}",
         f"--server-address=127.0.0.1:{port}",

@@ -102,6 +102,9 @@ class Supervisor:
         self._spawn("etcd", components.etcd(self.binaries, self.layout))
         self._spawn("apiserver", components.apiserver(self.binaries, self.layout))
         self._wait("the API server's /readyz", partial(_answers, api, "/readyz"))
+        self._kubectl("apply", "-f", str(components.KWOK_CRDS))
+        for resource in ("logs", "execs"):
+            self._wait(f"{resource} of kwok", partial(_answers, api, f"/apis/kwok.x-k8s.io/v1alpha1/{resource}"))
         for name, command in (
             ("controller-manager", components.controller_manager),
             ("scheduler", components.scheduler),
@@ -129,11 +132,15 @@ class Supervisor:
 
     def _reader(self, api: Api) -> None:
         """The reader is the service account of the shipped manifest, with a token of its own."""
-        kubectl = [self.binaries.path("kubectl"), "--kubeconfig", str(self.layout.kubeconfig("admin"))]
-        _checked([*kubectl, "apply", "-f", str(RBAC)])
+        self._kubectl("apply", "-f", str(RBAC))
         account = ["create", "token", "gocoffee-ops-reader", "--namespace", "gocoffee-ops", "--duration", "24h"]
         self._wait("the reader's service account", partial(_exists, api, "gocoffee-ops", "gocoffee-ops-reader"))
-        write_kubeconfig(self.layout, "reader", _checked([*kubectl, *account]).strip())
+        write_kubeconfig(self.layout, "reader", self._kubectl(*account).strip())
+
+    def _kubectl(self, *arguments: str) -> str:
+        return _checked(
+            [self.binaries.path("kubectl"), "--kubeconfig", str(self.layout.kubeconfig("admin")), *arguments]
+        )
 
     def _spawn(self, name: str, command: list[str]) -> None:
         with self.layout.log(name).open("wb") as log:

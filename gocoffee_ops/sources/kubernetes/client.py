@@ -6,25 +6,20 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from os import PathLike
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import Any, TypeVar, cast
 from urllib.parse import quote, urlencode
 
 import msgspec
-from isal import isal_zlib  # several times as quick as zlib
-from isal.igzip_lib import IsalError
 
 from gocoffee_ops.errors import DeadlineExceeded, Malformed, OpsError, Throttled, Unauthenticated
 from gocoffee_ops.sources.deadline import Deadline
 from gocoffee_ops.sources.kubernetes import failures, shapes
+from gocoffee_ops.sources.kubernetes.bodies import Seen, Take, poured, whole_body
 from gocoffee_ops.sources.kubernetes.credentials import SERVICE_ACCOUNT, Access, Where, bearer_secrets, load, server_of
 from gocoffee_ops.sources.kubernetes.failures import Failure, Reply, Request
 from gocoffee_ops.sources.kubernetes.lists import PAGE, Kind, Listing, page_decoder
-
-if TYPE_CHECKING:
-    from urllib3 import BaseHTTPResponse
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -33,18 +28,9 @@ CONNECT_S = 10.0  # a network that drops packets is told apart from a server tha
 RETRIES = 3  # of a lost connection or a 5xx; a 429 is retried until the deadline
 BACKOFF_S = 0.2
 BACKOFF_CAP_S = 5.0
-CHUNK = 1 << 18
-LARGEST_HINT = 1 << 26
 PAGED_RESTARTS = 2  # then the list is asked for in one piece, which cannot expire
 SLACK_S = 0.2  # for the thread that reads to say itself what it last saw
 MASK = "[redacted]"
-
-
-@dataclass
-class _Seen:
-    """What was last seen of a question, for the message when its time is up."""
-
-    text: str = "nothing"
 
 
 class Cluster:
@@ -117,6 +103,7 @@ class Cluster:
         *,
         namespace: str = "",
         field_selector: str = "",
+        label_selector: str = "",
     ) -> Listing[R]:
         """What `make` makes of the pages of a whole list; only that is kept. The next page is read meanwhile.
 
@@ -127,12 +114,13 @@ class Cluster:
         request = Request("list", kind.plural, path, kind.group, kind.version, namespace)
         decoder = page_decoder(cast(Hashable, kind.shape))
         listing: Listing[R] = Listing()
-        seen = _Seen()
+        seen = Seen()
 
         def fetch(token: str = "", *, bounded: bool = True) -> Reply:
             parameters = {"limit": str(self._page_size)} if listing.restarts <= PAGED_RESTARTS else {}
             parameters |= {"continue": token} if token else {}
             parameters |= {"fieldSelector": field_selector} if field_selector else {}
+            parameters |= {"labelSelector": label_selector} if label_selector else {}
             return self._fetch(request, parameters, deadline, seen, bounded=bounded)
 
         reply = fetch()
@@ -162,9 +150,16 @@ class Cluster:
 
     def read(self, request: Request, shape: type[T], deadline: Deadline) -> T:
         """One object. Raises the errors of `errors.SourceError`; NotFound when it is not there."""
-        reply = self._fetch(request, {}, deadline, _Seen())
+        reply = self._fetch(request, {}, deadline, Seen())
         found: T = self._decode(msgspec.json.Decoder(shape), reply, request)
         return found
+
+    def pour(self, request: Request, parameters: dict[str, str], deadline: Deadline, take: Take) -> None:
+        """What stands there, handed to `take` as it comes, in the calling thread.
+
+        Raises the errors of `errors.SourceError`, in the middle of it too: what `take` has got by then is the beginning.
+        """
+        self._fetch(request, parameters, deadline, Seen(), bounded=False, take=take)
 
     def server_version(self, deadline: Deadline) -> str:
         """The API server's version (`v1.36.3`). Permission: every authenticated user has it."""
@@ -178,7 +173,14 @@ class Cluster:
     # One request.
 
     def _fetch(
-        self, request: Request, parameters: dict[str, str], deadline: Deadline, seen: _Seen, *, bounded: bool = True
+        self,
+        request: Request,
+        parameters: dict[str, str],
+        deadline: Deadline,
+        seen: Seen,
+        *,
+        bounded: bool = True,
+        take: Take | None = None,
     ) -> Reply:
         """A 200 or 410 answer, after as many attempts as help; raises what the last one met.
 
@@ -188,9 +190,11 @@ class Cluster:
         while True:
             deadline.check(request.what, target=self.target, last_seen=seen.text)
             access = self._signed_in(deadline, request)
-            outcome = self._attempt(access, request, parameters, deadline, seen, bounded=bounded)
+            outcome = self._attempt(access, request, parameters, deadline, seen, bounded=bounded, take=take)
             if isinstance(outcome, Reply):
                 return outcome
+            if seen.poured:
+                raise self._clean(outcome.error)
             if isinstance(outcome.error, Unauthenticated) and not renewed:
                 renewed = True
                 self._forget(access)
@@ -211,15 +215,16 @@ class Cluster:
         request: Request,
         parameters: dict[str, str],
         deadline: Deadline,
-        seen: _Seen,
+        seen: Seen,
         *,
         bounded: bool,
+        take: Take | None,
     ) -> Reply | Failure:
         from urllib3.exceptions import HTTPError
 
         def exchange() -> Reply | Failure:
             try:
-                return self._exchange(access, request.path, parameters, deadline, seen)
+                return self._exchange(access, request.path, parameters, deadline, seen, take)
             except (HTTPError, OSError) as error:
                 return failures.of_exception(
                     error, request, self.target, access.host, access.server_name, access.proxy, deadline
@@ -234,7 +239,7 @@ class Cluster:
             return reply
         return failures.of_reply(reply, request, self.target)
 
-    def _bounded(self, work: Callable[[], T], deadline: Deadline, request: Request, seen: _Seen) -> T:
+    def _bounded(self, work: Callable[[], T], deadline: Deadline, request: Request, seen: Seen) -> T:
         """The result of `work` in a thread, which is left behind at the deadline: name lookups know no time limit."""
         return self._ended(self._begin(work, request), deadline, request, seen)
 
@@ -251,9 +256,7 @@ class Cluster:
         threading.Thread(target=run, name=f"{request.what} ({self.target})", daemon=True).start()
         return done
 
-    def _ended(
-        self, done: queue.SimpleQueue[T | BaseException], deadline: Deadline, request: Request, seen: _Seen
-    ) -> T:
+    def _ended(self, done: queue.SimpleQueue[T | BaseException], deadline: Deadline, request: Request, seen: Seen) -> T:
         """What came of what was begun."""
         try:
             result = done.get(timeout=deadline.left() + SLACK_S)
@@ -265,14 +268,20 @@ class Cluster:
         return result
 
     def _exchange(
-        self, access: Access, path: str, parameters: dict[str, str], deadline: Deadline, seen: _Seen
+        self,
+        access: Access,
+        path: str,
+        parameters: dict[str, str],
+        deadline: Deadline,
+        seen: Seen,
+        take: Take | None,
     ) -> Reply:
         import urllib3
 
         _, url, headers, *_ = access.api.param_serialize(
             "GET",
             path,
-            header_params={"Accept": "application/json", "Accept-Encoding": "gzip"},
+            header_params={"Accept": "*/*" if take else "application/json", "Accept-Encoding": "gzip"},
             auth_settings=["BearerToken"],
         )
         self._learn(bearer_secrets(headers.get("authorization", "")))
@@ -288,7 +297,10 @@ class Cluster:
             preload_content=False,
         )
         try:
-            body = _whole_body(response, deadline, seen)
+            if take is not None and response.status == 200:
+                body: bytes | bytearray = poured(response, deadline, seen, take)
+            else:
+                body = whole_body(response, deadline, seen)
         except BaseException:
             response.close()
             raise
@@ -318,7 +330,7 @@ class Cluster:
             raise DeadlineExceeded(request.what, target=self.target, why=why)
         try:
             if self._access is None or self._access.stale():
-                seen = _Seen("reading the kubeconfig and getting a credential")
+                seen = Seen("reading the kubeconfig and getting a credential")
                 self._access = self._bounded(lambda: load(self._where, deadline, self.target), deadline, request, seen)
                 self._learn(self._access.secrets)
         except OpsError as error:
@@ -354,31 +366,3 @@ class Cluster:
 
 def _itself(item: T) -> T:
     return item
-
-
-def _whole_body(response: BaseHTTPResponse, deadline: Deadline, seen: _Seen) -> bytes | bytearray:
-    """The body, read as it comes: a slow drip would keep any other read busy for as long as it likes."""
-    import urllib3
-
-    before = seen.text
-    body = bytearray()  # grown in place: a list of parts, joined at the end, would touch all memory twice
-    while True:
-        left = deadline.left()
-        if left <= 0:
-            raise urllib3.exceptions.TimeoutError
-        sock = getattr(response.connection, "sock", None)
-        if sock is not None:
-            sock.settimeout(left)
-        chunk = response.read1(CHUNK, decode_content=False)
-        if not chunk:
-            break
-        body += chunk
-        seen.text = f"{response.status}, {len(body)} bytes of the body (before: {before})"
-    if response.headers.get("Content-Encoding", "").lower() != "gzip":
-        return body
-    size = int.from_bytes(body[-4:], "little") + 1  # gzip ends with it, a hint only; a buffer that is full is doubled
-    try:
-        decompressed: bytes = isal_zlib.decompress(body, wbits=31, bufsize=min(max(size, CHUNK), LARGEST_HINT))
-    except IsalError as error:  # type: ignore[misc]  # its stubs take the class for an instance
-        raise urllib3.exceptions.DecodeError(str(error)) from error
-    return decompressed

@@ -23,6 +23,7 @@ from gocoffee_ops.sources.kubernetes.plugin import PluginAnswer, run_plugin
 if TYPE_CHECKING:
     from kubernetes.client import ApiClient, Configuration
 
+CONNECTIONS = 10  # that a cluster keeps, and as many are used at once
 EARLY = timedelta(seconds=30)  # a credential is renewed before it ends under a request
 ROTATED = timedelta(
     seconds=90
@@ -91,6 +92,7 @@ def load(where: Where, deadline: Deadline, target: str) -> Access:
     configuration.retries = False  # ours are the only retries
     expires_at: datetime | None
     what, hint = "read the kubeconfig", "kubectl config view"
+    configuration.connection_pool_maxsize = CONNECTIONS
     try:
         if where.inside:
             what, hint = "read the service account", "is it mounted (automountServiceAccountToken), and is this a pod?"

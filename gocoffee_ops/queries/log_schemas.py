@@ -1,0 +1,66 @@
+"""The tables of the log queries."""
+
+from __future__ import annotations
+
+from gocoffee_ops.frames import Column, Schema
+
+LOG_LINES = Schema(
+    "log lines",
+    (
+        Column("namespace", "string"),
+        Column("pod", "string"),
+        Column("container", "string"),
+        Column("previous", "boolean", help="from the container that ran before the last restart"),
+        Column("time", "timestamp", optional=True, help="when the container runtime took the line"),
+        Column("line", "string", help="without the runtime's time"),
+    ),
+)
+
+LOG_COVERAGE = Schema(
+    "log coverage",
+    (
+        Column("cluster", "string"),
+        Column("namespace", "string"),
+        Column("pod", "string"),
+        Column("container", "string"),
+        Column("role", "string", help="container, init, sidecar or ephemeral"),
+        Column("previous", "boolean", help="the run before the last restart"),
+        Column("state", "string", help="read, partial (cut, or broken off), none (there is no log) or refused"),
+        Column("reason", "string", optional=True, help="why it is not read whole"),
+        Column("lines", "Int64", "lines", "read, within the window"),
+        Column("kept_lines", "Int64", "lines", "of these, how many the table of lines holds"),
+        Column("untimed_lines", "Int64", "lines"),
+        Column("bytes", "Int64", "bytes", "read, times included"),
+        Column("sha256", "string", optional=True, help="of these bytes, as they came"),
+        Column("window_start_at", "timestamp"),
+        Column("window_end_at", "timestamp"),
+        Column("oldest_at", "timestamp", optional=True, help="of the lines that were read"),
+        Column("newest_at", "timestamp", optional=True),
+        Column(
+            "oldest_there_at",
+            "timestamp",
+            optional=True,
+            help="the oldest line that the node still has, in the window or not",
+        ),
+        Column("started_at", "timestamp", optional=True, help="when this run of the container began"),
+        Column(
+            "covered",
+            "boolean",
+            optional=True,
+            help="whether the log reaches back to the window's start; missing where it was silent, or rotated: nobody can tell",
+        ),
+    ),
+)
+
+SHAPES = Schema(
+    "shapes of log lines that were not kept",
+    (
+        Column("cluster", "string"),
+        Column("namespace", "string"),
+        Column("pod", "string"),
+        Column("container", "string"),
+        Column("previous", "boolean"),
+        Column("shape", "string", help="the line with its numbers as <num>"),
+        Column("lines", "Int64", "lines", "of this shape, kept or not"),
+    ),
+)

@@ -1,0 +1,259 @@
+"""What containers wrote, and how much of it could be read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from gocoffee_ops.errors import NotFound, UsageError
+from gocoffee_ops.frames import Schema
+from gocoffee_ops.model import Window
+from gocoffee_ops.queries.cluster import owner as owner_of
+from gocoffee_ops.queries.listing import Lists
+from gocoffee_ops.queries.log_schemas import LOG_COVERAGE, LOG_LINES, SHAPES
+from gocoffee_ops.queries.log_spool import Spool, Taken
+from gocoffee_ops.queries.query import Ask, Rows, query
+from gocoffee_ops.queries.windows import window_of
+from gocoffee_ops.sources.deadline import Deadline
+from gocoffee_ops.sources.kubernetes import Cluster
+from gocoffee_ops.sources.kubernetes.log_shapes import LOG_PODS, LogPod, Stream, streams
+from gocoffee_ops.sources.kubernetes.logs import Limits, Log, read_logs
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+READING_SHARE = (
+    0.75  # of the deadline; the rest is for what is made of it, so that late lines do not cost the early ones
+)
+NAMED = 5  # logs that a sentence names
+MIB = 1 << 20
+
+
+@query("cluster", LOG_LINES)
+def lines(
+    ask: Ask[Cluster],
+    *,
+    namespace: str,
+    of: str = "",
+    container: str = "",
+    start: datetime | None = None,
+    end: datetime | None = None,
+    window_s: float = 3600.0,
+    log_mib: float = 8.0,
+    read_mib: float = 128.0,
+    keep_mib: float = 32.0,
+) -> Rows:
+    """Which lines did the containers of these pods write in the window?
+
+    `of` is a label selector (`app=orders`), an owner (`deployment/orders`), a pod (`pod/orders-0`), or empty for all pods of the
+    namespace; in them every container, or the one that is named: init, sidecar and ephemeral ones too, and the run before
+    the last restart. The window ends at `end` (else when the run began) and begins at `start` (else `window_s` before its end).
+
+    At most `log_mib` are read of one log and `read_mib` of all, oldest lines first: the table says when that cut something.
+    It keeps at most `keep_mib`: of a log that has more, the newest lines and the first and last line of each shape, while
+    hashes and counts of all of them are kept beside it (`coverage`, `shapes`). A log that could not be read is an UNKNOWN
+    finding, and the others' lines stand; when none could be read, that is raised. Lines that the kubelet rotated away are
+    nowhere: `coverage` says how far back it all reaches.
+
+    Columns: those of `LOG_LINES`, each log's lines in the order in which they were written.
+    API: core/v1 pods, pods/log. Permission: list pods and get pods/log in the namespace. Raises SourceError; NotFound when
+    no pod is selected.
+    """
+    window = window_of(ask.as_of, start, end, window_s)
+    lists = Lists(ask)
+    wanted = _streams(lists, namespace, of, container)
+    reading = Deadline(ask.deadline.at - (1 - READING_SHARE) * ask.deadline.left(), ask.deadline.seconds)
+    spool = Spool(ask.redactor)
+    try:
+        limits = Limits(int(log_mib * MIB), int(read_mib * MIB))
+        logs = read_logs(ask.source, wanted, spool.put, reading, since=window.start, until=window.end, limits=limits)
+        _raise_if_all_refused(logs)
+        taken = dict(spool.taken(range(len(logs)), int(keep_mib * MIB)))
+    finally:
+        spool.close()
+    rows = [_coverage_row(log, taken[i], window) for i, log in enumerate(logs)]
+    shapes = [_shapes_row(log, taken[i]) for i, log in enumerate(logs) if taken[i].shapes]
+    return Rows(
+        _table(wanted, taken),
+        truncated=_cut(logs, rows, keep_mib),
+        unread=_unread(logs),
+        notes=lists.notes(logs=rows, **({"shapes": shapes} if shapes else {})),
+    )
+
+
+def coverage(lines: pd.DataFrame) -> pd.DataFrame:
+    """How much of these logs was read, and how far back do they reach? A row for each log; both come from one read.
+
+    `lines` is the table that the query returned. Columns: those of `LOG_COVERAGE`. Raises UsageError when `lines` is no such
+    table, for example a part of it.
+    """
+    rows = [
+        {"cluster": cluster, **row} | {name: _time(row[name]) for name in _TIMES}
+        for cluster, notes in _notes(lines)
+        for row in notes["logs"]
+    ]
+    return _citing(LOG_COVERAGE, rows, lines)
+
+
+def shapes(lines: pd.DataFrame) -> pd.DataFrame:
+    """Of which shapes were the lines of the logs that are not kept whole, and how many of each? The most frequent of each log.
+
+    `lines` is the table that the query returned. Columns: those of `SHAPES`. Raises UsageError as `coverage` does.
+    """
+    rows = [
+        {"cluster": cluster, **{key: one[key] for key in ("namespace", "pod", "container", "previous")}, **shape}
+        for cluster, notes in _notes(lines)
+        for one in notes.get("shapes", ())
+        for shape in one["shapes"]
+    ]
+    return _citing(SHAPES, rows, lines)
+
+
+_TIMES = tuple(column.name for column in LOG_COVERAGE.columns if column.dtype == "timestamp")
+
+
+def _notes(lines: pd.DataFrame) -> Iterable[tuple[str, Mapping[str, Any]]]:
+    notes = lines.attrs.get("notes") if lines.attrs.get("query") == "logs.lines" else None
+    if notes is None:
+        raise UsageError("this table is not what logs.lines returned", hint="lines = logs.lines(ops, …)")
+    return list(notes.items())
+
+
+def _citing(schema: Schema, rows: list[dict[str, Any]], lines: pd.DataFrame) -> pd.DataFrame:
+    frame = schema.from_rows(rows)
+    frame.attrs.update({name: lines.attrs[name] for name in ("evidence", "truncated", "gaps")})
+    return frame
+
+
+def _time(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
+
+
+# Which logs.
+
+
+def _streams(lists: Lists, namespace: str, of: str, container: str) -> list[Stream]:
+    owner, pod, selector = _selected(of)
+    field_selector = f"metadata.name={pod}" if pod else ""
+    found: list[LogPod] = lists.each(
+        LOG_PODS, _itself, namespace=namespace, field_selector=field_selector, label_selector=selector
+    )
+    pods = [one for one in found if not owner or owner_of(one) == owner]
+    if not pods:
+        owners = sorted({owner_of(one) or f"pod/{one.metadata.name}" for one in found})
+        hint = f"those that are there belong to: {', '.join(owners)}" if owners else "kubectl get pods --show-labels"
+        why = f"namespace {namespace} has no pod" + (f" of {of}" if of else "")
+        raise NotFound("read logs", target=lists.target, why=why, hint=hint)
+    there = [stream for one in pods for stream in streams(one)]
+    wanted = [stream for stream in there if not container or stream.container == container]
+    if not wanted:
+        hint = f"they have: {', '.join(sorted({stream.container for stream in there}))}"
+        why = f"of {len(pods)} pods none has a container {container}"
+        raise NotFound("read logs", target=lists.target, why=why, hint=hint)
+    return sorted(wanted, key=lambda stream: not stream.previous)  # what is lost soonest is read first
+
+
+def _selected(of: str) -> tuple[str, str, str]:
+    """Owner, pod, label selector: one of them, or none."""
+    named = re.fullmatch(r"([a-z]+)/([a-z0-9.-]+)", of)
+    if named is None:
+        return "", "", of
+    return ("", named[2], "") if named[1] == "pod" else (of, "", "")
+
+
+def _itself(pod: LogPod) -> LogPod:
+    return pod
+
+
+# What came of them.
+
+
+def _raise_if_all_refused(logs: Sequence[Log]) -> None:
+    asked = [log for log in logs if log.state != "none"]
+    errors = [log.error for log in asked if log.state == "refused" and log.error is not None]
+    if errors and len(errors) == len(asked):
+        raise errors[0]
+
+
+def _table(wanted: Sequence[Stream], taken: Mapping[int, Taken]) -> pa.Table:
+    import pyarrow as pa
+
+    parts = []
+    for i, stream in enumerate(wanted):
+        kept = taken[i].lines
+        names = (stream.namespace, stream.pod, stream.container, stream.previous)
+        columns = [pa.repeat(pa.scalar(name), kept.num_rows) for name in names]
+        parts.append(
+            pa.Table.from_arrays([*columns, kept.column("time"), kept.column("line")], schema=LOG_LINES.arrow())
+        )
+    return pa.concat_tables(parts)
+
+
+def _coverage_row(log: Log, taken: Taken, window: Window) -> dict[str, Any]:
+    stream = log.stream
+    covered = None
+    if log.state in {"partial", "refused"}:
+        covered = False
+    elif log.oldest_there is not None and log.oldest_there <= window.start:
+        covered = True
+    times = {
+        "window_start_at": window.start,
+        "window_end_at": window.end,
+        "oldest_at": log.oldest,
+        "newest_at": log.newest,
+        "oldest_there_at": log.oldest_there,
+        "started_at": stream.started_at,
+    }
+    return {
+        "namespace": stream.namespace,
+        "pod": stream.pod,
+        "container": stream.container,
+        "role": stream.role,
+        "previous": stream.previous,
+        "state": log.state,
+        "reason": log.reason or None,
+        "lines": log.lines,
+        "kept_lines": taken.lines.num_rows,
+        "untimed_lines": log.untimed,
+        "bytes": log.size,
+        "sha256": log.digest or None,
+        **{name: None if time is None else time.isoformat() for name, time in times.items()},
+        "covered": covered,
+    }
+
+
+def _shapes_row(log: Log, taken: Taken) -> dict[str, Any]:
+    stream = log.stream
+    named = {name: getattr(stream, name) for name in ("namespace", "pod", "container", "previous")}
+    return named | {"shapes": taken.shapes, "other_shapes": taken.other_shapes}
+
+
+def _unread(logs: Sequence[Log]) -> str:
+    """What the cluster did not give, in a sentence; empty when it gave all."""
+    lost = [log for log in logs if log.state == "refused" or (log.state == "partial" and not log.limited)]
+    return _sentence(lost, len(logs), "not read to the end") if lost else ""
+
+
+def _cut(logs: Sequence[Log], rows: Sequence[Mapping[str, Any]], keep_mib: float) -> str:
+    """What our own limits cut, in a sentence; empty when they cut nothing."""
+    cut = [log for log in logs if log.limited]
+    said = [_sentence(cut, len(logs), "cut, and the newest lines are missing")] if cut else []
+    read, kept = sum(row["lines"] for row in rows), sum(row["kept_lines"] for row in rows)
+    if kept < read:
+        said.append(
+            f"of {read} lines that were read {kept} are kept (keep_mib={keep_mib:g}): the newest of each log, and the "
+            "first and last of each shape; hashes and counts of all of them stand in the record"
+        )
+    return "; ".join(said)
+
+
+def _sentence(logs: Sequence[Log], of: int, what: str) -> str:
+    named = [
+        f"{log.stream.pod}/{log.stream.container}{' (previous)' if log.stream.previous else ''}: {log.reason}"
+        for log in logs[:NAMED]
+    ]
+    more = [f"and {len(logs) - NAMED} more"] if len(logs) > NAMED else []
+    return f"{len(logs)} of {of} logs are {what}: {'; '.join(named + more)}"

@@ -1,0 +1,279 @@
+"""Logs of containers: many at once, each handed over as it comes, within a budget of bytes and one deadline.
+
+What a log's end looks like is kept beside it: complete, cut by a limit, broken off, refused, or nothing there. The kubelet has
+a way of answering 200 with a sentence of its own in place of lines; as every line is asked for with its time, that is told apart.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import queue
+import re
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from gocoffee_ops.errors import DeadlineExceeded, Malformed, NotFound, OpsError
+from gocoffee_ops.sources.deadline import Deadline
+from gocoffee_ops.sources.kubernetes.client import Cluster
+from gocoffee_ops.sources.kubernetes.credentials import CONNECTIONS
+from gocoffee_ops.sources.kubernetes.failures import Request
+from gocoffee_ops.sources.kubernetes.log_lines import Lines
+from gocoffee_ops.sources.kubernetes.log_shapes import Stream
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+FIRST_LINE = 64  # bytes that hold the time of a line
+# What the API server says where a container has no log, rather than one that it does not get.
+NOTHING = re.compile(
+    r"waiting to start|not have a host assigned|previous terminated container|is terminated|not available|initializing"
+)
+KUBELETS_OWN = re.compile(r"^(unable to retrieve|failed to|rpc error|error )", re.IGNORECASE)
+
+Keep = Callable[[int, "pa.Table"], None]  # the number of a log, and lines of it: columns time and line
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What is read at most: of one log, and in all."""
+
+    log_bytes: int
+    all_bytes: int
+
+
+@dataclass
+class Log:
+    """How the reading of one log went.
+
+    `state` is "read" (to its end, or to the end of the window), "partial" (cut: `reason`), "none" (there is none: `reason`)
+    or "refused" (`reason`, and `error`). `oldest_there` is the time of the oldest line that the node still has.
+    """
+
+    stream: Stream
+    state: str = "refused"
+    reason: str = "not asked for: the time was up"
+    limited: bool = False
+    lines: int = 0
+    untimed: int = 0
+    size: int = 0
+    oldest: datetime | None = None
+    newest: datetime | None = None
+    oldest_there: datetime | None = None
+    digest: str = ""
+    error: OpsError | None = field(default=None, repr=False)
+
+
+class _Purse:
+    """The bytes that all logs together may still have."""
+
+    def __init__(self, size: int) -> None:
+        self._left = size
+        self._lock = threading.Lock()
+
+    def take(self, size: int) -> bool:
+        with self._lock:
+            self._left -= size
+            return self._left >= 0
+
+    @property
+    def empty(self) -> bool:
+        return self._left <= 0
+
+
+def read_logs(
+    cluster: Cluster,
+    streams: Sequence[Stream],
+    keep: Keep,
+    deadline: Deadline,
+    *,
+    since: datetime,
+    until: datetime,
+    limits: Limits,
+) -> list[Log]:
+    """Read all of them, the earlier ones first, handing their lines to `keep` (from several threads); never raises for one.
+
+    What is not complete when the time is up has what came by then. Permission: get pods/log.
+    """
+    logs = [Log(stream) for stream in streams]
+    waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
+    done: queue.SimpleQueue[int] = queue.SimpleQueue()
+    purse = _Purse(limits.all_bytes)
+    asked = [i for i, stream in enumerate(streams) if not stream.nothing]
+    for log in logs:
+        if log.stream.nothing:
+            log.state, log.reason = "none", log.stream.nothing
+    for i in asked:
+        waiting.put(i)
+
+    def work() -> None:
+        while True:
+            try:
+                i = waiting.get_nowait()
+            except queue.Empty:
+                return
+            reading = _Reading(cluster, logs[i], i, keep, deadline, purse, limits.log_bytes, until)
+            try:
+                reading.read(since)
+            except BaseException as error:  # noqa: BLE001 - its log says so, and the thread goes on to the next one
+                reading.failed(error if isinstance(error, OpsError) else _fault(cluster, logs[i].stream, error))
+            done.put(i)
+
+    for n in range(min(CONNECTIONS, len(asked))):
+        threading.Thread(target=work, name=f"logs {n} ({cluster.target})", daemon=True).start()
+    ended: set[int] = set()
+    for _ in asked:
+        try:
+            ended.add(done.get(timeout=deadline.left() + 0.2))
+        except queue.Empty:
+            break
+    for i in set(asked) - ended:  # a thread that hangs may still write to its own
+        why = f"not complete after {deadline.seconds:g} s"
+        error = DeadlineExceeded(_what(streams[i]), target=cluster.target, why=why)
+        state = "partial" if logs[i].lines else "refused"
+        logs[i] = replace(logs[i], state=state, reason=why, limited=False, error=error)
+    return logs
+
+
+class _Reading:
+    """One log while it is read."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        log: Log,
+        number: int,
+        keep: Keep,
+        deadline: Deadline,
+        purse: _Purse,
+        largest: int,
+        until: datetime,
+    ) -> None:
+        self._cluster = cluster
+        self._log = log
+        self._number = number
+        self._keep = keep
+        self._deadline = deadline
+        self._purse = purse
+        self._largest = largest
+        self._until = until
+        self._lines = Lines()
+        self._hash = hashlib.sha256()
+        self._cut = ""
+        self._over = False
+
+    def read(self, since: datetime) -> None:
+        log = self._log
+        if self._purse.empty:
+            self._cut = "the budget of all logs was used up before it"
+            self._end()
+            return
+        since_time = since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        parameters = {"sinceTime": since_time, "limitBytes": str(self._largest)}
+        self._cluster.pour(self._request(), self._parameters(parameters), self._deadline, self._take)
+        if not self._cut and not self._over:
+            if log.size >= self._largest:
+                self._cut = f"its budget of {self._largest / 2**20:g} MiB was used up"
+            else:
+                self._hand_on(self._lines.rest())
+        self._end()
+        if log.state in {"read", "partial"}:
+            self._look_back()
+
+    def failed(self, error: OpsError) -> None:
+        """It was refused, or broke off."""
+        log = self._log
+        if log.size == 0 and isinstance(error, Malformed | NotFound) and NOTHING.search(error.why):
+            log.state, log.reason = "none", error.why.removeprefix("answered 400: ")
+            return
+        if log.size == 0:
+            log.state = "refused"
+        else:
+            self._end()
+            log.state, log.limited = "partial", False
+        log.error, log.reason = error, error.why
+
+    def _take(self, chunk: bytes) -> bool:
+        log = self._log
+        room = self._largest - log.size
+        chunk = chunk[:room]
+        if not self._purse.take(len(chunk)):
+            self._cut = "the budget of all logs was used up"
+            return False
+        log.size += len(chunk)
+        self._hash.update(chunk)
+        self._hand_on(self._lines.feed(chunk))
+        return not self._over and log.size < self._largest
+
+    def _hand_on(self, table: pa.Table | None) -> None:
+        """Keep the lines of the window; lines come in order, so one after the window is the end of it."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        if table is None or self._over:
+            return
+        limit = pa.scalar(self._until, type=table.column("time").type)
+        late = pc.fill_null(pc.greater_equal(table.column("time"), limit), False)
+        first = pc.index(late, True).as_py()
+        if first >= 0:
+            self._over = True
+            table = table.slice(0, first)
+        if table.num_rows == 0:
+            return
+        span = pc.min_max(table.column("time"))
+        self._log.lines += table.num_rows
+        self._log.untimed += table.column("time").null_count
+        self._log.oldest = self._log.oldest or span["min"].as_py()
+        self._log.newest = span["max"].as_py() or self._log.newest
+        self._keep(self._number, table)
+
+    def _end(self) -> None:
+        """What the log's own end says."""
+        log = self._log
+        log.state, log.reason, log.limited = ("partial", self._cut, True) if self._cut else ("read", "", False)
+        log.digest = self._hash.hexdigest() if log.size else ""
+        last = self._lines.last_untimed
+        if not self._cut and KUBELETS_OWN.match(last):
+            log.state, log.reason = ("partial" if log.oldest else "refused"), f"the kubelet says: {last[:300]}"
+            log.error = NotFound(_what(log.stream), target=self._cluster.target, why=log.reason)
+
+    def _look_back(self) -> None:
+        """The oldest line that the node still has: is it older than the window's start, then nothing was rotated away."""
+        found = Lines()
+        parameters = self._parameters({"limitBytes": str(FIRST_LINE)})
+        head = bytearray()
+
+        def take(chunk: bytes) -> bool:
+            head.extend(chunk)
+            return len(head) < FIRST_LINE
+
+        try:
+            self._cluster.pour(self._request(), parameters, self._deadline, take)
+        except OpsError:
+            return  # how far back it reaches stays unknown, and the table says so
+        table = found.feed(bytes(head.partition(b"\n")[0]) + b"\n")
+        if table is not None:
+            self._log.oldest_there = table.column("time")[0].as_py()
+
+    def _request(self) -> Request:
+        stream = self._log.stream
+        namespace, pod = quote(stream.namespace, safe=""), quote(stream.pod, safe="")
+        path = f"/api/v1/namespaces/{namespace}/pods/{pod}/log"
+        return Request("get", "pods/log", path, namespace=stream.namespace, name=stream.pod)
+
+    def _parameters(self, more: dict[str, str]) -> dict[str, str]:
+        stream = self._log.stream
+        previous = {"previous": "true"} if stream.previous else {}
+        return {"container": stream.container, "timestamps": "true"} | previous | more
+
+
+def _what(stream: Stream) -> str:
+    previous = "the previous " if stream.previous else ""
+    return f"get pods/log {stream.pod} ({previous}{stream.container}) in namespace {stream.namespace}"
+
+
+def _fault(cluster: Cluster, stream: Stream, error: BaseException) -> OpsError:
+    return OpsError(_what(stream), target=cluster.target, why=f"{type(error).__name__}: {error}")
