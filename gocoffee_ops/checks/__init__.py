@@ -25,6 +25,7 @@ from gocoffee_ops.checks.endpoints import (
     endpoints_healthy,
     providers_operational,
 )
+from gocoffee_ops.checks.log_coverage import logs_covered
 from gocoffee_ops.checks.logs import error_rate_below, log_window_covered, nothing_new_in_logs
 from gocoffee_ops.checks.metrics import error_rate, latency, memory_trend, saturation
 from gocoffee_ops.checks.redis import redis_healthy, redis_memory, redis_replicas_follow
@@ -55,6 +56,7 @@ __all__ = [
     "indexes_useful",
     "latency",
     "log_window_covered",
+    "logs_covered",
     "memory_trend",
     "nobody_blocked",
     "node_headroom",

@@ -195,7 +195,7 @@ def _table(wanted: Sequence[Stream], taken: Mapping[int, Taken]) -> pa.Table:
 def _coverage_row(log: Log, taken: Taken, window: Window) -> dict[str, Any]:
     stream = log.stream
     covered = None
-    if log.state in {"partial", "refused"}:
+    if log.state in {"cut", "broken", "refused"}:
         covered = False
     elif log.oldest_there is not None and log.oldest_there <= window.start:
         covered = True
@@ -233,13 +233,13 @@ def _shapes_row(log: Log, taken: Taken) -> dict[str, Any]:
 
 def _unread(logs: Sequence[Log]) -> str:
     """What the cluster did not give, in a sentence; empty when it gave all."""
-    lost = [log for log in logs if log.state == "refused" or (log.state == "partial" and not log.limited)]
+    lost = [log for log in logs if log.state in {"refused", "broken"}]
     return _sentence(lost, len(logs), "not read to the end") if lost else ""
 
 
 def _cut(logs: Sequence[Log], rows: Sequence[Mapping[str, Any]], keep_mib: float) -> str:
     """What our own limits cut, in a sentence; empty when they cut nothing."""
-    cut = [log for log in logs if log.limited]
+    cut = [log for log in logs if log.state == "cut"]
     said = [_sentence(cut, len(logs), "cut, and the newest lines are missing")] if cut else []
     read, kept = sum(row["lines"] for row in rows), sum(row["kept_lines"] for row in rows)
     if kept < read:

@@ -18,7 +18,6 @@ class Lines:
 
     def __init__(self) -> None:
         self._rest = b""
-        self.last_untimed = ""  # the last line, if it has no time
 
     def feed(self, chunk: bytes) -> pa.Table | None:
         """The lines that end in this part: columns time (missing where a line has none) and line."""
@@ -39,7 +38,6 @@ class Lines:
 
         lines = whole.decode("utf-8", "replace").split("\n")
         times, texts = _by_width(lines) or _by_pattern(pa.array(lines, type=pa.string()))
-        self.last_untimed = "" if times[-1].is_valid else texts[-1].as_py()
         return pa.table({"time": times, "line": texts})
 
 

@@ -20,7 +20,7 @@ from gocoffee_ops.errors import DeadlineExceeded, Malformed, NotFound, OpsError
 from gocoffee_ops.sources.deadline import Deadline
 from gocoffee_ops.sources.kubernetes.client import Cluster
 from gocoffee_ops.sources.kubernetes.credentials import CONNECTIONS
-from gocoffee_ops.sources.kubernetes.failures import Request
+from gocoffee_ops.sources.kubernetes.failures import SHOWN, Request
 from gocoffee_ops.sources.kubernetes.log_lines import Lines
 from gocoffee_ops.sources.kubernetes.log_shapes import Stream
 
@@ -32,7 +32,7 @@ FIRST_LINE = 64  # bytes that hold the time of a line
 NOTHING = re.compile(
     r"waiting to start|not have a host assigned|previous terminated container|is terminated|not available|initializing"
 )
-KUBELETS_OWN = re.compile(r"^(unable to retrieve|failed to|rpc error|error )", re.IGNORECASE)
+KUBELETS_OWN = "(?i)^(unable to retrieve|failed to|rpc error|error )"  # in a line without a time
 
 Keep = Callable[[int, "pa.Table"], None]  # the number of a log, and lines of it: columns time and line
 
@@ -49,14 +49,13 @@ class Limits:
 class Log:
     """How the reading of one log went.
 
-    `state` is "read" (to its end, or to the end of the window), "partial" (cut: `reason`), "none" (there is none: `reason`)
-    or "refused" (`reason`, and `error`). `oldest_there` is the time of the oldest line that the node still has.
+    `state` is "read" (to its end, or to the end of the window), "cut" (by a limit of ours), "broken" (off, in the middle), "none"
+    (there is none) or "refused"; `reason` says why, `error` what was met. `oldest_there` is the time of the oldest line that the node still has.
     """
 
     stream: Stream
     state: str = "refused"
     reason: str = "not asked for: the time was up"
-    limited: bool = False
     lines: int = 0
     untimed: int = 0
     size: int = 0
@@ -133,8 +132,8 @@ def read_logs(
     for i in set(asked) - ended:  # a thread that hangs may still write to its own
         why = f"not complete after {deadline.seconds:g} s"
         error = DeadlineExceeded(_what(streams[i]), target=cluster.target, why=why)
-        state = "partial" if logs[i].lines else "refused"
-        logs[i] = replace(logs[i], state=state, reason=why, limited=False, error=error)
+        state = "broken" if logs[i].lines else "refused"
+        logs[i] = replace(logs[i], state=state, reason=why, error=error)
     return logs
 
 
@@ -164,6 +163,7 @@ class _Reading:
         self._hash = hashlib.sha256()
         self._cut = ""
         self._over = False
+        self._said = ""
 
     def read(self, since: datetime) -> None:
         log = self._log
@@ -180,7 +180,7 @@ class _Reading:
             else:
                 self._hand_on(self._lines.rest())
         self._end()
-        if log.state in {"read", "partial"}:
+        if log.state in {"read", "cut"}:
             self._look_back()
 
     def failed(self, error: OpsError) -> None:
@@ -193,7 +193,7 @@ class _Reading:
             log.state = "refused"
         else:
             self._end()
-            log.state, log.limited = "partial", False
+            log.state = "broken"
         log.error, log.reason = error, error.why
 
     def _take(self, chunk: bytes) -> bool:
@@ -221,6 +221,8 @@ class _Reading:
         if first >= 0:
             self._over = True
             table = table.slice(0, first)
+        if table.column("time").null_count:
+            table = self._without_the_kubelets_own(table)
         if table.num_rows == 0:
             return
         span = pc.min_max(table.column("time"))
@@ -230,14 +232,23 @@ class _Reading:
         self._log.newest = span["max"].as_py() or self._log.newest
         self._keep(self._number, table)
 
+    def _without_the_kubelets_own(self, table: pa.Table) -> pa.Table:
+        import pyarrow.compute as pc
+
+        own = pc.match_substring_regex(table.column("line"), KUBELETS_OWN)
+        own = pc.and_(own, pc.is_null(table.column("time")))
+        for said in table.filter(own).column("line").to_pylist():
+            self._said = said
+        return table.filter(pc.invert(own))
+
     def _end(self) -> None:
         """What the log's own end says."""
         log = self._log
-        log.state, log.reason, log.limited = ("partial", self._cut, True) if self._cut else ("read", "", False)
+        log.state, log.reason = ("cut", self._cut) if self._cut else ("read", "")
         log.digest = self._hash.hexdigest() if log.size else ""
-        last = self._lines.last_untimed
-        if not self._cut and KUBELETS_OWN.match(last):
-            log.state, log.reason = ("partial" if log.oldest else "refused"), f"the kubelet says: {last[:300]}"
+        if self._said:
+            log.state = "broken" if log.lines else "refused"
+            log.reason = f"the kubelet says: {self._said[:SHOWN]}"
             log.error = NotFound(_what(log.stream), target=self._cluster.target, why=log.reason)
 
     def _look_back(self) -> None:
