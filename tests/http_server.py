@@ -77,6 +77,9 @@ class HttpServer:
             def do_POST(self) -> None:
                 self.do_GET()
 
+            def do_DELETE(self) -> None:
+                self.do_GET()
+
             def log_message(self, *_: Any) -> None:
                 """Quiet."""
 

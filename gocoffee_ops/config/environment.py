@@ -14,7 +14,9 @@ from gocoffee_ops.config.systems import (
     ClusterConfig,
     DatabaseConfig,
     DependencyConfig,
+    ElasticsearchConfig,
     EndpointConfig,
+    GrafanaConfig,
     PrometheusConfig,
     RedisConfig,
     System,
@@ -104,6 +106,8 @@ class Environment(Section):
     redis: Many[RedisConfig] = ()
     alertmanagers: Many[AlertmanagerConfig] = ()
     prometheus: Many[PrometheusConfig] = ()
+    elasticsearch: Many[ElasticsearchConfig] = ()
+    grafana: Many[GrafanaConfig] = ()
     thresholds: Annotated[Thresholds, PlainValidator(_thresholds)] = Thresholds()
     contacts: Contacts = Contacts()
     limits: Limits = Limits()

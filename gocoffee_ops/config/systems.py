@@ -216,3 +216,24 @@ class PrometheusConfig(HttpSystem):
     kind = "prometheus"
 
     metrics: MetricNames = MetricNames()
+
+
+class ElasticsearchConfig(HttpSystem):
+    """An Elasticsearch that holds logs; a token is an API key. Fields are called as in the Elastic Common Schema by default."""
+
+    kind = "elasticsearch"
+
+    index: str = Field(default="logs-*", min_length=1)
+    time_field: str = Field(default="@timestamp", min_length=1)
+    message_field: str = Field(default="message", min_length=1)
+    level_field: str = Field(default="log.level", min_length=1)
+    service_field: str = Field(default="service.name", min_length=1)
+    namespace_field: str = Field(default="kubernetes.namespace", min_length=1)
+    pod_field: str = Field(default="kubernetes.pod.name", min_length=1)
+    container_field: str = Field(default="kubernetes.container.name", min_length=1)
+
+
+class GrafanaConfig(HttpSystem):
+    """A Grafana; a token is that of a service account with the viewer role."""
+
+    kind = "grafana"

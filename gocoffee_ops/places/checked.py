@@ -15,7 +15,7 @@ from gocoffee_ops.errors import OpsError
 from gocoffee_ops.evidence.ledger import Ledger
 from gocoffee_ops.model import Finding, Status, Thresholds
 from gocoffee_ops.places.opening import open_places
-from gocoffee_ops.queries import alerts, cluster, database, endpoints, metrics, redis
+from gocoffee_ops.queries import alerts, cluster, dashboards, database, endpoints, log_store, metrics, redis
 from gocoffee_ops.session import Session
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ PROBES: Mapping[str, Callable[[Session], Any]] = {
     "redis": redis.server,
     "alertmanager": alerts.status,
     "prometheus": metrics.server,
+    "elasticsearch": log_store.reach,
+    "grafana": dashboards.search,
 }
 # What else than OK an answer may be: a role that sees too little or could do too much, an address that is down.
 JUDGES: Mapping[str, Callable[[Any, Thresholds], Sequence[Finding]]] = {

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
         ClusterConfig,
         DatabaseConfig,
         DependencyConfig,
+        ElasticsearchConfig,
         EndpointConfig,
+        GrafanaConfig,
         PrometheusConfig,
         RedisConfig,
         System,
@@ -29,6 +31,11 @@ Open = Callable[[Any, datetime, Redactor], Place]
 
 def open_system(system: System, now: datetime, redactor: Redactor) -> Place:
     """The place of one system of an environment."""
+    from gocoffee_ops.config import DependencyConfig, HttpSystem
+    from gocoffee_ops.sources import http
+
+    if isinstance(system, HttpSystem | DependencyConfig):
+        http.load_library()  # here, so that no question's deadline pays for it
     learn_secrets(system, redactor)
     return OPEN[system.kind](system, now, redactor)
 
@@ -73,9 +80,8 @@ def _database(database: DatabaseConfig, now: datetime, redactor: Redactor) -> Pl
 
 
 def _endpoint(endpoint: EndpointConfig, now: datetime, redactor: Redactor) -> Place:
-    from gocoffee_ops.sources.http import Endpoint, HttpProbe, load_library
+    from gocoffee_ops.sources.http import Endpoint, HttpProbe
 
-    load_library()
     target = Target(endpoint.kind, endpoint.name)
 
     def connect() -> Any:
@@ -92,9 +98,8 @@ def _endpoint(endpoint: EndpointConfig, now: datetime, redactor: Redactor) -> Pl
 
 
 def _dependency(dependency: DependencyConfig, now: datetime, redactor: Redactor) -> Place:
-    from gocoffee_ops.sources.http import Dependency, HttpApi, HttpProbe, load_library
+    from gocoffee_ops.sources.http import Dependency, HttpApi, HttpProbe
 
-    load_library()
     target, page = Target(dependency.kind, dependency.name), dependency.status_page
 
     def connect() -> Any:
@@ -124,9 +129,6 @@ def _redis(system: RedisConfig, now: datetime, redactor: Redactor) -> Place:
 
 def _alertmanager(system: AlertmanagerConfig, now: datetime, redactor: Redactor) -> Place:
     from gocoffee_ops.sources.alertmanager import Alertmanager
-    from gocoffee_ops.sources.http import load_library
-
-    load_library()  # here, so that no question's deadline pays for it
 
     target = Target(system.kind, system.name)
 
@@ -137,16 +139,40 @@ def _alertmanager(system: AlertmanagerConfig, now: datetime, redactor: Redactor)
 
 
 def _prometheus(system: PrometheusConfig, now: datetime, redactor: Redactor) -> Place:
-    from gocoffee_ops.sources.http import load_library
     from gocoffee_ops.sources.prometheus import Prometheus
-
-    load_library()  # here, so that no question's deadline pays for it
 
     target = Target(system.kind, system.name)
 
     def connect() -> Any:
         identity = read_identity(system)
         return Prometheus(str(target), system.url, metrics=system.metrics, identity=identity, ca_file=system.ca_file)
+
+    return Place(target, now, connect=connect, detail=system.url)
+
+
+def _elasticsearch(system: ElasticsearchConfig, now: datetime, redactor: Redactor) -> Place:
+    from gocoffee_ops.sources.elasticsearch import Fields, LogStore
+
+    target = Target(system.kind, system.name)
+    names = ("time", "message", "level", "service", "namespace", "pod", "container")
+    fields = Fields(**{name: getattr(system, f"{name}_field") for name in names})
+
+    def connect() -> Any:
+        identity = read_identity(system)
+        return LogStore(
+            str(target), system.url, index=system.index, fields=fields, identity=identity, ca_file=system.ca_file
+        )
+
+    return Place(target, now, connect=connect, detail=f"{system.index} at {system.url}")
+
+
+def _grafana(system: GrafanaConfig, now: datetime, redactor: Redactor) -> Place:
+    from gocoffee_ops.sources.grafana import Grafana
+
+    target = Target(system.kind, system.name)
+
+    def connect() -> Any:
+        return Grafana(str(target), system.url, identity=read_identity(system), ca_file=system.ca_file)
 
     return Place(target, now, connect=connect, detail=system.url)
 
@@ -160,4 +186,6 @@ OPEN: Mapping[str, Open] = {
     "redis": _redis,
     "alertmanager": _alertmanager,
     "prometheus": _prometheus,
+    "elasticsearch": _elasticsearch,
+    "grafana": _grafana,
 }

@@ -25,7 +25,11 @@ LOG_COVERAGE = Schema(
         Column("container", "string"),
         Column("role", "string", help="container, init, sidecar or ephemeral"),
         Column("previous", "boolean", help="the run before the last restart"),
-        Column("state", "string", help="read, cut (by a limit of the question), broken (off), none (there is no log) or refused"),
+        Column(
+            "state",
+            "string",
+            help="read, cut (by a limit of the question), broken (off), none (there is no log) or refused",
+        ),
         Column("reason", "string", optional=True, help="why it is not read whole"),
         Column("lines", "Int64", "lines", "read, within the window"),
         Column("kept_lines", "Int64", "lines", "of these, how many the table of lines holds"),

@@ -45,7 +45,6 @@ def whole_body(response: BaseHTTPResponse, deadline: Deadline, seen: Seen) -> by
     return decompressed
 
 
-
 def poured(response: BaseHTTPResponse, deadline: Deadline, seen: Seen, take: Take) -> bytes:
     """Hand it to `take` until that wants no more; nothing of it is kept, and the connection is of no use then."""
     zipped = response.headers.get("Content-Encoding", "").lower() == "gzip"

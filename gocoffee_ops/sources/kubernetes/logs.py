@@ -50,7 +50,8 @@ class Log:
     """How the reading of one log went.
 
     `state` is "read" (to its end, or to the end of the window), "cut" (by a limit of ours), "broken" (off, in the middle), "none"
-    (there is none) or "refused"; `reason` says why, `error` what was met. `oldest_there` is the time of the oldest line that the node still has.
+    (there is none) or "refused"; `reason` says why, `error` what was met. `oldest_there` is the time of the oldest line
+    that the node still has.
     """
 
     stream: Stream
