@@ -37,6 +37,7 @@ PLANTS = [
     ("httpx", "gocoffee_ops/places/live.py", "import httpx"),
     ("ipywidgets", "gocoffee_ops/session.py", "import ipywidgets"),
     ("redis", "gocoffee_ops/queries/redis.py", "import redis"),
+    ("websocket", "gocoffee_ops/queries/inside.py", "import websocket"),
 ]
 
 # Every package from outside that the project imports, with who may; the contracts guard those with one owner.
@@ -71,6 +72,7 @@ OUTSIDE = {
     "rich": "cli, runbooks",
     "traitlets": "runbooks",
     "urllib3": "sources.kubernetes",
+    "websocket": "sources.kubernetes",
     "yaml": "sources.kubernetes",
 }
 

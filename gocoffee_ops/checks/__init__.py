@@ -25,6 +25,7 @@ from gocoffee_ops.checks.endpoints import (
     endpoints_healthy,
     providers_operational,
 )
+from gocoffee_ops.checks.inside import answers_inside
 from gocoffee_ops.checks.log_coverage import logs_covered
 from gocoffee_ops.checks.logs import error_rate_below, log_window_covered, nothing_new_in_logs
 from gocoffee_ops.checks.metrics import error_rate, latency, memory_trend, saturation
@@ -42,6 +43,7 @@ from gocoffee_ops.checks.workloads import (
 
 __all__ = [
     "alerts_quiet",
+    "answers_inside",
     "cache_hits",
     "certificates_valid",
     "changed_before_onset",

@@ -161,6 +161,23 @@ class Cluster:
         """
         self._fetch(request, parameters, deadline, Seen(), bounded=False, take=take)
 
+    def converse(self, request: Request, talk: Callable[[Access, str, dict[str, str]], T], deadline: Deadline) -> T:
+        """What `talk` makes of an address with our credential, in a thread that is left behind at the deadline.
+
+        Where the credential is not known any more, it is renewed and `talk` is called once more.
+        """
+        renewed = False
+        while True:
+            access = self._signed_in(deadline, request)
+            url, headers = self._signed(access, request.path, {})
+            try:
+                return self._bounded(partial(talk, access, url, headers), deadline, request, Seen())
+            except OpsError as error:
+                if renewed or not isinstance(error, Unauthenticated):
+                    raise self._clean(error) from None
+            self._forget(access)
+            renewed = True
+
     def server_version(self, deadline: Deadline) -> str:
         """The API server's version (`v1.36.3`). Permission: every authenticated user has it."""
         return self.read(Request("get", "/version", "/version"), shapes.Version, deadline).git_version
@@ -278,13 +295,8 @@ class Cluster:
     ) -> Reply:
         import urllib3
 
-        _, url, headers, *_ = access.api.param_serialize(
-            "GET",
-            path,
-            header_params={"Accept": "*/*" if take else "application/json", "Accept-Encoding": "gzip"},
-            auth_settings=["BearerToken"],
-        )
-        self._learn(bearer_secrets(headers.get("authorization", "")))
+        accept = {"Accept": "*/*" if take else "application/json", "Accept-Encoding": "gzip"}
+        url, headers = self._signed(access, path, accept)
         query = f"?{urlencode(parameters)}" if parameters else ""
         left = max(deadline.left(), 0.001)
         response = access.api.rest_client.pool_manager.request(
@@ -307,6 +319,14 @@ class Cluster:
         response.release_conn()
         headers_in = response.headers
         return Reply(response.status, headers_in.get("Content-Type", ""), headers_in.get("Retry-After", ""), body)
+
+    def _signed(self, access: Access, path: str, headers: dict[str, str]) -> tuple[str, dict[str, str]]:
+        """Address and headers of a request, with our credential."""
+        _, url, signed, *_ = access.api.param_serialize(
+            "GET", path, header_params=headers, auth_settings=["BearerToken"]
+        )
+        self._learn(bearer_secrets(signed.get("authorization", "")))
+        return url, signed
 
     def _decode(self, decoder: msgspec.json.Decoder[Any], reply: Reply, request: Request) -> Any:
         try:

@@ -30,6 +30,8 @@ METRICS = "metrics.k8s.io"
 METRICS_HINT = "install metrics-server (kubectl get apiservice v1beta1.metrics.k8s.io)"
 READER_HINT = "kubectl apply -f deploy/rbac.yaml grants what the queries need; bind it to this user"
 
+EXEC_HINT = "kubectl apply --namespace NAMESPACE -f deploy/exec-probe.yaml allows it there, to those who want it"
+
 
 @dataclass(frozen=True)
 class Request:
@@ -114,7 +116,8 @@ def _forbidden(request: Request, target: str, why: str) -> Forbidden:
     group = f'API group "{request.group}"' if request.group else "the core API group"
     scope = f"in namespace {request.namespace}" if request.namespace else "in the whole cluster"
     lacks = f"the role lacks {request.verb} on {request.resource} of {group} {scope} ({why})"
-    return Forbidden(request.what, target=target, why=lacks, hint=READER_HINT)
+    hint = EXEC_HINT if request.resource == "pods/exec" else READER_HINT
+    return Forbidden(request.what, target=target, why=lacks, hint=hint)
 
 
 def _not_found(request: Request, target: str, said: Problem | None, why: str) -> SourceError:
