@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 FIRST_LINE = 64  # bytes that hold the time of a line
+PART = 1 << 19  # bytes that are cut into lines at once; kubelets send a line at a time
 # What the API server says where a container has no log, rather than one that it does not get.
 NOTHING = re.compile(
     r"waiting to start|not have a host assigned|previous terminated container|is terminated|not available|initializing"
@@ -161,6 +162,7 @@ class _Reading:
         self._largest = largest
         self._until = until
         self._lines = Lines()
+        self._part = bytearray()
         self._hash = hashlib.sha256()
         self._cut = ""
         self._over = False
@@ -175,6 +177,7 @@ class _Reading:
         since_time = since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         parameters = {"sinceTime": since_time, "limitBytes": str(self._largest)}
         self._cluster.pour(self._request(), self._parameters(parameters), self._deadline, self._take)
+        self._cut_into_lines()
         if not self._cut and not self._over:
             if log.size >= self._largest:
                 self._cut = f"its budget of {self._largest / 2**20:g} MiB was used up"
@@ -187,6 +190,7 @@ class _Reading:
     def failed(self, error: OpsError) -> None:
         """It was refused, or broke off."""
         log = self._log
+        self._cut_into_lines()
         if log.size == 0 and isinstance(error, Malformed | NotFound) and NOTHING.search(error.why):
             log.state, log.reason = "none", error.why.removeprefix("answered 400: ")
             return
@@ -205,9 +209,15 @@ class _Reading:
             self._cut = "the budget of all logs was used up"
             return False
         log.size += len(chunk)
-        self._hash.update(chunk)
-        self._hand_on(self._lines.feed(chunk))
+        self._part += chunk
+        if len(self._part) >= PART:
+            self._cut_into_lines()
         return not self._over and log.size < self._largest
+
+    def _cut_into_lines(self) -> None:
+        part, self._part = bytes(self._part), bytearray()
+        self._hash.update(part)
+        self._hand_on(self._lines.feed(part))
 
     def _hand_on(self, table: pa.Table | None) -> None:
         """Keep the lines of the window; lines come in order, so one after the window is the end of it."""
