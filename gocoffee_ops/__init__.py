@@ -26,25 +26,45 @@ __all__ = [
     "alerts",
     "checks",
     "cluster",
+    "dashboards",
     "database",
     "endpoints",
     "errors",
     "figures",
     "growth",
     "history",
+    "inside",
+    "log_analysis",
+    "log_store",
+    "logs",
     "metrics",
     "redis",
     "runbook",
+    "timeline",
     "trends",
     "workloads",
 ]
 
 if TYPE_CHECKING:
     from gocoffee_ops import checks, errors
-    from gocoffee_ops.analysis import growth, trends
+    from gocoffee_ops.analysis import growth, timeline, trends
+    from gocoffee_ops.analysis import logs as log_analysis
     from gocoffee_ops.errors import OpsError
     from gocoffee_ops.model import Finding, Status, Target, Thresholds, Window
-    from gocoffee_ops.queries import alerts, cluster, database, endpoints, history, metrics, redis, workloads
+    from gocoffee_ops.queries import (
+        alerts,
+        cluster,
+        dashboards,
+        database,
+        endpoints,
+        history,
+        inside,
+        log_store,
+        logs,
+        metrics,
+        redis,
+        workloads,
+    )
     from gocoffee_ops.runbooks import kernel as runbook
     from gocoffee_ops.ui import figures
 
@@ -58,15 +78,21 @@ if not TYPE_CHECKING:
             "alerts": "gocoffee_ops.queries.alerts",
             "checks": "gocoffee_ops.checks",
             "cluster": "gocoffee_ops.queries.cluster",
+            "dashboards": "gocoffee_ops.queries.dashboards",
             "database": "gocoffee_ops.queries.database",
             "endpoints": "gocoffee_ops.queries.endpoints",
             "errors": "gocoffee_ops.errors",
             "figures": "gocoffee_ops.ui.figures",
             "growth": "gocoffee_ops.analysis.growth",
             "history": "gocoffee_ops.queries.history",
+            "inside": "gocoffee_ops.queries.inside",
+            "log_analysis": "gocoffee_ops.analysis.logs",
+            "log_store": "gocoffee_ops.queries.log_store",
+            "logs": "gocoffee_ops.queries.logs",
             "metrics": "gocoffee_ops.queries.metrics",
             "redis": "gocoffee_ops.queries.redis",
             "runbook": "gocoffee_ops.runbooks.kernel",
+            "timeline": "gocoffee_ops.analysis.timeline",
             "trends": "gocoffee_ops.analysis.trends",
             "workloads": "gocoffee_ops.queries.workloads",
         }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from gocoffee_ops.checks.grading import concluded, counted, numbers
+from gocoffee_ops.checks.grading import concluded, counted
 from gocoffee_ops.frames import records
 from gocoffee_ops.model import Finding, Status
 
@@ -20,19 +20,22 @@ def logs_covered(coverage: pd.DataFrame) -> list[Finding]:
     store, if anywhere.
 
     >>> import pandas as pd
-    >>> row = {"cluster": "eu", "namespace": "go-coffee", "pod": "orders-0", "container": "app", "previous": False,
-    ...     "state": "refused", "reason": "connection refused", "lines": 0, "oldest_there_at": None, "started_at": None,
-    ...     "window_start_at": pd.Timestamp("2026-01-05", tz="UTC")}
+    >>> row = {"cluster": "eu", "namespace": "go-coffee", "owner": "deployment/orders", "pod": "orders-0", "container": "app",
+    ...     "previous": False, "state": "refused", "reason": "connection refused", "lines": 0}
     >>> said(logs_covered(pd.DataFrame([row])))
-    ['UNKNOWN pod/orders-0: the log of app was not read: connection refused']
+    ['UNKNOWN deployment/orders: the log of app in orders-0 was not read: connection refused']
     """
     table = records(coverage)
-    findings = []
+    wrong: dict[tuple[Status, str, str, str], list[str]] = {}
     for row in table:
         status, reason = _judged(row)
         if status is not Status.OK:
-            subject, figures = f"pod/{row['pod']}", numbers(row, "lines")
-            findings.append(Finding(status, "logs_covered", subject, reason, figures, row["cluster"], row["namespace"]))
+            subject = row["owner"] or f"pod/{row['pod']}"
+            wrong.setdefault((status, subject, row["cluster"], row["namespace"]), []).append(reason)
+    findings = [
+        Finding(status, "logs_covered", subject, _together(reasons), {"logs": len(reasons)}, cluster, namespace)
+        for (status, subject, cluster, namespace), reasons in wrong.items()
+    ]
     there = [row for row in table if row["state"] != "none"]
     lines = sum(row["lines"] for row in there)
     fine = f"{counted(lines, 'line')} of {counted(len(there), 'log')}, each from the window's start or its container's"
@@ -46,8 +49,12 @@ def logs_covered(coverage: pd.DataFrame) -> list[Finding]:
     )
 
 
+def _together(reasons: list[str]) -> str:
+    return reasons[0] if len(reasons) == 1 else f"{reasons[0]} (and {counted(len(reasons) - 1, 'other log')})"
+
+
 def _judged(row: Mapping[str, Any]) -> tuple[Status, str]:
-    log = f"the {'previous ' if row['previous'] else ''}log of {row['container']}"
+    log = f"the {'previous ' if row['previous'] else ''}log of {row['container']} in {row['pod']}"
     if row["state"] == "refused":
         return Status.UNKNOWN, f"{log} was not read: {row['reason']}"
     if row["state"] == "broken":

@@ -23,6 +23,7 @@ LOG_COVERAGE = Schema(
         Column("namespace", "string"),
         Column("pod", "string"),
         Column("container", "string"),
+        Column("owner", "string", optional=True, help="deployment/orders; missing for a pod of its own"),
         Column("role", "string", help="container, init, sidecar or ephemeral"),
         Column("previous", "boolean", help="the run before the last restart"),
         Column(
@@ -35,7 +36,7 @@ LOG_COVERAGE = Schema(
         Column("kept_lines", "Int64", "lines", "of these, how many the table of lines holds"),
         Column("untimed_lines", "Int64", "lines"),
         Column("bytes", "Int64", "bytes", "read, times included"),
-        Column("sha256", "string", optional=True, help="of these bytes, as they came"),
+        Column("sha256", "string", optional=True, help="of the window's lines as they came, times included"),
         Column("window_start_at", "timestamp"),
         Column("window_end_at", "timestamp"),
         Column("oldest_at", "timestamp", optional=True, help="of the lines that were read"),

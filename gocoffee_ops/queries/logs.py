@@ -64,7 +64,8 @@ def lines(
     """
     window = window_of(ask.as_of, start, end, window_s)
     lists = Lists(ask)
-    wanted = _streams(lists, namespace, of, container)
+    pods = _pods(lists, namespace, of)
+    wanted = _streams(lists, pods, container)
     reading = Deadline(ask.deadline.at - (1 - READING_SHARE) * ask.deadline.left(), ask.deadline.seconds)
     spool = Spool(ask.redactor)
     try:
@@ -74,7 +75,8 @@ def lines(
         taken = dict(spool.taken(range(len(logs)), int(keep_mib * MIB)))
     finally:
         spool.close()
-    rows = [_coverage_row(log, taken[i], window) for i, log in enumerate(logs)]
+    owners = {pod.metadata.name: owner_of(pod) for pod in pods}
+    rows = [_coverage_row(log, taken[i], window, owners) for i, log in enumerate(logs)]
     shapes = [_shapes_row(log, taken[i]) for i, log in enumerate(logs) if taken[i].shapes]
     return Rows(
         _table(wanted, taken),
@@ -135,7 +137,7 @@ def _time(text: str | None) -> datetime | None:
 # Which logs.
 
 
-def _streams(lists: Lists, namespace: str, of: str, container: str) -> list[Stream]:
+def _pods(lists: Lists, namespace: str, of: str) -> list[LogPod]:
     owner, pod, selector = _selected(of)
     field_selector = f"metadata.name={pod}" if pod else ""
     found: list[LogPod] = lists.each(
@@ -147,6 +149,10 @@ def _streams(lists: Lists, namespace: str, of: str, container: str) -> list[Stre
         hint = f"those that are there belong to: {', '.join(owners)}" if owners else "kubectl get pods --show-labels"
         why = f"namespace {namespace} has no pod" + (f" of {of}" if of else "")
         raise NotFound("read logs", target=lists.target, why=why, hint=hint)
+    return pods
+
+
+def _streams(lists: Lists, pods: Sequence[LogPod], container: str) -> list[Stream]:
     there = [stream for one in pods for stream in streams(one)]
     wanted = [stream for stream in there if not container or stream.container == container]
     if not wanted:
@@ -192,7 +198,7 @@ def _table(wanted: Sequence[Stream], taken: Mapping[int, Taken]) -> pa.Table:
     return pa.concat_tables(parts)
 
 
-def _coverage_row(log: Log, taken: Taken, window: Window) -> dict[str, Any]:
+def _coverage_row(log: Log, taken: Taken, window: Window, owners: Mapping[str, str | None]) -> dict[str, Any]:
     stream = log.stream
     covered = None
     if log.state in {"cut", "broken", "refused"}:
@@ -211,6 +217,7 @@ def _coverage_row(log: Log, taken: Taken, window: Window) -> dict[str, Any]:
         "namespace": stream.namespace,
         "pod": stream.pod,
         "container": stream.container,
+        "owner": owners[stream.pod],
         "role": stream.role,
         "previous": stream.previous,
         "state": log.state,

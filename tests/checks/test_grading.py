@@ -11,7 +11,7 @@ import pytest
 from gocoffee_ops import checks
 from gocoffee_ops.analysis import trends
 from gocoffee_ops.model import Finding, Status, Thresholds
-from gocoffee_ops.queries import cluster, database, endpoints, history, workloads
+from gocoffee_ops.queries import cluster, database, endpoints, history, inside, workloads
 from tests.checks import log_tables, telemetry_cases
 from tests.checks.tables import MOMENT, table
 
@@ -49,6 +49,7 @@ GONE = table(history.previous_statements, {"queryid": "1", "calls": 5, "total_ex
 SESSION = {"pid": 7, "backend_type": "client backend", "state": "active", "age_s": 1.0, "age_of": "query"}
 BLOCKED = {"pid": 8, "root_pid": 7, "root_state": "idle in transaction", "root_application": "app", "waiting_s": 1.0}
 INDEX = {"index": "i", "size_mib": 9.0, "scans": 5, "unique": False, "primary": False, "constraint": False}
+PROBE = {"pod": "postgres-0", "container": "postgres", "probe": "pg_isready", "answers": True, "exit_code": 0}
 TABLE = {"table": "orders", "live_tuples": 50_000, "autovacuum": True}
 
 
@@ -79,6 +80,10 @@ PROBED: dict[str, Any] = {
 }
 PAGE = {"status_page": "https://status.example.com"}
 CASES = [
+    ("answers_inside", Status.OK, [table(inside.probe, PROBE)]),
+    ("answers_inside", Status.CRIT, [table(inside.probe, PROBE, PROBE | {"answers": False, "exit_code": 2})]),
+    ("answers_inside", Status.UNKNOWN, [table(inside.probe, PROBE | {"answers": None, "exit_code": None})]),
+    ("answers_inside", Status.UNKNOWN, [table(inside.probe)]),
     ("node_health", Status.OK, [table(cluster.nodes, NODE)]),
     ("node_health", Status.WARN, [table(cluster.nodes, NODE | {"unschedulable": True})]),
     ("node_health", Status.CRIT, [table(cluster.nodes, NODE | {"ready": False, "status": "NotReady"})]),
@@ -281,7 +286,8 @@ def test_nothing_to_compare_in_either_run_is_unknown() -> None:
 def test_every_check_can_say_unknown_but_the_news_of_changes() -> None:
     """A change is news, not a verdict; every other check has a table that makes it UNKNOWN."""
     unknown = {name for name, status, _ in CASES if status is Status.UNKNOWN}
-    assert set(checks.__all__) - unknown == {"changed_before_onset", "since_previous_run", "usage_up"}
+    apart = {"logs_covered"}  # its table is no query's own: tests/checks/test_logs.py
+    assert set(checks.__all__) - unknown - apart == {"changed_before_onset", "since_previous_run", "usage_up"}
 
 
 def test_every_finding_is_one_sentence_with_a_subject() -> None:

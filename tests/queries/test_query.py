@@ -12,9 +12,11 @@ import pandas as pd
 import pytest
 
 from gocoffee_ops.errors import DeadlineExceeded, OpsError, QueryFault, SchemaError, Unsupported, UsageError
+from gocoffee_ops.evidence import record
 from gocoffee_ops.evidence.ledger import Ledger
+from gocoffee_ops.evidence.replay import Recording
 from gocoffee_ops.frames import Column, Schema
-from gocoffee_ops.model import Target, Thresholds
+from gocoffee_ops.model import Status, Target, Thresholds
 from gocoffee_ops.queries.query import GRACE_S, Ask, Rows, query
 from gocoffee_ops.session import Place, Session
 from tests.evidence import scene
@@ -247,3 +249,29 @@ def test_a_question_begun_ahead_that_hangs_costs_its_own_deadline_alone(tmp_path
     with pytest.raises(DeadlineExceeded):
         slow(ops)
     assert [entry["call"] for entry in _recorded(ops)] == [0, 1]
+
+
+@query("cluster", ONE)
+def partly(ask: Ask[object]) -> Rows:
+    """Which part of the answer is there?"""
+    return Rows([{"x": 1}], unread=f"shard {ask.source} failed", notes={"read": 1})
+
+
+def test_a_part_that_was_not_read_is_unknown_lowers_the_coverage_and_is_replayed(tmp_path: Path) -> None:
+    ops = _session(tmp_path / "live", {EU: 7})
+    frame = partly(ops)
+    recording = Recording(tmp_path / "live")
+    again = Session(
+        runbook="x",
+        environment="test",
+        places=[Place(EU, scene.AS_OF, recording=recording)],
+        thresholds=Thresholds(),
+        ledger=Ledger(tmp_path / "again"),
+    )
+    for session, table in ((ops, frame), (again, partly(again))):
+        assert list(table["x"]) == [1]
+        assert table.attrs["gaps"] == ["cluster/eu: shard 7 failed"]
+        assert table.attrs["notes"] == {"eu": {"read": 1}}
+        (finding,) = session.findings
+        assert (finding.status, "shard 7 failed" in finding.reason) == (Status.UNKNOWN, True)
+        assert record.coverage(session.ledger.entries()).by_target == {"cluster/eu": (0, 1)}

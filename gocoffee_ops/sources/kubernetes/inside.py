@@ -115,7 +115,7 @@ def _connected(
         from urllib3.exceptions import ProtocolError, SSLError
 
         wrapped: Exception = SSLError(error) if isinstance(error, ssl.SSLError) else ProtocolError(str(error), error)
-        where = (access.host, access.server_name, access.proxied)
+        where = (access.host, access.server_name, access.proxy)
         raise failures.of_exception(wrapped, request, cluster.target, *where, deadline).error from None
     return connection
 

@@ -18,6 +18,7 @@ class Lines:
 
     def __init__(self) -> None:
         self._rest = b""
+        self.raw = b""  # the bytes of the lines that were made last
 
     def feed(self, chunk: bytes) -> pa.Table | None:
         """The lines that end in this part: columns time (missing where a line has none) and line."""
@@ -26,11 +27,13 @@ class Lines:
             self._rest += chunk
             return None
         whole, self._rest = self._rest + whole, rest
+        self.raw = whole + end
         return self._table(whole)
 
     def rest(self) -> pa.Table | None:
         """The last line, if it has no end."""
         whole, self._rest = self._rest, b""
+        self.raw = whole
         return self._table(whole) if whole else None
 
     def _table(self, whole: bytes) -> pa.Table:

@@ -216,7 +216,6 @@ class _Reading:
 
     def _cut_into_lines(self) -> None:
         part, self._part = bytes(self._part), bytearray()
-        self._hash.update(part)
         self._hand_on(self._lines.feed(part))
 
     def _hand_on(self, table: pa.Table | None) -> None:
@@ -229,9 +228,12 @@ class _Reading:
         limit = pa.scalar(self._until, type=table.column("time").type)
         late = pc.fill_null(pc.greater_equal(table.column("time"), limit), False)
         first = pc.index(late, True).as_py()
+        raw = self._lines.raw
         if first >= 0:
             self._over = True
             table = table.slice(0, first)
+            raw = b"".join(line + b"\n" for line in raw.split(b"\n")[:first])
+        self._hash.update(raw)
         if table.column("time").null_count:
             table = self._without_the_kubelets_own(table)
         if table.num_rows == 0:
@@ -256,7 +258,7 @@ class _Reading:
         """What the log's own end says."""
         log = self._log
         log.state, log.reason = ("cut", self._cut) if self._cut else ("read", "")
-        log.digest = self._hash.hexdigest() if log.size else ""
+        log.digest = self._hash.hexdigest() if log.lines else ""
         if self._said:
             log.state = "broken" if log.lines else "refused"
             log.reason = f"the kubelet says: {self._said[:SHOWN]}"

@@ -1,0 +1,60 @@
+"""How much of the logs was read, judged from tables as `logs.coverage` makes them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from gocoffee_ops import checks
+from gocoffee_ops.model import Status
+from gocoffee_ops.queries.log_schemas import LOG_COVERAGE
+from tests.checks.tables import MOMENT
+
+HOUR = timedelta(hours=1)
+ROW: dict[str, Any] = {
+    "cluster": "eu", "namespace": "go-coffee", "pod": "orders-0", "container": "app", "owner": "deployment/orders",
+    "role": "container", "previous": False, "state": "read", "reason": None, "lines": 7, "kept_lines": 7, "untimed_lines": 0,
+    "bytes": 700, "sha256": "a" * 64, "window_start_at": MOMENT, "window_end_at": MOMENT + HOUR, "oldest_at": MOMENT,
+    "newest_at": MOMENT, "oldest_there_at": MOMENT - HOUR, "started_at": MOMENT - 2 * HOUR, "covered": True,
+}  # fmt: skip
+
+
+def coverage(*changes: dict[str, Any]) -> pd.DataFrame:
+    return LOG_COVERAGE.from_rows([ROW | change for change in changes])
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "said"),
+    [
+        ([{}], Status.OK, "7 lines of 1 log"),
+        ([{}, {"state": "none", "reason": "it was never restarted"}], Status.OK, "7 lines of 1 log"),
+        (
+            [{"oldest_there_at": MOMENT + HOUR / 2, "started_at": MOMENT + HOUR / 3, "covered": None}],
+            Status.OK,
+            "7 lines",
+        ),
+        ([{"oldest_there_at": MOMENT + HOUR / 2, "covered": None}], Status.WARN, "begins at 2026-01-05 03:30:00 UTC"),
+        ([{"state": "cut", "reason": "its budget of 8 MiB was used up"}], Status.WARN, "cut after 7 lines: its budget"),
+        ([{}, {"state": "broken", "reason": "connection reset"}], Status.UNKNOWN, "broke off after 7 lines"),
+        (
+            [{}, {"state": "refused", "reason": "connection refused"}],
+            Status.UNKNOWN,
+            "was not read: connection refused",
+        ),
+        ([{"state": "none", "reason": "it waits"}], Status.UNKNOWN, "no container of these pods has a log yet"),
+        ([], Status.UNKNOWN, "no log was asked for"),
+    ],
+)
+def test_each_way_in_which_a_log_ends_has_its_verdict(changes: list[dict[str, Any]], status: Status, said: str) -> None:
+    (finding,) = checks.logs_covered(coverage(*changes))
+    assert (finding.status, said in finding.reason) == (status, True), finding
+
+
+def test_forty_logs_of_one_deployment_are_one_finding() -> None:
+    refused = {"state": "refused", "reason": "connection refused"}
+    (finding,) = checks.logs_covered(coverage(*({"pod": f"orders-{i}"} | refused for i in range(40))))
+    assert (finding.subject, finding.numbers["logs"]) == ("deployment/orders", 40)
+    assert finding.reason.endswith("(and 39 other logs)")
