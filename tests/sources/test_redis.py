@@ -196,9 +196,9 @@ def test_a_replica_without_its_master_answers_info_and_refuses_the_rest(redis_pr
 
 def test_a_server_that_loads_its_data_is_told_apart(redis_program: str, tmp_path: Path) -> None:
     with RedisServer({"dir": str(tmp_path)}) as server, server.admin() as admin:
-        admin.mset({f"k{i}": "v" for i in range(500)})
+        admin.mset({f"k{i}": "v" for i in range(60_000)})
         admin.save()
-    slowly = {"key-load-delay": "10000", "loading-process-events-interval-bytes": "1024"}
+    slowly = {"key-load-delay": "1000", "loading-process-events-interval-bytes": "1024"}
     with RedisServer({"dir": str(tmp_path), **slowly}) as again:
         state = reader(again).state(Deadline.after(5))
     assert state.info["loading"] == 1
