@@ -186,3 +186,37 @@ def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """A table's rows as plain Python mappings, missing values as None."""
     plain = frame.astype(object)
     return plain.where(frame.notna(), None).to_dict("records")  # type: ignore[return-value]  # column names are text
+
+
+@dataclass(frozen=True)
+class Tables:
+    """Tables that are judged together, by the query that read them, each with its target's name in the first column.
+
+    `gaps` says which target's table could not be read, and why: that is not the same as a table without rows.
+    """
+
+    targets: tuple[str, ...]
+    read: Mapping[str, pd.DataFrame]
+    gaps: Mapping[str, Mapping[str, str]]
+
+    @property
+    def attrs(self) -> dict[str, list[str]]:
+        """As a single table has it: the records that all of this rests on."""
+        return {"evidence": [one for frame in self.read.values() for one in frame.attrs.get("evidence", ())]}
+
+    def evidence(self, target: str, queries: Iterable[str]) -> tuple[str, ...]:
+        """The records of one target's tables."""
+        found = [one for name in queries if name in self.read for one in self.read[name].attrs.get("evidence", ())]
+        return tuple(one for one in found if one.partition("#")[0].endswith(f"/{target}"))
+
+    def by_target(self) -> dict[str, dict[str, list[dict[str, Any]]]]:
+        """The rows of every table that was read, by target and query; what was not read is not there."""
+        found: dict[str, dict[str, list[dict[str, Any]]]] = {target: {} for target in self.targets}
+        for name, frame in self.read.items():
+            for target in self.targets:
+                if target not in self.gaps.get(name, {}):
+                    found[target][name] = []
+            first = frame.columns[0]
+            for row in records(frame):
+                found[row[first]][name].append(row)
+        return found

@@ -23,6 +23,7 @@ from gocoffee_ops.ui.panels import FindingsPanel, VerdictPanel
 if TYPE_CHECKING:
     import pandas as pd
 
+    from gocoffee_ops.frames import Tables
     from gocoffee_ops.queries.query import Begun, Query, Question
 
 Check = Callable[..., Sequence[Finding]]
@@ -210,7 +211,7 @@ class Session:
             raise UsageError("show pickers", why=f"{error.name} is not installed here", hint=hint) from None
         self.show(shown)
 
-    def judge(self, check: Check, *tables: pd.DataFrame, **options: Any) -> None:
+    def judge(self, check: Check, *tables: pd.DataFrame | Tables, **options: Any) -> None:
         """Apply a check to tables with the environment's thresholds; record and show its findings.
 
         A check that says nothing has judged nothing: that is UNKNOWN.

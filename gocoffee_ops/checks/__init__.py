@@ -18,6 +18,7 @@ from gocoffee_ops.checks.database import (
     statements_heavy,
     statements_slower,
 )
+from gocoffee_ops.checks.diagnosis import cluster_diagnosis
 from gocoffee_ops.checks.endpoints import (
     certificates_valid,
     dependencies_reachable,
@@ -47,6 +48,7 @@ __all__ = [
     "cache_hits",
     "certificates_valid",
     "changed_before_onset",
+    "cluster_diagnosis",
     "connections_free",
     "dependencies_reachable",
     "deployments_available",

@@ -309,12 +309,13 @@ def events(ask: Ask[Cluster], *, namespace: str = "") -> Rows:
     when there is no such namespace.
     """
     lists = Lists(ask)
-    rows = [_event_row(event) for event in lists.all(EVENTS, namespace=namespace)]
+    rows = [event_row(event) for event in lists.all(EVENTS, namespace=namespace)]
     rows.sort(key=lambda row: row["last_seen_at"], reverse=True)
     return Rows(rows, notes=lists.notes())
 
 
-def _event_row(event: Event) -> dict[str, Any]:
+def event_row(event: Event) -> dict[str, Any]:
+    """One event as EVENT_TABLE has it."""
     series, about = event.series, event.involved_object
     return {
         "namespace": event.metadata.namespace,

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from gocoffee_ops.sources.kubernetes.shapes import Condition, ContainerStatus, Node, Pod, Terminated
 
 ROLE_PREFIX = "node-role.kubernetes.io/"
+GOOD_WHEN_TRUE = {"Ready", "EtcdIsVoter"}  # the second is of k3s and its kin
 PRESSURES = ("MemoryPressure", "DiskPressure", "PIDPressure")  # every kubelet reports these
 
 
@@ -175,13 +176,13 @@ def print_roles(labels: dict[str, str] | None) -> str:
 
 
 def pressures(node: Node) -> list[str]:
-    """Conditions but Ready that are True or not known; one that every kubelet reports and is missing is not known."""
+    """Conditions that are True and should not be, or are not known; one that every kubelet reports and is missing is not known."""
     found = {one.type: one.status for one in node.status.conditions or ()}
     found = {**dict.fromkeys(PRESSURES, "Unknown"), **found}
     return [
         kind if status == "True" else f"{kind}={status}"
         for kind, status in found.items()
-        if kind != "Ready" and status != "False"
+        if kind not in GOOD_WHEN_TRUE and status != "False"
     ]
 
 

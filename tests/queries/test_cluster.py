@@ -340,8 +340,14 @@ def test_usage_without_metrics_server_is_unsupported_not_zero(tmp_path: Path) ->
             queries.pod_usage(ops)
 
 
-def test_a_node_that_reports_no_pressure_conditions_is_not_taken_for_well(tmp_path: Path) -> None:
-    node = {"metadata": {"name": "n1", "creationTimestamp": "2026-11-20T08:00:00Z"}, "status": {}}
+@pytest.mark.parametrize(
+    "conditions", [[], [{"type": "EtcdIsVoter", "status": "True"}]], ids=["none", "good-when-true"]
+)
+def test_a_node_that_reports_no_pressure_conditions_is_not_taken_for_well(
+    conditions: list[dict[str, str]], tmp_path: Path
+) -> None:
+    made = {"name": "n1", "creationTimestamp": "2026-11-20T08:00:00Z"}
+    node = {"metadata": made, "status": {"conditions": conditions}}
 
     def script(asked: Asked) -> Answer:
         if asked.path == "/version":

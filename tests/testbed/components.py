@@ -143,3 +143,19 @@ def metrics_registration(layout: Layout) -> list[dict[str, object]]:
             },
         },
     ]
+
+
+def api_server_endpoint() -> dict[str, object]:
+    """What an API server writes for the Service `kubernetes`; ours is on loopback, which may not stand there."""
+    return {
+        "apiVersion": "discovery.k8s.io/v1",
+        "kind": "EndpointSlice",
+        "metadata": {
+            "name": "kubernetes",
+            "namespace": "default",
+            "labels": {"kubernetes.io/service-name": "kubernetes"},
+        },
+        "addressType": "IPv4",
+        "endpoints": [{"addresses": ["192.0.2.1"], "conditions": {"ready": True}}],
+        "ports": [{"name": "https", "port": 6443, "protocol": "TCP"}],
+    }

@@ -117,6 +117,7 @@ class Supervisor:
         registration["spec"]["caBundle"] = authority  # type: ignore[index]
         _create(api, "/api/v1/namespaces/kube-system/services", service)
         _create(api, "/apis/apiregistration.k8s.io/v1/apiservices", registration)
+        _create(api, "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices", components.api_server_endpoint())
         self._reader(api)
         for name in ("controller-manager", "scheduler"):
             probe = Api(f"https://127.0.0.1:{self.layout.ports[name]}", self.layout.pki("ca.crt"), token)

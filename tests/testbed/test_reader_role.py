@@ -86,7 +86,8 @@ def test_the_file_grants_reading_verbs_only_and_no_wildcard() -> None:
         assert verbs <= {"get", "list", "watch"}, resource
         assert "*" not in resource
         assert "/" not in resource or (resource, verbs) == ("pods/log", {"get"})
-        assert resource.split(".")[0] not in {"secrets", "configmaps"}
+        assert resource.split(".")[0] != "secrets"
+    assert granted_by_the_file()["configmaps"] == {"list"}
 
 
 def test_the_reader_lists_exactly_what_the_file_grants(cluster: Cluster) -> None:
@@ -96,6 +97,13 @@ def test_the_reader_lists_exactly_what_the_file_grants(cluster: Cluster) -> None
     for resource in resources:
         if resource.title in readable:
             assert resource.send(cluster.api("reader"), "list").status == 200, resource
+
+
+def test_the_add_on_for_secrets_grants_their_list_alone() -> None:
+    documents = list(yaml.safe_load_all((RBAC.parent / "rbac-secrets.yaml").read_text()))
+    assert [one["rules"] for one in documents if one["kind"] == "ClusterRole"] == [
+        [{"apiGroups": [""], "resources": ["secrets"], "verbs": ["list"]}]
+    ]
 
 
 def test_every_mutating_verb_on_every_resource_is_refused_to_the_reader(

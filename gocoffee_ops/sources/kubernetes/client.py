@@ -111,7 +111,7 @@ class Cluster:
         `errors.SourceError`. Permission: `list` on the resource, in `namespace` or in all.
         """
         path = kind.path(quote(namespace, safe=""))
-        request = Request("list", kind.plural, path, kind.group, kind.version, namespace)
+        request = Request("list", kind.plural, path, kind.group, kind.version, namespace, accept=kind.accept)
         decoder = page_decoder(cast(Hashable, kind.shape))
         listing: Listing[R] = Listing()
         seen = Seen()
@@ -241,7 +241,7 @@ class Cluster:
 
         def exchange() -> Reply | Failure:
             try:
-                return self._exchange(access, request.path, parameters, deadline, seen, take)
+                return self._exchange(access, request, parameters, deadline, seen, take)
             except (HTTPError, OSError) as error:
                 return failures.of_exception(
                     error, request, self.target, access.host, access.server_name, access.proxy, deadline
@@ -287,7 +287,7 @@ class Cluster:
     def _exchange(
         self,
         access: Access,
-        path: str,
+        request: Request,
         parameters: dict[str, str],
         deadline: Deadline,
         seen: Seen,
@@ -295,8 +295,8 @@ class Cluster:
     ) -> Reply:
         import urllib3
 
-        accept = {"Accept": "*/*" if take else "application/json", "Accept-Encoding": "gzip"}
-        url, headers = self._signed(access, path, accept)
+        accept = {"Accept": "*/*" if take else request.accept, "Accept-Encoding": "gzip"}
+        url, headers = self._signed(access, request.path, accept)
         query = f"?{urlencode(parameters)}" if parameters else ""
         left = max(deadline.left(), 0.001)
         response = access.api.rest_client.pool_manager.request(

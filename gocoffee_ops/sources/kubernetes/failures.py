@@ -44,6 +44,7 @@ class Request:
     version: str = "v1"
     namespace: str = ""
     name: str = ""
+    accept: str = "application/json"
 
     @property
     def what(self) -> str:

@@ -9,10 +9,19 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from gocoffee_ops.sources.kubernetes import placement_shapes, shapes, workload_shapes
+from gocoffee_ops.sources.kubernetes import (
+    network_shapes,
+    placement_shapes,
+    pod_shapes,
+    policy_shapes,
+    shapes,
+    state_shapes,
+    workload_shapes,
+)
 
 T = TypeVar("T")
 PAGE = 500  # kubectl's own
+METADATA_LIST = "PartialObjectMetadataList"
 
 
 @dataclass(frozen=True)
@@ -24,6 +33,16 @@ class Kind(Generic[T]):
     list_kind: str
     group: str = ""
     version: str = "v1"
+
+    @property
+    def accept(self) -> str:
+        """What form of the list is asked for: of metadata alone where that is all there is to decode.
+
+        The second form is the only one accepted: a server that cannot leave the rest out must refuse.
+        """
+        if self.list_kind != METADATA_LIST:
+            return "application/json"
+        return f"application/json;as={METADATA_LIST};g=meta.k8s.io;v=v1"
 
     @property
     def api(self) -> str:
@@ -48,6 +67,47 @@ AUTOSCALERS = Kind(
 BUDGETS = Kind("poddisruptionbudgets", workload_shapes.Budget, "PodDisruptionBudgetList", "policy")
 NODE_USAGE = Kind("nodes", shapes.NodeMetrics, "NodeMetricsList", "metrics.k8s.io", "v1beta1")
 POD_USAGE = Kind("pods", shapes.PodMetrics, "PodMetricsList", "metrics.k8s.io", "v1beta1")
+
+# The same resources, with other fields decoded.
+POD_STATES = Kind("pods", pod_shapes.PodState, "PodList")
+POD_ENDPOINTS = Kind("pods", pod_shapes.PodPorts, "PodList")
+NODE_STATES = Kind("nodes", state_shapes.Conditioned, "NodeList")
+ROLLED_DEPLOYMENTS = Kind("deployments", state_shapes.Controller, "DeploymentList", "apps")
+STATEFUL_SETS = Kind("statefulsets", state_shapes.Controller, "StatefulSetList", "apps")
+DAEMON_SETS = Kind("daemonsets", state_shapes.Controller, "DaemonSetList", "apps")
+REPLICA_SETS = Kind("replicasets", state_shapes.Controller, "ReplicaSetList", "apps")
+JOBS = Kind("jobs", state_shapes.Job, "JobList", "batch")
+CRON_JOBS = Kind("cronjobs", state_shapes.CronJob, "CronJobList", "batch")
+LEASES = Kind("leases", state_shapes.Lease, "LeaseList", "coordination.k8s.io")
+NAMESPACES = Kind("namespaces", state_shapes.Conditioned, "NamespaceList")
+API_SERVICES = Kind("apiservices", state_shapes.ApiService, "APIServiceList", "apiregistration.k8s.io")
+
+SERVICES = Kind("services", network_shapes.Service, "ServiceList")
+ENDPOINT_SLICES = Kind("endpointslices", network_shapes.EndpointSlice, "EndpointSliceList", "discovery.k8s.io")
+INGRESSES = Kind("ingresses", network_shapes.Ingress, "IngressList", "networking.k8s.io")
+INGRESS_CLASSES = Kind("ingressclasses", network_shapes.Named, "IngressClassList", "networking.k8s.io")
+VALIDATING = Kind(
+    "validatingwebhookconfigurations",
+    network_shapes.WebhookConfiguration,
+    "ValidatingWebhookConfigurationList",
+    "admissionregistration.k8s.io",
+)
+MUTATING = Kind(
+    "mutatingwebhookconfigurations",
+    network_shapes.WebhookConfiguration,
+    "MutatingWebhookConfigurationList",
+    "admissionregistration.k8s.io",
+)
+
+CLAIMS = Kind("persistentvolumeclaims", policy_shapes.Claim, "PersistentVolumeClaimList")
+VOLUMES = Kind("persistentvolumes", policy_shapes.Volume, "PersistentVolumeList")
+STORAGE_CLASSES = Kind("storageclasses", policy_shapes.StorageClass, "StorageClassList", "storage.k8s.io")
+SCALERS = Kind("horizontalpodautoscalers", policy_shapes.Scaler, "HorizontalPodAutoscalerList", "autoscaling", "v2")
+DISRUPTION_BUDGETS = Kind("poddisruptionbudgets", policy_shapes.DisruptionBudget, "PodDisruptionBudgetList", "policy")
+
+# Metadata alone: values of these do not leave the API server as what they are.
+CONFIG_MAP_METADATA = Kind("configmaps", state_shapes.Managed, METADATA_LIST)
+SECRET_METADATA = Kind("secrets", state_shapes.Managed, METADATA_LIST)
 
 
 @dataclass

@@ -1,0 +1,153 @@
+"""What is wrong in a cluster, and why: problems of every kind, folded into what they come from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from gocoffee_ops.checks.diagnosis import control_plane, jobs, network, nodes, policies, storage, workloads
+from gocoffee_ops.checks.diagnosis.folding import folded
+from gocoffee_ops.checks.diagnosis.problem import CONTROLLERS, Picture, Problem
+from gocoffee_ops.frames import Tables
+from gocoffee_ops.model import Finding, Status, Thresholds
+
+__all__ = ["cluster_diagnosis"]
+
+RULES: tuple[Callable[[Picture], Iterator[Problem]], ...] = (
+    nodes.problems,
+    workloads.problems,
+    jobs.problems,
+    network.problems,
+    storage.problems,
+    policies.problems,
+    control_plane.problems,
+)
+
+
+@dataclass(frozen=True)
+class Area:
+    """What is concluded of one sort of objects: from which tables, by which checks, and how it is said when all is well."""
+
+    check: str
+    subject: str
+    tables: tuple[str, ...]
+    fine: str
+    also: tuple[str, ...] = ()  # further checks of it
+    looked_at: tuple[str, ...] = ()  # the tables whose rows are counted, if not all
+    needs_some: bool = False  # having read none of them is no good sign
+
+    @property
+    def checks(self) -> tuple[str, ...]:
+        """All checks whose findings are about this."""
+        return (self.check, *self.also)
+
+
+NODE_CHECKS = ("node_pressure", "node_leases", "node_schedulable", "node_versions", "node_room")
+AREAS = (
+    Area(
+        "node_ready",
+        "nodes",
+        nodes.TABLES,
+        "all nodes are ready, free of pressure, schedulable and of a supported version",
+        NODE_CHECKS,
+        ("cluster.nodes",),
+        needs_some=True,
+    ),
+    Area(
+        "workloads_run",
+        "workloads",
+        (*CONTROLLERS, "pods.states", "pods.containers"),
+        "all controllers have their pods",
+        looked_at=CONTROLLERS,
+    ),
+    Area("jobs_done", "jobs", ("jobs.runs", "jobs.cronjobs"), "no Job or CronJob has failed"),
+    Area("services_answered", "services", ("network.services",), "all Services have ready endpoints"),
+    Area("ingresses_lead", "ingresses", ("network.ingresses",), "all paths of Ingresses lead to Services that answer"),
+    Area("claims_bound", "claims", storage.TABLES, "all claims have their volumes, or wait for a pod"),
+    Area("autoscalers_able", "autoscalers", ("scaling.autoscalers",), "all autoscalers read their metrics"),
+    Area("budgets_allow", "budgets", ("scaling.budgets",), "all disruption budgets let pods go"),
+    Area("quotas_leave_room", "quotas", ("scaling.quotas",), "no quota is used up"),
+    Area(
+        "webhooks_answered",
+        "webhooks",
+        ("control_plane.webhooks",),
+        "all admission webhooks are answered, or called by URL",
+    ),
+    Area("apis_available", "apis", ("control_plane.api_services",), "all API services are available"),
+    Area("namespaces_go", "namespaces", ("control_plane.namespaces",), "no namespace is stuck"),
+)
+
+
+def cluster_diagnosis(state: Tables, *, thresholds: Thresholds) -> list[Finding]:
+    """What is wrong in each cluster? One problem is one finding: at its owner, with the deepest cause that was read, what
+    it brought down with it named beside.
+
+    A table that was not read is never taken for an empty one: what cannot be told without it is UNKNOWN, by area and
+    cluster. Where an area was read everywhere and is well, one OK says what was looked at.
+
+    >>> import pandas as pd
+    >>> row = {"cluster": "eu", "api_service": "v1beta1.metrics.k8s.io", "group": "metrics.k8s.io", "service": None,
+    ...     "service_namespace": None, "available": False, "reason": "MissingEndpoints"}
+    >>> state = Tables(("eu",), {"control_plane.api_services": pd.DataFrame([row])}, {})
+    >>> said(cluster_diagnosis(state, thresholds=Thresholds()))[0]
+    'CRIT apiservice/v1beta1.metrics.k8s.io: not available: MissingEndpoints'
+    """
+    pictures = [Picture(name, tables, thresholds) for name, tables in state.by_target().items()]
+    findings = []
+    for picture in pictures:
+        problems = [one for rule in RULES for one in rule(picture)]
+        findings += [_finding(one, picture, state) for one in folded(problems, picture)]
+        if not picture.tables:
+            reason = "nothing of it could be read, so nothing can be told"
+            findings.append(
+                Finding(
+                    Status.UNKNOWN, "cluster_diagnosis", f"cluster/{picture.cluster}", reason, cluster=picture.cluster
+                )
+            )
+    findings.sort(key=lambda one: -one.status.severity)
+    return findings + [finding for area in AREAS for finding in _concluded(area, pictures, findings, state)]
+
+
+def _finding(problem: Problem, picture: Picture, state: Tables) -> Finding:
+    return Finding(
+        problem.status,
+        problem.check,
+        problem.at.subject,
+        problem.reason,
+        problem.numbers,
+        picture.cluster,
+        problem.at.namespace,
+        state.evidence(picture.cluster, problem.rests_on),
+        problem.next,
+    )
+
+
+def _concluded(
+    area: Area, pictures: Sequence[Picture], findings: Iterable[Finding], state: Tables
+) -> Iterator[Finding]:
+    """UNKNOWN where the area could not be read; OK where it was, and nothing about it was found."""
+    blind = False
+    for picture in pictures:
+        if not picture.tables:
+            blind = True
+            continue  # said once, for the whole cluster
+        missing = [name for name in area.tables if not picture.has(name)]
+        rows = picture.rows(area.tables[0])
+        if missing or (area.needs_some and not rows):
+            blind = True
+            why = f"{', '.join(missing)} could not be read" if missing else f"there are no {area.subject}"
+            reason = f"cannot tell whether all {area.subject} are well: {why}"
+            yield Finding(Status.UNKNOWN, area.check, area.subject, reason, cluster=picture.cluster)
+    if not pictures:
+        yield Finding(Status.UNKNOWN, area.check, area.subject, "no cluster was read")
+    elif not blind and not any(finding.check in area.checks for finding in findings):
+        read = sum(len(picture.rows(*(area.looked_at or area.tables))) for picture in pictures)
+        evidence = tuple(one for picture in pictures for one in state.evidence(picture.cluster, area.tables))
+        yield Finding(
+            Status.OK,
+            area.check,
+            area.subject,
+            f"{area.fine} ({read or 'none'} looked at)",
+            {"read": read},
+            evidence=evidence,
+        )

@@ -1,0 +1,85 @@
+"""Webhooks that nobody answers, APIs that are not available, namespaces that do not go away."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gocoffee_ops.checks.diagnosis.network import service_at
+from gocoffee_ops.checks.diagnosis.problem import (
+    APIS,
+    NAMESPACES,
+    SERVICES,
+    WEBHOOKS,
+    Cause,
+    Picture,
+    Problem,
+    Ref,
+    Row,
+    short,
+)
+from gocoffee_ops.checks.grading import seconds
+from gocoffee_ops.model import Status
+
+
+def problems(picture: Picture) -> Iterator[Problem]:
+    """What is wrong with what the API server asks of others, and with what it cannot finish."""
+    yield from _webhooks(picture)
+    yield from _apis(picture)
+    yield from _namespaces(picture)
+
+
+def _webhooks(picture: Picture) -> Iterator[Problem]:
+    hooks: dict[tuple[str, str, str], list[Row]] = {}
+    for row in picture.rows("control_plane.webhooks"):
+        nobody = row["service_exists"] is False or row["ready_endpoints"] == 0
+        if row["service"] is not None and nobody:
+            hooks.setdefault((row["configuration"], row["service_namespace"], row["service"]), []).append(row)
+    for (configuration, namespace, service), rows in hooks.items():
+        at = Ref("", configuration)
+        fails = any(row["failure_policy"] == "Fail" for row in rows)
+        gone = rows[0]["service_exists"] is False
+        missing = "does not exist" if gone else "has no ready endpoint"
+        covers = "; ".join(dict.fromkeys(text for row in rows for text in row["covers"]))
+        what = f"requests are refused ({short(covers, 120)})" if fails else "requests pass unseen by it"
+        yield Problem(
+            WEBHOOKS,
+            Status.CRIT if fails else Status.WARN,
+            at,
+            f"its service {namespace}/{service} {missing}: {what}",
+            ("control_plane.webhooks",),
+            () if gone else ((Cause(SERVICES, service_at(namespace, service)),),),
+            effect=f"{at.subject} ({what})",
+        )
+
+
+def _apis(picture: Picture) -> Iterator[Problem]:
+    for row in picture.rows("control_plane.api_services"):
+        if row["available"]:
+            continue
+        at = Ref("", f"apiservice/{row['api_service']}")
+        said = short(row["reason"] or "nothing says why")
+        because = ((Cause(SERVICES, service_at(row["service_namespace"], row["service"])),),) if row["service"] else ()
+        if row["available"] is None:
+            reason = "does not say whether it is available"
+            yield Problem(APIS, Status.UNKNOWN, at, reason, ("control_plane.api_services",), because)
+            continue
+        reason, effect = f"not available: {said}", f"{at.subject} (not available)"
+        yield Problem(APIS, Status.CRIT, at, reason, ("control_plane.api_services",), because, effect)
+
+
+def _namespaces(picture: Picture) -> Iterator[Problem]:
+    for row in picture.rows("control_plane.namespaces"):
+        overdue = row["deletion_overdue_s"]
+        if row["phase"] != "Terminating" or overdue is None or overdue < picture.thresholds.stuck_s:
+            continue
+        at = Ref("", f"namespace/{row['namespace']}")
+        said = "; ".join(short(text) for text in row["obstacles"]) or "its conditions do not say why"
+        broken = [
+            Cause(APIS, Ref("", f"apiservice/{one['api_service']}"))
+            for one in picture.rows("control_plane.api_services")
+            if one["group"] and one["available"] is False and one["group"] in said
+        ]
+        reason = f"has not gone for {seconds(overdue)}: {said}"
+        tables = ("control_plane.namespaces", "control_plane.api_services")
+        effect = f"{at.subject} (does not go away)"
+        yield Problem(NAMESPACES, Status.WARN, at, reason, tables, (tuple(broken),), effect)

@@ -1,0 +1,135 @@
+"""Services that nobody answers, and Ingresses that lead nowhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gocoffee_ops.checks.diagnosis.problem import (
+    CONTROLLERS,
+    INGRESSES,
+    SERVICES,
+    WORKLOADS,
+    Cause,
+    Picture,
+    Problem,
+    Ref,
+    Row,
+    short,
+)
+from gocoffee_ops.checks.grading import counted
+from gocoffee_ops.model import Status
+
+TABLES = ("network.services",)
+EXTERNAL = "ExternalName"
+
+
+def problems(picture: Picture) -> Iterator[Problem]:
+    """What is wrong with Services and Ingresses."""
+    for row in picture.rows("network.services"):
+        if row["type"] != EXTERNAL:
+            yield from _service(row, picture)
+    yield from _ingresses(picture)
+
+
+def service_at(namespace: str, name: str) -> Ref:
+    """A Service as the subject of a finding."""
+    return Ref(namespace, f"service/{name}")
+
+
+def _service(row: Row, picture: Picture) -> Iterator[Problem]:
+    at = service_at(row["namespace"], row["service"])
+    if not row["ready"]:
+        reason, because = _nobody(row, picture)
+        yield Problem(
+            SERVICES,
+            Status.CRIT,
+            at,
+            f"no ready endpoint: {reason}",
+            (*TABLES, *CONTROLLERS),
+            because,
+            effect=f"{at.subject} (no ready endpoint)",
+            numbers={"ready": 0, "not_ready": row["not_ready"]},
+        )
+    elif row["unresolved_ports"]:
+        ports = ", ".join(row["unresolved_ports"])
+        reason = (
+            f"port {ports} leads nowhere: no container of its {counted(row['pods'], 'pod')} has a port of that name"
+        )
+        yield Problem(SERVICES, Status.CRIT, at, reason, TABLES)
+    elif row["undeclared_ports"]:
+        ports = ", ".join(row["undeclared_ports"])
+        reason = f"port {ports}: its {counted(row['pods'], 'pod')} declare ports, but not that one"
+        yield Problem(SERVICES, Status.WARN, at, reason, TABLES)
+    elif row["type"] == "LoadBalancer" and not row["addresses"] and _late(row, picture):
+        said = picture.warned(at, "SyncLoadBalancerFailed", "EnsureLoadBalancerFailed")
+        reason = f"its load balancer has no address yet{f': {short(said)}' if said else ''}"
+        yield Problem(SERVICES, Status.WARN, at, reason, (*TABLES, "cluster.events"))
+
+
+def _late(row: Row, picture: Picture) -> bool:
+    return bool(row["age_s"] >= picture.thresholds.stuck_s)
+
+
+def _nobody(row: Row, picture: Picture) -> tuple[str, tuple[tuple[Cause, ...], ...]]:
+    """Why nobody answers for a Service, and what would explain it."""
+    namespace, selector = row["namespace"], set(row["selector"])
+    if not selector:
+        return "it selects no pods, and nobody has written endpoints for it", ()
+    made = [
+        at for at, one in picture.controllers.items() if at.namespace == namespace and selector <= set(one["labels"])
+    ]
+    owners = [*(Ref(namespace, name) for name in row["owners"]), *made]
+    because = (tuple(dict.fromkeys(Cause(WORKLOADS, at) for at in owners)),)
+    if row["pods"]:
+        return f"none of its {counted(row['pods'], 'pod')} is ready ({', '.join(row['owners'])})", because
+    resting = [at.subject for at in made if not picture.controllers[at]["desired"]]
+    if made and len(resting) == len(made):
+        return f"{', '.join(resting)} is scaled to 0", because
+    if made:
+        return f"{', '.join(at.subject for at in made)} has no pods", because
+    return f"no pod has the labels that it selects ({', '.join(sorted(selector))})", ()
+
+
+def _ingresses(picture: Picture) -> Iterator[Problem]:
+    dead = {
+        (row["namespace"], row["service"])
+        for row in picture.rows("network.services")
+        if row["type"] != EXTERNAL and not row["ready"]
+    }
+    paths: dict[Ref, list[Row]] = {}
+    for row in picture.rows("network.ingresses"):
+        paths.setdefault(Ref(row["namespace"], f"ingress/{row['ingress']}"), []).append(row)
+    for at, rows in paths.items():
+        yield from _ingress(at, rows)
+        hit = [row for row in rows if (row["namespace"], row["service"]) in dead]
+        for row in hit:
+            cause = Cause(SERVICES, service_at(row["namespace"], row["service"]))
+            lost = ", ".join(sorted({_place(each) for each in hit if each["service"] == row["service"]}))
+            reason = f"{lost} leads to service {row['service']}, which has no ready endpoint"
+            tables = ("network.ingresses", *TABLES)
+            yield Problem(INGRESSES, Status.CRIT, at, reason, tables, ((cause,),), f"{at.subject} ({lost})", False)
+
+
+def _place(row: Row) -> str:
+    return f"{row['host'] or '*'}{row['path'] or ''}"
+
+
+def _ingress(at: Ref, rows: list[Row]) -> Iterator[Problem]:
+    said = []
+    for row in rows:
+        if row["service_exists"] is False:
+            said.append(f"{_place(row)} leads to service {row['service']}, which does not exist")
+        elif row["port_exists"] is False:
+            said.append(
+                f"{_place(row)} leads to port {row['port']} of service {row['service']}, which it does not have"
+            )
+    if said:
+        yield Problem(INGRESSES, Status.CRIT, at, "; ".join(said), ("network.ingresses",))
+        return
+    first = rows[0]
+    if first["class_exists"] is False and not first["addresses"]:
+        named = f"its class {first['class_name']} does not exist" if first["class_name"] else "it names no class"
+        reason = f"{named}, so that no controller serves it"
+        yield Problem(
+            INGRESSES, Status.CRIT if first["class_name"] else Status.WARN, at, reason, ("network.ingresses",)
+        )

@@ -1,0 +1,185 @@
+"""What was changed, when, and by which program: rollouts, ConfigMaps, Secrets.
+
+A manager is the name that a program gives itself when it writes (`kubectl-edit`, `helm`, `argocd-controller`), not a person:
+that is in the API server's audit log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+from gocoffee_ops.frames import Column, Schema
+from gocoffee_ops.queries.listing import Lists
+from gocoffee_ops.queries.query import Ask, Rows, query
+from gocoffee_ops.queries.workloads import REVISION
+from gocoffee_ops.sources.kubernetes import Cluster, Kind
+from gocoffee_ops.sources.kubernetes.lists import (
+    CONFIG_MAP_METADATA,
+    REPLICA_SETS,
+    ROLLED_DEPLOYMENTS,
+    SECRET_METADATA,
+)
+from gocoffee_ops.sources.kubernetes.state_shapes import Controller, Managed, Write
+
+CAUSE = "kubernetes.io/change-cause"
+TEMPLATE = "f:template"
+SOON = timedelta(seconds=10)  # after a template was written, its ReplicaSet is there
+
+ROLLOUT_TABLE = Schema(
+    "rollouts",
+    (
+        Column("namespace", "string"),
+        Column("deployment", "string"),
+        Column("revision", "Int64", optional=True),
+        Column("newest", "boolean", help="the revision that the Deployment wants now"),
+        Column("replicaset", "string"),
+        Column("images", "list[string]"),
+        Column("cause", "string", optional=True, help="kubernetes.io/change-cause, where somebody noted one"),
+        Column("changed_by", "string", optional=True, help="the program that wrote the template; missing: not kept"),
+        Column(
+            "created_at",
+            "timestamp",
+            help="when the ReplicaSet was made; a revision rolled back to keeps its first time",
+        ),
+        Column("written_at", "timestamp", optional=True, help="when the template was written"),
+        Column("desired", "Int64"),
+        Column("ready", "Int64"),
+    ),
+)
+
+
+@query("cluster", ROLLOUT_TABLE)
+def rollouts(ask: Ask[Cluster], *, namespace: str = "") -> Rows:
+    """Which revisions had each Deployment, with which images, why, since when, and who wrote them? Newest first.
+
+    The API keeps the last write of each program alone, so that who wrote an older revision is mostly gone; and as many
+    revisions as the Deployment's history limit says (10 by default).
+
+    API: apps/v1 deployments and replicasets. Permission: list them, in `namespace` or in the whole cluster. Raises
+    SourceError; NotFound when there is no such namespace.
+    """
+    lists = Lists(ask)
+    deployments = {
+        (one.metadata.namespace, one.metadata.name): one for one in lists.all(ROLLED_DEPLOYMENTS, namespace=namespace)
+    }
+    made: dict[tuple[str, str], list[Controller]] = {}
+    for one in lists.all(REPLICA_SETS, namespace=namespace):
+        owner = next((each.name for each in one.metadata.owner_references or () if each.kind == "Deployment"), "")
+        made.setdefault((one.metadata.namespace, owner), []).append(one)
+    rows = []
+    for key in deployments.keys() & made.keys():
+        before: datetime | None = None
+        for one in sorted(made[key], key=_created):
+            rows.append(_rollout(one, deployments[key], before))
+            before = one.metadata.creation_timestamp
+    rows.sort(key=lambda row: (row["namespace"], row["deployment"], -(row["revision"] or 0)))
+    return Rows(rows, notes=lists.notes())
+
+
+def _created(one: Controller) -> str:
+    created = one.metadata.creation_timestamp
+    return created.isoformat() if created else ""
+
+
+def _rollout(one: Controller, deployment: Controller, before: datetime | None) -> dict[str, Any]:
+    annotations, created = one.metadata.annotations or {}, one.metadata.creation_timestamp
+    revision = annotations.get(REVISION, "")
+    newest = bool(revision) and revision == (deployment.metadata.annotations or {}).get(REVISION)
+    write = _template_write(deployment.metadata.managed_fields or (), before, created, newest)
+    containers = one.spec.template.spec.containers
+    return {
+        "namespace": one.metadata.namespace,
+        "deployment": deployment.metadata.name,
+        "revision": int(revision) if revision.isdigit() else None,
+        "newest": newest,
+        "replicaset": one.metadata.name,
+        "images": [container.image for container in containers],
+        "cause": annotations.get(CAUSE) or None,
+        "changed_by": write.manager or None if write else None,
+        "created_at": created,
+        "written_at": write.time if write else None,
+        "desired": one.spec.replicas,
+        "ready": one.status.ready_replicas,
+    }
+
+
+def _template_write(
+    writes: Iterable[Write], before: datetime | None, created: datetime | None, newest: bool
+) -> Write | None:
+    """The write that made a revision: the last one of the newest; of an older one, that between the ReplicaSet `before`
+    and its own, if it is still remembered."""
+    templates = [
+        write for write in writes if write.fields and TEMPLATE in (write.fields.spec or {}) and not write.subresource
+    ]
+    if newest:
+        return _last(templates)
+    if created is None:
+        return None
+    own = [one for one in templates if one.time and created - SOON <= one.time <= created]
+    return _last(one for one in own if before is None or (one.time and one.time > before))
+
+
+def _last(writes: Iterable[Write]) -> Write | None:
+    dated = [(write.time, i, write) for i, write in enumerate(writes) if write.time is not None]
+    return max(dated)[2] if dated else None
+
+
+CONFIGURATION_TABLE = Schema(
+    "configuration",
+    (
+        Column("namespace", "string"),
+        Column("name", "string"),
+        Column("created_at", "timestamp"),
+        Column("changed_at", "timestamp", help="the last write that the API remembers"),
+        Column("changed_by", "string", optional=True, help="the program that wrote"),
+        Column("operation", "string", optional=True, help="Apply or Update"),
+    ),
+)
+
+
+@query("cluster", CONFIGURATION_TABLE)
+def configmaps(ask: Ask[Cluster], *, namespace: str = "") -> Rows:
+    """Which ConfigMaps were changed, when last, and by which program? Names and times, never values. Newest first.
+
+    Only metadata is asked for, and annotations, in which kubectl keeps whole manifests, are not decoded.
+
+    API: core/v1 configmaps as PartialObjectMetadata. Permission: list configmaps, in `namespace` or in the whole cluster
+    (RBAC knows no smaller one). Raises SourceError; NotFound when there is no such namespace.
+    """
+    return _configuration(ask, CONFIG_MAP_METADATA, namespace)
+
+
+@query("cluster", CONFIGURATION_TABLE)
+def secrets(ask: Ask[Cluster], *, namespace: str = "") -> Rows:
+    """Which Secrets were changed, when last, and by which program? Names and times, never values. Newest first.
+
+    Only metadata is asked for, and annotations, in which kubectl keeps whole manifests, are not decoded. The permission
+    that this needs would let its holder read every value, so the shipped reader role lacks it and this raises Forbidden:
+    deploy/rbac-secrets.yaml grants it to whoever wants that.
+
+    API: core/v1 secrets as PartialObjectMetadata. Permission: list secrets, in `namespace` or in the whole cluster. Raises
+    SourceError; NotFound when there is no such namespace.
+    """
+    return _configuration(ask, SECRET_METADATA, namespace)
+
+
+def _configuration(ask: Ask[Cluster], kind: Kind[Managed], namespace: str) -> Rows:
+    lists = Lists(ask)
+    rows: list[dict[str, Any]] = []
+    for one in lists.all(kind, namespace=namespace):
+        meta = one.metadata
+        last = _last(meta.managed_fields or ())
+        rows.append(
+            {
+                "namespace": meta.namespace,
+                "name": meta.name,
+                "created_at": meta.creation_timestamp,
+                "changed_at": last.time if last else meta.creation_timestamp,
+                "changed_by": last.manager or None if last else None,
+                "operation": last.operation or None if last else None,
+            }
+        )
+    rows.sort(key=lambda row: row["changed_at"], reverse=True)
+    return Rows(rows, notes=lists.notes())

@@ -1,0 +1,146 @@
+"""What the API server asks of others, and what it cannot finish: webhooks, API services, namespaces."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gocoffee_ops.frames import Column, Schema
+from gocoffee_ops.queries.listing import Lists
+from gocoffee_ops.queries.network import EXTERNAL
+from gocoffee_ops.queries.objects import ago_s, by_type, told
+from gocoffee_ops.queries.query import Ask, Rows, query
+from gocoffee_ops.queries.service_endpoints import Counts, counts
+from gocoffee_ops.sources.kubernetes import Cluster
+from gocoffee_ops.sources.kubernetes.lists import API_SERVICES, MUTATING, NAMESPACES, SERVICES, VALIDATING
+from gocoffee_ops.sources.kubernetes.network_shapes import Webhook
+
+WEBHOOK_TABLE = Schema(
+    "webhooks",
+    (
+        Column("configuration", "string", help="validatingwebhookconfiguration/policies"),
+        Column("webhook", "string"),
+        Column("failure_policy", "string", help="Fail: what it is asked about is refused while it does not answer"),
+        Column("timeout_s", "Float64", "s"),
+        Column("covers", "list[string]", help="operations and resources"),
+        Column("service_namespace", "string", optional=True),
+        Column("service", "string", optional=True, help="missing when it is called by URL: that is not judged here"),
+        Column("service_exists", "boolean", optional=True),
+        Column("ready_endpoints", "Int64", optional=True, help="missing for a Service that points outside"),
+    ),
+)
+
+
+@query("cluster", WEBHOOK_TABLE)
+def webhooks(ask: Ask[Cluster]) -> Rows:
+    """Which admission webhooks are there, and is anybody there to answer them?
+
+    API: admissionregistration.k8s.io/v1 validatingwebhookconfigurations and mutatingwebhookconfigurations, core/v1
+    services, discovery.k8s.io/v1 endpointslices. Permission: list them in the whole cluster. Raises SourceError.
+    """
+    lists = Lists(ask)
+    found = [("validatingwebhookconfiguration", one) for one in lists.all(VALIDATING)]
+    found += [("mutatingwebhookconfiguration", one) for one in lists.all(MUTATING)]
+    types = {(one.metadata.namespace, one.metadata.name): one.spec.type for one in lists.all(SERVICES)}
+    endpoints = counts(lists)
+    rows = [
+        {"configuration": f"{kind}/{one.metadata.name}", **_webhook(each, types, endpoints)}
+        for kind, one in found
+        for each in one.webhooks or ()
+    ]
+    return Rows(rows, notes=lists.notes())
+
+
+def _webhook(
+    one: Webhook, types: dict[tuple[str, str], str], endpoints: dict[tuple[str, str], Counts]
+) -> dict[str, Any]:
+    service = one.client_config.service
+    key = (service.namespace, service.name) if service else ("", "")
+    within = key in types and types[key] != EXTERNAL
+    covers = [
+        f"{'/'.join(rule.operations or ())} {', '.join(rule.resources or ())}".strip() for rule in one.rules or ()
+    ]
+    return {
+        "webhook": one.name,
+        "failure_policy": one.failure_policy,
+        "timeout_s": float(one.timeout_seconds),
+        "covers": covers,
+        "service_namespace": service.namespace if service else None,
+        "service": service.name if service else None,
+        "service_exists": key in types if service else None,
+        "ready_endpoints": len(endpoints.get(key, Counts()).ready) if within else None,
+    }
+
+
+API_SERVICE_TABLE = Schema(
+    "api services",
+    (
+        Column("api_service", "string", help="v1beta1.metrics.k8s.io"),
+        Column("group", "string"),
+        Column("service_namespace", "string", optional=True),
+        Column("service", "string", optional=True, help="missing when the API server serves it itself"),
+        Column("available", "boolean", optional=True, help="missing: it does not say"),
+        Column("reason", "string", optional=True),
+        Column("age_s", "Float64", "s"),
+    ),
+)
+
+
+@query("cluster", API_SERVICE_TABLE)
+def api_services(ask: Ask[Cluster]) -> Rows:
+    """Which APIs does the cluster serve, and are those that others serve for it available?
+
+    API: apiregistration.k8s.io/v1 apiservices. Permission: list them. Raises SourceError.
+    """
+    lists = Lists(ask)
+    rows = []
+    for one in lists.all(API_SERVICES):
+        available = by_type(one.status.conditions).get("Available")
+        service = one.spec.service
+        rows.append(
+            {
+                "api_service": one.metadata.name,
+                "group": one.spec.group,
+                "service_namespace": service.namespace if service else None,
+                "service": service.name if service else None,
+                "available": available.status == "True" if available else None,
+                "reason": told(available),
+                "age_s": ago_s(one.metadata.creation_timestamp, ask.as_of),
+            }
+        )
+    return Rows(rows, notes=lists.notes())
+
+
+NAMESPACE_TABLE = Schema(
+    "namespaces",
+    (
+        Column("namespace", "string"),
+        Column("phase", "string", help="Active or Terminating"),
+        Column("deletion_overdue_s", "Float64", "s", "since its deletion was asked for", optional=True),
+        Column("finalizers", "list[string]"),
+        Column("obstacles", "list[string]", help="what keeps it, as its conditions say"),
+        Column("age_s", "Float64", "s"),
+    ),
+)
+
+
+@query("cluster", NAMESPACE_TABLE)
+def namespaces(ask: Ask[Cluster]) -> Rows:
+    """Which namespaces are there, and what keeps those that should be gone?
+
+    API: core/v1 namespaces. Permission: list them. Raises SourceError.
+    """
+    lists = Lists(ask)
+    rows = []
+    for one in lists.all(NAMESPACES):
+        true = [each for each in one.status.conditions or () if each.status == "True"]
+        rows.append(
+            {
+                "namespace": one.metadata.name,
+                "phase": one.status.phase,
+                "deletion_overdue_s": ago_s(one.metadata.deletion_timestamp, ask.as_of),
+                "finalizers": one.metadata.finalizers or [],
+                "obstacles": [text for each in true if (text := told(each))],
+                "age_s": ago_s(one.metadata.creation_timestamp, ask.as_of),
+            }
+        )
+    return Rows(rows, notes=lists.notes())

@@ -1,0 +1,84 @@
+"""The whole state of the clusters, for the check that finds what is wrong in it and why."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import TYPE_CHECKING
+
+from gocoffee_ops.errors import OpsError
+from gocoffee_ops.frames import Tables
+from gocoffee_ops.queries import cluster, control_plane, controllers, jobs, network, nodes, pods, scaling, storage
+from gocoffee_ops.queries.query import Query, Reader
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+NAMESPACED: tuple[Query[...], ...] = (
+    pods.states,
+    pods.containers,
+    controllers.deployments,
+    controllers.statefulsets,
+    controllers.daemonsets,
+    controllers.replicasets,
+    jobs.runs,
+    jobs.cronjobs,
+    network.services,
+    network.ingresses,
+    storage.claims,
+    scaling.autoscalers,
+    scaling.budgets,
+    scaling.quotas,
+    cluster.events,
+)
+CLUSTER_WIDE: tuple[Query[...], ...] = (
+    cluster.nodes,
+    nodes.conditions,
+    nodes.leases,
+    storage.volumes,
+    storage.classes,
+    control_plane.webhooks,
+    control_plane.api_services,
+    control_plane.namespaces,
+)
+
+
+def state(ops: Reader, *, namespace: str = "") -> Tables:
+    """What is there in every cluster, of all kinds that `checks.cluster_diagnosis` looks at, read at once?
+
+    Each table is a query of its own: what one role may not list, or one cluster does not answer, is an UNKNOWN finding,
+    and all else is still read. With `namespace`, what lies in namespaces is read of that one alone.
+
+    API and permission: those of the queries in `NAMESPACED` and `CLUSTER_WIDE`. Raises an error only when nothing at all
+    could be read.
+    """
+    asked: dict[str, Callable[[], pd.DataFrame]] = {one.name: partial(one, ops) for one in CLUSTER_WIDE}
+    asked |= {one.name: partial(one, ops, namespace=namespace) for one in NAMESPACED}
+    targets = [str(target) for target in ops.targets("cluster")]
+    read: dict[str, pd.DataFrame] = {}
+    gaps: dict[str, dict[str, str]] = {}
+    error: OpsError | None = None
+    with ThreadPoolExecutor(len(asked), thread_name_prefix="diagnosis") as pool:
+        futures = {name: pool.submit(ask) for name, ask in asked.items()}
+        for name, future in futures.items():
+            try:
+                read[name] = future.result()
+            except OpsError as failed:
+                error = failed
+                gaps[name] = {target.partition("/")[2]: str(failed) for target in targets}
+            else:
+                gaps[name] = _gaps(read[name], targets)
+    if error is not None and not read:
+        raise error
+    return Tables(tuple(target.partition("/")[2] for target in targets), read, gaps)
+
+
+def _gaps(frame: pd.DataFrame, targets: list[str]) -> dict[str, str]:
+    """Which targets a table lacks, and why, by name."""
+    found = {}
+    for target in targets:
+        for gap in frame.attrs["gaps"]:
+            if gap.startswith(f"{target}: "):
+                found[target.partition("/")[2]] = gap.removeprefix(f"{target}: ")
+    return found

@@ -1,0 +1,224 @@
+"""What is decoded of controllers, jobs, leases, namespaces, API services, and of metadata alone. See `shapes`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from gocoffee_ops.sources.kubernetes.pod_shapes import DatedCondition, LabelledMeta
+from gocoffee_ops.sources.kubernetes.shapes import Owner, Shape
+from gocoffee_ops.sources.kubernetes.workload_shapes import PodTemplateMeta
+
+
+class WrittenFields(Shape):
+    """Whether somebody owns a field below `spec.template`; the fields themselves are of no interest."""
+
+    spec: dict[str, msgspec.Raw] | None = msgspec.field(name="f:spec", default=None)
+
+
+class Write(Shape):
+    """One entry of managedFields: the last write of one manager."""
+
+    manager: str = ""
+    operation: str = ""
+    subresource: str = ""
+    time: datetime | None = None
+    fields: WrittenFields | None = msgspec.field(name="fieldsV1", default=None)
+
+
+class ManagedMeta(Shape):
+    """metadata with who wrote it last. Annotations are not decoded: kubectl keeps whole manifests in one, values included."""
+
+    name: str
+    namespace: str = ""
+    creation_timestamp: datetime | None = None
+    managed_fields: list[Write] | None = None
+
+
+class Managed(Shape):
+    """An object of which only metadata was asked for."""
+
+    metadata: ManagedMeta
+
+
+class ControllerMeta(Shape):
+    """metadata of a controller."""
+
+    name: str
+    namespace: str = ""
+    generation: int = 0
+    creation_timestamp: datetime | None = None
+    deletion_timestamp: datetime | None = None
+    annotations: dict[str, str] | None = None
+    owner_references: list[Owner] | None = None
+    managed_fields: list[Write] | None = None
+
+
+class Image(Shape):
+    """A container of a template, by its image."""
+
+    name: str
+    image: str = ""
+
+
+class ImagesSpec(Shape):
+    """spec of a pod template."""
+
+    containers: list[Image]
+    init_containers: list[Image] | None = None
+
+
+class ControllerTemplate(Shape):
+    """The pods that a controller makes."""
+
+    spec: ImagesSpec
+    metadata: PodTemplateMeta = msgspec.field(default_factory=PodTemplateMeta)
+
+
+class ControllerSpec(Shape):
+    """spec of a Deployment, StatefulSet, DaemonSet or ReplicaSet."""
+
+    template: ControllerTemplate
+    replicas: int = 1
+    paused: bool = False
+    service_name: str = ""
+
+
+class ControllerStatus(Shape):
+    """status of one: a DaemonSet counts in words of its own."""
+
+    observed_generation: int = 0
+    replicas: int = 0
+    ready_replicas: int = 0
+    updated_replicas: int = 0
+    available_replicas: int = 0
+    desired_number_scheduled: int = 0
+    current_number_scheduled: int = 0
+    number_ready: int = 0
+    number_available: int = 0
+    updated_number_scheduled: int = 0
+    current_revision: str = ""
+    update_revision: str = ""
+    conditions: list[DatedCondition] | None = None
+
+
+class Controller(Shape):
+    """A Deployment, StatefulSet, DaemonSet or ReplicaSet."""
+
+    metadata: ControllerMeta
+    spec: ControllerSpec
+    status: ControllerStatus = msgspec.field(default_factory=ControllerStatus)
+
+
+class JobSpec(Shape):
+    """spec of a Job."""
+
+    parallelism: int = 1
+    completions: int | None = None
+    backoff_limit: int = 6
+    suspend: bool = False
+
+
+class JobStatus(Shape):
+    """status of a Job."""
+
+    active: int = 0
+    succeeded: int = 0
+    failed: int = 0
+    start_time: datetime | None = None
+    completion_time: datetime | None = None
+    conditions: list[DatedCondition] | None = None
+
+
+class Job(Shape):
+    """A Job."""
+
+    metadata: LabelledMeta
+    spec: JobSpec = msgspec.field(default_factory=JobSpec)
+    status: JobStatus = msgspec.field(default_factory=JobStatus)
+
+
+class CronJobSpec(Shape):
+    """spec of a CronJob."""
+
+    schedule: str = ""
+    time_zone: str | None = None
+    suspend: bool = False
+    concurrency_policy: str = ""
+    starting_deadline_seconds: int | None = None
+
+
+class Reference(Shape):
+    """An object that is named."""
+
+    name: str = ""
+
+
+class CronJobStatus(Shape):
+    """status of a CronJob."""
+
+    active: list[Reference] | None = None
+    last_schedule_time: datetime | None = None
+    last_successful_time: datetime | None = None
+
+
+class CronJob(Shape):
+    """A CronJob."""
+
+    metadata: LabelledMeta
+    spec: CronJobSpec = msgspec.field(default_factory=CronJobSpec)
+    status: CronJobStatus = msgspec.field(default_factory=CronJobStatus)
+
+
+class LeaseSpec(Shape):
+    """spec of a lease."""
+
+    holder_identity: str = ""
+    lease_duration_seconds: int = 0
+    renew_time: datetime | None = None
+
+
+class Lease(Shape):
+    """A lease: who holds it, and when it was renewed."""
+
+    metadata: LabelledMeta
+    spec: LeaseSpec = msgspec.field(default_factory=LeaseSpec)
+
+
+class ConditionsStatus(Shape):
+    """Phase and conditions."""
+
+    phase: str = ""
+    conditions: list[DatedCondition] | None = None
+
+
+class Conditioned(Shape):
+    """A node or a namespace, by its conditions."""
+
+    metadata: LabelledMeta
+    status: ConditionsStatus = msgspec.field(default_factory=ConditionsStatus)
+
+
+class ServiceRef(Shape):
+    """The Service that answers for something."""
+
+    name: str = ""
+    namespace: str = ""
+    port: int = 443
+
+
+class ApiServiceSpec(Shape):
+    """spec of an API service; without a Service the API server answers itself."""
+
+    group: str = ""
+    version: str = ""
+    service: ServiceRef | None = None
+
+
+class ApiService(Shape):
+    """An API service."""
+
+    metadata: LabelledMeta
+    spec: ApiServiceSpec
+    status: ConditionsStatus = msgspec.field(default_factory=ConditionsStatus)

@@ -1,0 +1,452 @@
+"""What can go wrong in a cluster, done to a real one: each scenario in a namespace of its own, with the findings that it must
+give, and no others.
+
+There is no kubelet: what one would write to a status is written by the scenario, in a kubelet's words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from gocoffee_ops.model import Status
+from tests.diagnosis.stage import (
+    Json,
+    Stage,
+    autoscaler,
+    budget,
+    claim,
+    cronjob,
+    deployment,
+    ingress,
+    job,
+    meta,
+    mounting,
+    node,
+    quota,
+    service,
+    stamp,
+    webhook,
+)
+
+CRIT, WARN = Status.CRIT, Status.WARN
+Expected = tuple[Status, str, str]
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """How something goes wrong, which findings that gives, and words that their reasons must have."""
+
+    name: str
+    play: Callable[[Stage], None]
+    expected: frozenset[Expected]
+    says: tuple[str, ...] = ()
+
+
+SCENARIOS: list[Scenario] = []
+
+
+def scenario(*expected: Expected, says: tuple[str, ...] = ()) -> Callable[[Callable[[Stage], None]], None]:
+    """Add a scenario under its function's name."""
+
+    def add(play: Callable[[Stage], None]) -> None:
+        SCENARIOS.append(Scenario(play.__name__.replace("_", "-"), play, frozenset(expected), says))
+
+    return add
+
+
+def waiting(reason: str, message: str = "", /, **last: Any) -> Json:
+    """The status of a container that waits; `last` is how it ended before."""
+    found: Json = {"ready": False, "started": False, "state": {"waiting": {"reason": reason, "message": message}}}
+    if last:
+        ended = {"startedAt": stamp(timedelta(minutes=2)), "finishedAt": stamp(timedelta(minutes=1)), **last}
+        found |= {"lastState": {"terminated": ended}, "restartCount": 9}
+    return found
+
+
+# Workloads
+
+
+@scenario(
+    (WARN, "workloads_run", "deployment/web"),
+    says=("1 of 2 pods not ready", "statuscode: 503"),
+)
+def bad_rollout(stage: Stage) -> None:
+    stage.create(deployment("web", replicas=2), service("web"), ingress("web", "web"))
+    stage.condition("deployment", "web", "Available", "True")
+    template = {"metadata": {"annotations": {"testbed.gocoffee/kubelet": "never-ready"}}}
+    path = f"/apis/apps/v1/namespaces/{stage.namespace}/deployments/web"
+    patch = {"spec": {"template": template, "strategy": {"rollingUpdate": {"maxUnavailable": 0}}}}
+    stage.api.request("PATCH", path, patch, content_type="application/merge-patch+json")
+    unready = next(pod for pod in stage.started("web", 3) if not pod["status"]["containerStatuses"][0]["ready"])
+    stage.event(unready, "Unhealthy", "Readiness probe failed: HTTP probe failed with statuscode: 503")
+
+
+@scenario(
+    (CRIT, "workloads_run", "deployment/shop"),
+    says=("3 of 3 pods not ready", "exit code 1 (Error)", "service/shop (no ready endpoint)", "ingress/shop (shop.example/)",
+          "pdb/shop (lets no pod go)"),
+)  # fmt: skip
+def crash_loop(stage: Stage) -> None:
+    stage.create(
+        deployment("shop", replicas=3, kubelet="crash-loop"),
+        service("shop"),
+        ingress("shop", "shop"),
+        budget("shop", 2),
+    )
+    stage.started("shop", 3)
+    stage.until("budget", lambda: stage.get("pdb", "shop")["status"].get("expectedPods") == 3)
+
+
+@scenario((CRIT, "workloads_run", "deployment/cache"), says=("for want of memory", "OOMKilled", "9 restarts"))
+def out_of_memory(stage: Stage) -> None:
+    stage.create(deployment("cache", kubelet="never-ready"))
+    stage.container("cache", 1, **waiting("CrashLoopBackOff", exitCode=137, reason="OOMKilled"))
+
+
+@scenario((WARN, "workloads_run", "deployment/pay"), says=("2 of 2 pods restarted", "OOMKilled", "2 restarts"))
+def out_of_memory_a_while_ago(stage: Stage) -> None:
+    stage.create(deployment("pay", replicas=2, kubelet="oom-killed-once"), service("pay"))
+    stage.started("pay", 2)
+
+
+@scenario(
+    (CRIT, "workloads_run", "deployment/loyalty"),
+    says=("12 of 12 pods not ready", "image not found: registry.example/loyalty:1.0"),
+)
+def image_not_found(stage: Stage) -> None:
+    stage.create(deployment("loyalty", replicas=12, kubelet="image-pull-back-off"), service("loyalty"))
+    stage.started("loyalty", 12)
+
+
+@scenario((CRIT, "workloads_run", "deployment/closed"), says=("the registry does not let it be pulled",))
+def image_not_allowed(stage: Stage) -> None:
+    said = 'failed to pull image "registry.example/closed:1.0": pull access denied, authorization failed'
+    stage.create(deployment("closed", kubelet="image-pull-back-off"))
+    stage.container("closed", 1, **waiting("ErrImagePull", said))
+
+
+@scenario(
+    (CRIT, "workloads_run", "statefulset/big"),
+    says=("never scheduled", "Insufficient cpu", "service/big (no ready endpoint)"),
+)
+def unschedulable(stage: Stage) -> None:
+    big = {"name": "big", "image": "registry.example/big:1.0", "resources": {"requests": {"cpu": "64"}}}
+    stage.create(deployment("big", kind="StatefulSet", containers=[big], spec={"serviceName": "big"}), service("big"))
+    stage.until(
+        "verdict of the scheduler",
+        lambda: [
+            one for pod in stage.pods("big") for one in pod["status"].get("conditions", ()) if one["status"] != "True"
+        ],
+    )
+
+
+@scenario(
+    (CRIT, "workloads_run", "deployment/config"), says=('cannot start (CreateContainerConfigError): secret "db" not',)
+)
+def secret_missing(stage: Stage) -> None:
+    stage.create(deployment("config", kubelet="never-ready"))
+    stage.container("config", 1, **waiting("CreateContainerConfigError", 'secret "db" not found'))
+
+
+@scenario(
+    (CRIT, "workloads_run", "deployment/probed"), says=("restarted by its liveness probe", "context deadline exceeded")
+)
+def liveness_probe_fails(stage: Stage) -> None:
+    stage.create(deployment("probed", kubelet="never-ready"))
+    stage.container("probed", 1, **waiting("CrashLoopBackOff", exitCode=137, reason="Error"))
+    stage.event(stage.pods("probed")[0], "Unhealthy", "Liveness probe failed: Get /health: context deadline exceeded")
+
+
+@scenario((CRIT, "workloads_run", "deployment/blocked"), says=("init container migrate keeps crashing", "exit code 2"))
+def init_container_crashes(stage: Stage) -> None:
+    migrate = {"name": "migrate", "image": "registry.example/migrate:1.0"}
+    stage.create(deployment("blocked", kubelet="init-blocked", initContainers=[migrate]))
+    pod = stage.started("blocked", 1)[0]
+    crashed = waiting("CrashLoopBackOff", exitCode=2, reason="Error")
+    stage.pod_status(pod, initContainerStatuses=[{**pod["status"]["initContainerStatuses"][0], **crashed}])
+
+
+@scenario(
+    (CRIT, "workloads_run", "deployment/meshed"), says=("sidecar proxy keeps crashing", "its command was not found")
+)
+def sidecar_crashes(stage: Stage) -> None:
+    proxy = {"name": "proxy", "image": "registry.example/proxy:1.0", "restartPolicy": "Always"}
+    stage.create(deployment("meshed", kubelet="never-ready", initContainers=[proxy]))
+    pod = stage.started("meshed", 1)[0]
+    crashed = waiting("CrashLoopBackOff", exitCode=127, reason="StartError", message="exec: no such file")
+    stage.pod_status(pod, initContainerStatuses=[{**pod["status"]["initContainerStatuses"][0], **crashed}])
+
+
+@scenario((WARN, "workloads_run", "deployment/pushed"), says=("1 pod evicted: The node was low on resource: memory.",))
+def evicted(stage: Stage) -> None:
+    stage.create(deployment("pushed", replicas=2), service("pushed"))
+    pod = stage.started("pushed", 2)[0]
+    said = "The node was low on resource: memory."
+    stage.pod_status(pod, phase="Failed", reason="Evicted", message=said, containerStatuses=None, conditions=None)
+    stage.until("replacement", lambda: stage.get("deployment", "pushed")["status"].get("readyReplicas") == 2)
+
+
+@scenario((WARN, "workloads_run", "deployment/held"), says=("stuck in deletion", "example.com/hold"))
+def stuck_in_deletion(stage: Stage) -> None:
+    held = deployment("held", replicas=2)
+    held["spec"]["template"]["metadata"]["finalizers"] = ["example.com/hold"]
+    stage.create(held)
+    name = stage.started("held", 2)[0]["metadata"]["name"]
+    stage.cluster.kubectl("delete", "pod", name, "-n", stage.namespace, "--wait=false")
+    stage.started("held", 3)
+
+
+@scenario((CRIT, "workloads_run", "pod/alone"), says=("main ended with exit code 3 (Error)",))
+def bare_pod_failed(stage: Stage) -> None:
+    container = {"name": "main", "image": "registry.example/alone:1.0"}
+    stage.create({"apiVersion": "v1", "kind": "Pod", "metadata": meta("alone"),
+                  "spec": {"schedulerName": "nobody", "restartPolicy": "Never", "containers": [container]}})  # fmt: skip
+    ended = {"exitCode": 3, "reason": "Error", "startedAt": stamp(), "finishedAt": stamp()}
+    one = {
+        "name": "main",
+        "image": "x",
+        "imageID": "",
+        "ready": False,
+        "restartCount": 0,
+        "state": {"terminated": ended},
+    }
+    stage.pod_status({"metadata": {"name": "alone"}}, phase="Failed", containerStatuses=[one])
+
+
+@scenario((CRIT, "workloads_run", "deployment/unseen"), says=("scheduler nobody has not looked at it",))
+def no_scheduler(stage: Stage) -> None:
+    stage.create(deployment("unseen", schedulerName="nobody"))
+    stage.until("pod", lambda: stage.pods("unseen"))
+
+
+# Nodes
+
+
+@scenario(
+    (CRIT, "node_ready", "node/dead"),
+    says=(
+        "Kubelet stopped posting node status",
+        "deployment/there (0 of 2 ready)",
+        "service/there (no ready endpoint)",
+    ),
+)
+def node_not_ready(stage: Stage) -> None:
+    stage.create(node("dead"))
+    stage.condition("node", "dead", "Ready", "True")
+    stage.create(deployment("there", replicas=2, nodeName="dead"), service("there"))
+    pods = stage.started("there", 2)
+    gone = {
+        "reason": "NodeStatusUnknown",
+        "message": "Kubelet stopped posting node status.",
+        "lastTransitionTime": stamp(),
+    }
+    kinds = ("MemoryPressure", "DiskPressure", "PIDPressure", "Ready")
+    conditions = [{"type": kind, "status": "Unknown", **gone} for kind in kinds]
+    stage.status("/api/v1/nodes/dead", {"conditions": conditions})
+    for pod in pods:  # as the node controller does
+        unready = [{**one, "status": "False"} if one["type"] == "Ready" else one for one in pod["status"]["conditions"]]
+        stage.pod_status(pod, conditions=unready)
+
+
+@scenario((WARN, "node_schedulable", "node/cordoned"), (CRIT, "node_versions", "node/cordoned"), says=("v1.31.0",))
+def node_cordoned_for_an_upgrade_that_is_late(stage: Stage) -> None:
+    old = node("cordoned")
+    old["status"]["nodeInfo"]["kubeletVersion"] = "v1.31.0"
+    old["spec"] = {"unschedulable": True}
+    stage.create(old)
+    stage.condition("node", "cordoned", "Ready", "True")
+
+
+# Services and Ingresses
+
+
+@scenario(
+    (CRIT, "services_answered", "service/typo"),
+    says=("no pod has the labels that it selects (app=tpyo)", "ingress/typo (typo.example/)"),
+)
+def no_endpoints(stage: Stage) -> None:
+    stage.create(deployment("typo"), service("typo", app="tpyo"), ingress("typo", "typo"))
+    stage.started("typo", 1)
+
+
+@scenario((CRIT, "services_answered", "service/off"), says=("deployment/off is scaled to 0",))
+def scaled_to_zero_though_a_service_needs_it(stage: Stage) -> None:
+    stage.create(deployment("off", replicas=0), service("off"))
+
+
+@scenario((CRIT, "services_answered", "service/ported"), says=("http 80/TCP -> web leads nowhere",))
+def port_that_leads_nowhere(stage: Stage) -> None:
+    stage.create(deployment("ported"), service("ported", target="web"))
+    stage.started("ported", 1)
+
+
+@scenario((WARN, "services_answered", "service/other"), says=("http 80/TCP -> 8081", "declare ports, but not that one"))
+def port_that_nobody_declares(stage: Stage) -> None:
+    stage.create(deployment("other"), service("other", target=8081))
+    stage.condition("deployment", "other", "Available", "True")
+
+
+@scenario(
+    (CRIT, "ingresses_lead", "ingress/lost"), says=("lost.example/ leads to service nowhere, which does not exist",)
+)
+def ingress_without_its_service(stage: Stage) -> None:
+    stage.create(ingress("lost", "nowhere"))
+
+
+@scenario(
+    (CRIT, "ingresses_lead", "ingress/ports"), says=("leads to port 8443 of service ports, which it does not have",)
+)
+def ingress_to_a_wrong_port(stage: Stage) -> None:
+    stage.create(deployment("ports"), service("ports"), ingress("ports", "ports", 8443))
+    stage.condition("deployment", "ports", "Available", "True")
+
+
+# Storage, quotas, scaling
+
+
+@scenario(
+    (CRIT, "claims_bound", "persistentvolumeclaim/data"),
+    says=(
+        "storage class fast does not exist",
+        "deployment/stores (0 of 1 ready)",
+        "service/stores (no ready endpoint)",
+    ),
+)
+def claim_pending(stage: Stage) -> None:
+    stage.create(claim("data", "fast"), deployment("stores", **mounting("data")), service("stores"))
+    stage.until(
+        "verdict of the scheduler",
+        lambda: [pod for pod in stage.pods("stores") if "unbound immediate" in str(pod["status"].get("conditions"))],
+    )
+
+
+@scenario(
+    (WARN, "quotas_leave_room", "resourcequota/small"),
+    says=(
+        "used up: 2 of 2 pods",
+        "deployment/many (3 of 5 pods not created)",
+        "statefulset/more (2 of 2 pods not created)",
+    )[:2],
+)
+def quota_reached(stage: Stage) -> None:
+    stage.create(quota("small", 2))
+    stage.until("quota", lambda: "used" in stage.get("resourcequota", "small")["status"])
+    stage.create(deployment("many", replicas=5))
+    stage.condition("deployment", "many", "ReplicaFailure", "True")
+    stage.started("many", 2)
+    stage.until("used", lambda: stage.get("resourcequota", "small")["status"]["used"]["pods"] == "2")
+
+
+@scenario(
+    (WARN, "autoscalers_able", "hpa/busy"), says=("cannot read its metric: FailedGetResourceMetric", "resource cpu")
+)
+def autoscaler_without_metric(stage: Stage) -> None:
+    stage.create(deployment("busy", replicas=2), autoscaler("busy", "busy"))
+    stage.condition("hpa", "busy", "ScalingActive", "False")
+
+
+@scenario((WARN, "autoscalers_able", "hpa/orphan"), says=("scales deployment/gone, which does not exist",))
+def autoscaler_without_target(stage: Stage) -> None:
+    stage.create(autoscaler("orphan", "gone"))
+    stage.condition("hpa", "orphan", "AbleToScale", "False")
+
+
+@scenario((WARN, "budgets_allow", "pdb/strict"), says=("lets no pod go though all are healthy (minAvailable 2 of 2)",))
+def budget_that_blocks_drains(stage: Stage) -> None:
+    stage.create(deployment("strict", replicas=2), budget("strict", 2))
+    stage.until("budget", lambda: stage.get("pdb", "strict")["status"].get("currentHealthy") == 2)
+
+
+# Jobs
+
+
+@scenario((WARN, "jobs_done", "job/import"), says=("does not get on: image not found: registry.example/import:1.0",))
+def job_that_cannot_start(stage: Stage) -> None:
+    stage.create(job("import", kubelet="image-pull-back-off"))
+    stage.until("pod", lambda: [pod for pod in stage.pods() if "startTime" in pod["status"]])
+
+
+@scenario((WARN, "jobs_done", "cronjob/report"), says=("job/report-2 failed: DeadlineExceeded",))
+def cronjob_whose_last_run_failed(stage: Stage) -> None:
+    stage.create(cronjob("report"))
+    uid = stage.get("cronjob", "report")["metadata"]["uid"]
+    owner = {"apiVersion": "batch/v1", "kind": "CronJob", "name": "report", "uid": uid, "controller": True}
+    stage.create(job("report-1", owner=owner))
+    stage.condition("job", "report-1", "Complete", "True")
+    stage.create(job("report-2", owner=owner, kubelet="image-pull-back-off", activeDeadlineSeconds=1))
+    stage.condition("job", "report-2", "Failed", "True")
+
+
+# The control plane
+
+
+@scenario(
+    (CRIT, "workloads_run", "deployment/policy"),
+    says=("image not found: registry.example/policy:1.0", "service/policy (no ready endpoint)",
+          "validatingwebhookconfiguration/policy (requests are refused (CREATE pods))",
+          "deployment/orders (2 of 2 pods not created)"),
+)  # fmt: skip
+def webhook_down(stage: Stage) -> None:
+    stage.create(deployment("policy", kubelet="image-pull-back-off"), service("policy", target="http"))
+    stage.started("policy", 1)
+    stage.create(webhook("policy", stage.namespace, "policy", "pods"))
+
+    def refused() -> bool:  # the API server takes a moment to know of its webhooks
+        stage.create(deployment("orders", replicas=2))
+        stage.until("its ReplicaSet's answer", lambda: stage.get("deployment", "orders")["status"].get("conditions"))
+        if stage.pods("orders"):
+            stage.cluster.kubectl("delete", "deployment", "orders", "-n", stage.namespace)
+            return False
+        return True
+
+    stage.until("refusal", refused)
+    stage.condition("deployment", "orders", "ReplicaFailure", "True")
+
+
+@scenario(
+    (CRIT, "webhooks_answered", "validatingwebhookconfiguration/gone"), says=("does not exist", "CREATE nothings")
+)
+def webhook_without_its_service(stage: Stage) -> None:
+    stage.create(webhook("gone", stage.namespace, "nowhere", "nothings"))
+
+
+@scenario((WARN, "namespaces_go", "namespace/{namespace}"), says=("has not gone for", "example.com/hold in 1 resource"))
+def stuck_namespace(stage: Stage) -> None:
+    held = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta("held", finalizers=["example.com/hold"])}
+    stage.create(held, service("unanswered"))
+    stage.cluster.kubectl("delete", "namespace", stage.namespace, "--wait=false")
+    stage.condition("namespace", stage.namespace, "NamespaceFinalizersRemaining", "True")
+
+
+# Nothing
+
+
+@scenario()
+def none_at_all(stage: Stage) -> None:
+    """What looks like trouble, and is none."""
+    stage.create(
+        deployment("web", replicas=3), service("web"), service("by-name", app="web", target="http"), ingress("web", "web"),
+        budget("web", 2), deployment("retired", replicas=0), budget("retired", 1), autoscaler("retired", "retired"),
+        deployment("agent", kind="DaemonSet"), deployment("old", kubelet="oom-killed-once"), quota("roomy", 50),
+        job("seed"), job("paused", suspend=True), cronjob("yearly"), cronjob("parked", suspend=True),
+        claim("later", "on-demand"),
+    )  # fmt: skip
+    stage.create({"apiVersion": "v1", "kind": "Service", "metadata": meta("outside"),
+                  "spec": {"type": "ExternalName", "externalName": "db.example"}})  # fmt: skip
+    stage.condition("job", "seed", "Complete", "True")
+    month = timedelta(days=31)
+    ended = {"exitCode": 1, "reason": "Error", "startedAt": stamp(month), "finishedAt": stamp(month)}
+    stage.container("old", 1, lastState={"terminated": ended}, restartCount=9)
+    corpse = stage.started("web", 3)[0]
+    long_ago = [
+        {"type": one["type"], "status": "False", "lastTransitionTime": stamp(month)}
+        for one in corpse["status"]["conditions"]
+    ]
+    stage.pod_status(corpse, phase="Failed", reason="Evicted", message="low on memory", conditions=long_ago)
+    stage.until("three again", lambda: stage.get("deployment", "web")["status"].get("readyReplicas") == 3)
+    stage.until("budget", lambda: stage.get("pdb", "web")["status"].get("currentHealthy") == 3)
+    stage.condition("hpa", "retired", "ScalingActive", "False")
+    stage.condition("deployment", "old", "Available", "True")

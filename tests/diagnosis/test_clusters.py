@@ -1,0 +1,156 @@
+"""The diagnosis of whole clusters: the planted one, the healthy one, one that may be read in part, one replayed, one dead."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import yaml
+
+from gocoffee_ops import checks
+from gocoffee_ops.errors import Unreachable
+from gocoffee_ops.evidence.ledger import Ledger
+from gocoffee_ops.evidence.replay import Recording
+from gocoffee_ops.model import Finding, Status, Target, Thresholds
+from gocoffee_ops.queries import diagnosis
+from gocoffee_ops.session import Place, Session
+from tests.diagnosis.stage import Stage, claim, service, webhook
+from tests.sources.kubernetes.static_server import unused_port, write_kubeconfig
+from tests.support import live_session
+from tests.testbed.control_plane import Cluster
+
+AT_ONCE = Thresholds(pod_starting_s=0.0)
+PLANTED = {
+    ("CRIT", "node_pressure", "node/general-2"),
+    ("CRIT", "node_ready", "node/general-4"),
+    ("CRIT", "node_versions", "node/general-5"),
+    ("WARN", "node_schedulable", "node/general-3"),
+    ("CRIT", "workloads_run", "deployment/demand-forecast"),
+    ("CRIT", "workloads_run", "deployment/inventory-service"),
+    ("CRIT", "workloads_run", "deployment/loyalty-service"),
+    ("CRIT", "workloads_run", "deployment/notification-service"),
+    ("WARN", "workloads_run", "deployment/order-service"),
+    ("WARN", "workloads_run", "deployment/payment-service"),
+    ("WARN", "autoscalers_able", "hpa/api-gateway"),
+    ("WARN", "budgets_allow", "pdb/web-ui"),
+}
+
+
+def wrong(findings: list[Finding]) -> set[tuple[str, str, str]]:
+    return {(one.status.value, one.check, one.subject) for one in findings if one.status is not Status.OK}
+
+
+def test_every_planted_fault_is_one_finding_at_its_owner(cluster: Cluster, tmp_path: Path) -> None:
+    ops = live_session(tmp_path, clusters={"planted": cluster.kubeconfig("reader")})
+    found = checks.cluster_diagnosis(diagnosis.state(ops, namespace="go-coffee"), thresholds=AT_ONCE)
+    assert wrong(found) == PLANTED
+    reasons = {one.subject: one.reason for one in found}
+    assert "image not found: ghcr.io/gocoffee/loyalty-service:0.3.l" in reasons["deployment/loyalty-service"]
+    assert "deployment/recommendation-service (0 of 1 ready)" in reasons["node/general-4"]
+    assert "init container wait-for-postgres has not ended yet" in reasons["deployment/inventory-service"]
+
+
+def test_the_healthy_cluster_has_no_finding(healthy_cluster: Cluster, tmp_path: Path) -> None:
+    ops = live_session(tmp_path, clusters={"healthy": healthy_cluster.kubeconfig("reader")})
+    found = checks.cluster_diagnosis(diagnosis.state(ops), thresholds=AT_ONCE)
+    assert wrong(found) == set()
+    assert len(found) == 12
+    assert ops.findings == []
+
+
+def test_two_lines_of_a_notebook_judge_everything_and_cite_it(cluster: Cluster, tmp_path: Path) -> None:
+    ops = live_session(tmp_path, clusters={"planted": cluster.kubeconfig("reader")})
+    ops.judge(checks.cluster_diagnosis, diagnosis.state(ops, namespace="go-coffee"))
+    assert len(ops.findings) > len(PLANTED)
+    recorded = {
+        f"{one.body['query']}({one.body['args']})@{one.body['target']}"
+        for one in ops.ledger.entries()
+        if one.kind == "query"
+    }
+    for one in ops.findings:
+        assert one.evidence
+        assert set(one.evidence) <= recorded
+
+
+def test_a_replay_reaches_the_same_findings(cluster: Cluster, tmp_path: Path) -> None:
+    ops = live_session(tmp_path, clusters={"planted": cluster.kubeconfig("reader")})
+    live = checks.cluster_diagnosis(diagnosis.state(ops), thresholds=AT_ONCE)
+    target = Target("cluster", "planted")
+    place = Place(target, ops.as_of(target), recording=Recording(tmp_path / "evidence"))
+    again = Session(
+        runbook="test", environment="test", places=[place], thresholds=Thresholds(), ledger=Ledger(tmp_path / "again")
+    )
+    assert checks.cluster_diagnosis(diagnosis.state(again), thresholds=AT_ONCE) == live
+
+
+def test_kinds_that_the_role_may_not_list_are_unknown_and_the_rest_is_judged(
+    bare_cluster: Cluster, tmp_path: Path
+) -> None:
+    """A webhook without its Service and a claim without its class are seen, by a role that may not see quotas and slices."""
+    role = next(one for one in yaml.safe_load_all(Path("deploy/rbac.yaml").read_text()) if one["kind"] == "ClusterRole")
+    less = {"resourcequotas", "endpointslices", "statefulsets"}
+    for rule in role["rules"]:
+        rule["resources"] = [one for one in rule["resources"] if one not in less] or ["nothing"]
+    role["metadata"]["name"] = "less"
+    bare_cluster.kubectl("create", "-f", "-", stdin=yaml.safe_dump(role))
+    bare_cluster.kubectl("create", "clusterrolebinding", "less", "--clusterrole=less", "--user=nobody")
+    stage = Stage(bare_cluster, "default")
+    stage.create(claim("data", "fast"), webhook("gone", "default", "nowhere", "nothings"))
+    ops = live_session(tmp_path, clusters={"bare": bare_cluster.kubeconfig("nobody")})
+    ops.thresholds = Thresholds(stuck_s=0.0)
+    ops.judge(checks.cluster_diagnosis, diagnosis.state(ops))
+    unknown = {(one.check, one.subject) for one in ops.findings if one.status is Status.UNKNOWN}
+    asked = {"network.services", "scaling.quotas", "controllers.statefulsets", "control_plane.webhooks"}
+    assert unknown == {(name, "cluster/bare") for name in asked} | {
+        ("services_answered", "services"),
+        ("quotas_leave_room", "quotas"),
+        ("workloads_run", "workloads"),
+        ("webhooks_answered", "webhooks"),
+        ("node_ready", "nodes"),  # there are none
+    }
+    assert {one.subject for one in ops.findings if one.status is Status.WARN} == {"persistentvolumeclaim/data"}
+    assert {one.check for one in ops.findings if one.status is Status.OK} >= {"apis_available", "jobs_done"}
+
+
+def test_an_api_that_nobody_serves_keeps_a_namespace_and_both_are_one_finding(
+    bare_cluster: Cluster, tmp_path: Path
+) -> None:
+    stage = Stage(bare_cluster, "default")
+    api = {
+        "apiVersion": "apiregistration.k8s.io/v1", "kind": "APIService", "metadata": {"name": "v1.broken.example"},
+        "spec": {
+            "group": "broken.example", "version": "v1", "groupPriorityMinimum": 10, "versionPriority": 10,
+            "insecureSkipTLSVerify": True, "service": {"name": "behind", "namespace": "default"},
+        },
+    }  # fmt: skip
+    stage.create(service("behind"), api)
+    stage.condition("apiservice", "v1.broken.example", "Available", "False")
+    bare_cluster.kubectl("create", "namespace", "old")
+    bare_cluster.kubectl("delete", "namespace", "old", "--wait=false")
+    stage.condition("namespace", "old", "NamespaceDeletionDiscoveryFailure", "True")
+    ops = live_session(tmp_path, clusters={"bare": bare_cluster.kubeconfig("reader")})
+    found = checks.cluster_diagnosis(diagnosis.state(ops), thresholds=Thresholds(stuck_s=0.0))
+    bad = [one for one in found if one.status in {Status.WARN, Status.CRIT}]
+    assert [(one.status, one.check, one.subject) for one in bad] == [
+        (Status.CRIT, "services_answered", "service/behind")
+    ]
+    assert "apiservice/v1.broken.example (not available)" in bad[0].reason
+    assert "namespace/old (does not go away)" in bad[0].reason
+
+
+def test_a_cluster_that_is_dead_costs_its_own_part_alone(healthy_cluster: Cluster, tmp_path: Path) -> None:
+    dead = write_kubeconfig(tmp_path / "dead", f"http://127.0.0.1:{unused_port()}")
+    ops = live_session(tmp_path, clusters={"healthy": healthy_cluster.kubeconfig("reader"), "dead": dead})
+    state = diagnosis.state(ops)
+    found = checks.cluster_diagnosis(state, thresholds=AT_ONCE)
+    assert wrong(found) == {("UNKNOWN", "cluster_diagnosis", "cluster/dead")}
+    assert {one.check for one in ops.findings} == set(state.read)
+
+
+def test_when_nothing_at_all_is_read_it_raises(tmp_path: Path) -> None:
+    dead = write_kubeconfig(tmp_path / "dead", f"http://127.0.0.1:{unused_port()}")
+    ops = live_session(tmp_path, clusters={"dead": dead}, as_of=datetime.now(UTC))
+    with pytest.raises(Unreachable):
+        diagnosis.state(ops)
+    assert {one.status for one in ops.findings} == {Status.UNKNOWN}
