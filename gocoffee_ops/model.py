@@ -110,6 +110,24 @@ class Target:
         return f"{self.kind}/{self.name}"
 
 
+TIME_FORM = "2026-11-23T03:00Z"
+
+
+def read_time(text: str) -> datetime:
+    """A time in ISO 8601 with its zone, in UTC. Raises UsageError for anything else.
+
+    >>> read_time("2026-11-23T04:00+01:00").isoformat()
+    '2026-11-23T03:00:00+00:00'
+    """
+    try:
+        found = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise UsageError("read a time", why=f"given {text!r}", hint=f"ISO 8601 with its zone: {TIME_FORM}") from None
+    if found.tzinfo is None:
+        raise UsageError("read a time", why=f"{text!r} names no zone", hint=f"ISO 8601 with its zone: {TIME_FORM}")
+    return found.astimezone(UTC)
+
+
 @dataclass(frozen=True)
 class Window:
     """A half-open span of time in UTC."""
@@ -127,6 +145,10 @@ class Window:
     def ending(cls, end: datetime, length: timedelta) -> Window:
         """The window of `length` before `end`."""
         return cls((end - length).astimezone(UTC), end.astimezone(UTC))
+
+    def before(self, hours: float) -> Window:
+        """The window of that length that ends where this one starts: its baseline."""
+        return Window.ending(self.start, timedelta(hours=hours))
 
     @property
     def seconds(self) -> float:

@@ -6,7 +6,7 @@ import inspect
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from gocoffee_ops.analysis import postmortem, timeline
@@ -14,7 +14,7 @@ from gocoffee_ops.errors import IncompleteRun, NotRecorded, OpsError, UsageError
 from gocoffee_ops.evidence import record
 from gocoffee_ops.evidence.ledger import Ledger
 from gocoffee_ops.evidence.replay import Key, Recording
-from gocoffee_ops.model import Contacts, Finding, Status, Target, Thresholds, worst
+from gocoffee_ops.model import Contacts, Finding, Status, Target, Thresholds, Window, read_time, worst
 from gocoffee_ops.ui.contacts import ContactsPanel
 from gocoffee_ops.ui.display import selected, show
 from gocoffee_ops.ui.documents import Document
@@ -191,6 +191,16 @@ class Session:
         """
         for question in questions:
             question.begin(self)
+
+    def window(self, start: str = "", end: str = "", *, hours: float = 1.0) -> Window:
+        """The span that questions are about: from `start` to `end`, times in ISO 8601 with a zone; contacts nothing.
+
+        Without an end it is the moment that the clusters are read as of (without clusters, the latest of any place); without
+        a start, `hours` before the end. Raises UsageError for what is no time, or ends before it starts.
+        """
+        asked = [place for place in self._places.values() if place.target.kind == "cluster"] or self._places.values()
+        until = read_time(end) if end else max(place.as_of for place in asked)
+        return Window(read_time(start), until) if start else Window.ending(until, timedelta(hours=hours))
 
     def explore(self, question: Callable[..., pd.DataFrame], *known: pd.DataFrame, **arguments: Any) -> None:
         """Offer pickers for a query's arguments, to ask it again by a click; nothing where nobody can click.

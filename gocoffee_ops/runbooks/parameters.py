@@ -5,9 +5,11 @@ A runbook's first code cell, tagged `parameters`, declares what it takes, one a 
     namespace: str = ""  # only this namespace; "" for all
     limit: int = 20  # statements to show [1..100]
     by: str = "total"  # order of the statements {total|mean|calls}
+    start: str = ""  # when it began [time]
 
-The comment is the help text; it may end in a range or in choices. What is given is checked against this before anything is
-contacted: papermill alone accepts a misspelt name, and makes 7 of `-p namespace 007`.
+The comment is the help text; it may end in a range, in choices, or in `[time]`: ISO 8601 with a zone, or empty. What is given
+is checked against this before anything is contacted: papermill alone accepts a misspelt name, and makes 7 of
+`-p namespace 007`.
 """
 
 from __future__ import annotations
@@ -23,7 +25,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from gocoffee_ops.errors import ParameterError, unknown_name
+from gocoffee_ops.errors import ParameterError, UsageError, unknown_name
+from gocoffee_ops.model import TIME_FORM, read_time
 
 Type = Literal["str", "int", "float", "bool", "list[str]"]
 Value = str | int | float | bool | list[str]
@@ -33,6 +36,7 @@ TRUE, FALSE = frozenset({"true", "yes", "on", "1"}), frozenset({"false", "no", "
 INJECTED = "# Parameters"  # the first line of the cell that papermill adds
 _NUMBER = r"-?\d+(?:\.\d+)?"
 _RANGE = re.compile(rf"\s*\[(?P<low>{_NUMBER})?\.\.(?P<high>{_NUMBER})?\]\s*$")
+_TIME = re.compile(r"\s*\[time\]\s*$")
 _CHOICES = re.compile(r"\s*\{(?P<choices>[^{}]*\|[^{}]*)\}\s*$")
 
 
@@ -47,6 +51,7 @@ class Parameter:
     low: float | None = None
     high: float | None = None
     choices: tuple[str, ...] = ()
+    time: bool = False
 
     @property
     def allowed(self) -> str:
@@ -55,6 +60,8 @@ class Parameter:
         >>> Parameter("limit", "int", 20, low=1, high=100).allowed
         'a whole number from 1 to 100'
         """
+        if self.time:
+            return f'a time, as {TIME_FORM}, or ""'
         if self.choices:
             text = f"one of {', '.join(self.choices)}"
             return f"any of {', '.join(self.choices)}" if self.type == "list[str]" else text
@@ -108,6 +115,11 @@ class Parameter:
         if self.type == "str":
             if not isinstance(value, str) or (self.choices and value not in self.choices):
                 raise self._wrong(repr(value))
+            if self.time and value:
+                try:
+                    read_time(value)
+                except UsageError:
+                    raise self._wrong(repr(value)) from None
             return value
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise self._wrong(repr(value))
@@ -129,7 +141,7 @@ def parse(source: str, runbook: str = "") -> tuple[Parameter, ...]:
     """The parameters that a `parameters` cell declares; a cell that is not of that form raises ParameterError.
 
     >>> parse('limit: int = 20  # rows to show [1..100]')
-    (Parameter(name='limit', type='int', default=20, help='rows to show', low=1.0, high=100.0, choices=()),)
+    (Parameter(name='limit', type='int', default=20, help='rows to show', low=1.0, high=100.0, choices=(), time=False),)
     """
     try:
         body = ast.parse(source).body
@@ -217,17 +229,22 @@ def _parameter(statement: ast.AnnAssign, comment: str, runbook: str) -> Paramete
             raise _unreadable(runbook, f"{name} has a range that does not fit {type_}")
         low, high = (float(bound) if bound else None for bound in (match["low"], match["high"]))
         help_ = comment[: match.start()]
+    elif match := _TIME.search(comment):
+        if type_ != "str":
+            raise _unreadable(runbook, f"{name} is a time, and is {type_}; it is written as str")
+        help_ = comment[: match.start()]
     elif match := _CHOICES.search(comment):
         if type_ not in {"str", "list[str]"}:
             raise _unreadable(runbook, f"{name} has choices, and is {type_}")
         choices = tuple(choice.strip() for choice in match["choices"].split("|"))
         help_ = comment[: match.start()]
-    parameter = Parameter(name, type_, "", help_, low, high, choices)  # type: ignore[arg-type]  # one of TYPES
+    time = bool(_TIME.search(comment))
+    parameter = Parameter(name, type_, "", help_, low, high, choices, time)  # type: ignore[arg-type]  # one of TYPES
     try:
         checked = parameter.check(default)
     except ParameterError as error:
         raise _unreadable(runbook, f"its own default is refused: {error}") from error
-    return Parameter(name, parameter.type, checked, help_, low, high, choices)
+    return Parameter(name, parameter.type, checked, help_, low, high, choices, time)
 
 
 def _comments(source: str) -> dict[int, str]:
