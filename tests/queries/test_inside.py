@@ -17,6 +17,7 @@ from gocoffee_ops.errors import DeadlineExceeded, Forbidden, NotFound, OpsError,
 from gocoffee_ops.model import Status
 from gocoffee_ops.queries import inside
 from gocoffee_ops.session import Session
+from tests.http_server import Answer, Asked, serving
 from tests.sources.kubernetes.exec_server import Messages, ended, exec_server
 from tests.sources.kubernetes.static_server import pod_list, refusal, write_kubeconfig
 from tests.support import live_session
@@ -189,7 +190,7 @@ def test_a_command_whose_end_is_not_told_is_unknown(
     tmp_path: Path, messages: Messages, then: str, error: type[OpsError], said: str
 ) -> None:
     with exec_server(pod_list("a"), messages, then=then) as server:
-        ops = session(tmp_path, server.url, 1.0)
+        ops = session(tmp_path, server.url, 3.0)
         with pytest.raises(error, match=said):
             ping(ops)
     assert [f.status for f in ops.findings] == [Status.UNKNOWN]
@@ -207,6 +208,14 @@ def test_a_command_whose_end_is_not_told_is_unknown(
 def test_a_refusal_is_told_as_the_server_says_it(tmp_path: Path, refused: Any, said: str) -> None:
     with exec_server(pod_list("a"), [], refused=refused) as server, pytest.raises(OpsError, match=said):
         ping(session(tmp_path, server.url))
+
+
+def test_a_server_that_takes_the_connection_and_says_nothing_costs_its_deadline(tmp_path: Path) -> None:
+    def script(asked: Asked) -> Answer:
+        return Answer(stall=True) if asked.path.endswith("/exec") else pod_list("a")
+
+    with serving(script) as server, pytest.raises(DeadlineExceeded, match="not complete after"):
+        ping(session(tmp_path, server.url, 2.0))
 
 
 def test_pods_that_are_not_there_are_not_found(tmp_path: Path) -> None:
