@@ -2,19 +2,10 @@
 
 from __future__ import annotations
 
+from gocoffee_ops.analysis.logs import LOG_LINES
 from gocoffee_ops.frames import Column, Schema
 
-LOG_LINES = Schema(
-    "log lines",
-    (
-        Column("namespace", "string"),
-        Column("pod", "string"),
-        Column("container", "string"),
-        Column("previous", "boolean", help="from the container that ran before the last restart"),
-        Column("time", "timestamp", optional=True, help="when the container runtime took the line"),
-        Column("line", "string", help="without the runtime's time"),
-    ),
-)
+__all__ = ["LOG_COVERAGE", "LOG_LINES", "SHAPES"]
 
 LOG_COVERAGE = Schema(
     "log coverage",
@@ -65,7 +56,7 @@ SHAPES = Schema(
         Column("pod", "string"),
         Column("container", "string"),
         Column("previous", "boolean"),
-        Column("shape", "string", help="the line with its numbers as <num>"),
+        Column("shape", "string", help="the line with its variable parts as <num>, <id>, <ip>"),
         Column("lines", "Int64", "lines", "of this shape, kept or not"),
     ),
 )

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from gocoffee_ops.analysis.logs.masks import distinct
 from gocoffee_ops.evidence.redact import Redactor
 from gocoffee_ops.frames import Column, Schema
 
@@ -101,17 +102,16 @@ def _part(whole: pa.Table, share: int) -> Taken:
     import pyarrow.compute as pc
 
     text = whole.column("line").combine_chunks()
-    shapes = pc.replace_substring_regex(text, r"[0-9]+", "<num>").dictionary_encode()
-    of = np.asarray(shapes.indices)
-    count = np.bincount(of, minlength=len(shapes.dictionary))
+    shapes, of = distinct(text)
+    count = np.bincount(of, minlength=len(shapes))
     first, last = np.zeros_like(count), np.zeros_like(count)
     first[of[::-1]] = np.arange(len(of))[::-1]
     last[of] = np.arange(len(of))
-    frequent = np.argsort(-count, kind="stable")
+    frequent = np.argsort(-count, kind="stable")[: np.count_nonzero(count)]
     rarest_first = frequent[::-1][:SHAPES_CITED]
     kept = np.zeros(len(of), dtype=bool)
     kept[first[rarest_first]] = kept[last[rarest_first]] = True
     sizes = np.asarray(pc.binary_length(text)) + ROW_BYTES
     kept[np.cumsum(sizes[::-1])[::-1] <= share] = True
-    told = [{"shape": shapes.dictionary[int(i)].as_py()[:300], "lines": int(count[i])} for i in frequent[:SHAPES_KEPT]]
-    return Taken(whole.filter(pa.array(kept)), told, max(0, len(count) - SHAPES_KEPT))
+    told = [{"shape": shapes[int(i)][:300], "lines": int(count[i])} for i in frequent[:SHAPES_KEPT]]
+    return Taken(whole.filter(pa.array(kept)), told, max(0, len(frequent) - SHAPES_KEPT))
