@@ -121,6 +121,10 @@ class Session:
         """The environment's targets of a kind, in its order."""
         return [target for target in self._places if target.kind == kind]
 
+    def places(self, kind: str) -> Sequence[Place]:
+        """The environment's places of a kind, in its order."""
+        return [place for target, place in self._places.items() if target.kind == kind]
+
     def source(self, target: Target) -> Any:
         """The live source of a target, connected on first use."""
         place = self._places[target]

@@ -9,11 +9,12 @@ time is on no timeline: it is counted, and the count is kept (`attrs["untimed"]`
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from gocoffee_ops.frames import Column, Schema, records
+from gocoffee_ops.model import read_time
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -163,6 +164,17 @@ def alerts(table: pd.DataFrame) -> pd.DataFrame:
     return _moments(table, "alert", moment)
 
 
+def dashboard_notes(table: pd.DataFrame) -> pd.DataFrame:
+    """What was noted on dashboards."""
+
+    def moment(row: Row) -> dict[str, Any]:
+        about = f"alert/{row['alert']}" if row["alert"] else f"dashboard/{row['dashboard_uid'] or 'all'}"
+        said = f"{row['text']} ({', '.join(row['tags'])})" if row["tags"] else row["text"]
+        return {"time": row["at"], "subject": about, "what": said or row["state"] or "a mark without a text"}
+
+    return _moments(table, "annotation", moment)
+
+
 def error_onsets(table: pd.DataFrame) -> pd.DataFrame:
     """When a service's error rate rose."""
 
@@ -262,6 +274,20 @@ def first_onset(timeline: pd.DataFrame, *, service: str = "") -> datetime | None
         if row["kind"] in {"error onset", "log onset", "statement onset"} and service in {"", row["service"]}
     ]
     return min(times, default=None)
+
+
+def onset_of(
+    timeline: pd.DataFrame, *, otherwise: datetime, service: Sequence[str] = (), started: str = ""
+) -> datetime:
+    """The moment before which changes are looked for: when somebody says that it `started`, else when the first symptom
+    showed, else `otherwise`.
+
+    `service` names the services whose symptoms count; without any, all of them. Raises UsageError for a `started` that is no time.
+    """
+    if started:
+        return read_time(started)
+    firsts = [first_onset(timeline, service=name) for name in service or ("",)]
+    return min((first for first in firsts if first is not None), default=otherwise)
 
 
 def _overlap(row: Row, service: str, namespace: str, cluster: str, nodes: frozenset[str]) -> float:

@@ -6,7 +6,7 @@ read. `session.judge` passes the environment's thresholds and records the findin
 
 from gocoffee_ops.checks.alerts import alerts_quiet
 from gocoffee_ops.checks.capacity import node_headroom, node_health, node_usage, replicas_fit
-from gocoffee_ops.checks.changes import changed_before_onset, since_previous_run, usage_up
+from gocoffee_ops.checks.changes import changed_before_onset, places_answer, since_previous_run, usage_up
 from gocoffee_ops.checks.database import (
     cache_hits,
     connections_free,
@@ -67,6 +67,7 @@ __all__ = [
     "node_health",
     "node_usage",
     "nothing_new_in_logs",
+    "places_answer",
     "pod_restarts",
     "pods_ready",
     "providers_operational",

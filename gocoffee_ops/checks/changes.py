@@ -57,6 +57,26 @@ def changed_before_onset(timeline: pd.DataFrame, candidates: pd.DataFrame) -> li
     return [Finding(status, "changed_before_onset", "timeline", reason, figures)]
 
 
+def places_answer(answers: pd.DataFrame) -> list[Finding]:
+    """Which places of the environment do not answer? Each of them is UNKNOWN, as is whatever rests on it.
+
+    >>> import pandas as pd
+    >>> row = {"target": "redis/sessions", "answers": False, "said": "not read: refused"}
+    >>> said(places_answer(pd.DataFrame([row, {"target": "cluster/eu", "answers": True, "said": None}])))
+    ['UNKNOWN redis/sessions: does not answer: not read: refused']
+    """
+    table = records(answers)
+    findings = [
+        Finding(Status.UNKNOWN, "places_answer", row["target"], f"does not answer: {row['said']}")
+        for row in table
+        if not row["answers"]
+    ]
+    fine = f"{', '.join(row['target'] for row in table)} answer"
+    return concluded(
+        findings, check="places_answer", subject="places", fine=fine, read=len(table), none="nothing was asked"
+    )
+
+
 def usage_up(changes: pd.DataFrame, *, thresholds: Thresholds) -> list[Finding]:
     """Which workloads use clearly more than in an earlier run? Without one there is nothing to compare with.
 

@@ -16,13 +16,14 @@ from gocoffee_ops.evidence.ledger import Ledger
 from gocoffee_ops.model import Finding, Status, Thresholds
 from gocoffee_ops.places.opening import open_places
 from gocoffee_ops.queries import alerts, cluster, dashboards, database, endpoints, log_store, metrics, redis
+from gocoffee_ops.queries.query import Query
 from gocoffee_ops.session import Session
 
 if TYPE_CHECKING:
     from gocoffee_ops.config import Environment
 
 # The first question to each kind of system.
-PROBES: Mapping[str, Callable[[Session], Any]] = {
+PROBES: Mapping[str, Query[...]] = {
     "cluster": cluster.nodes,
     "database": database.server,
     "endpoint": endpoints.health,

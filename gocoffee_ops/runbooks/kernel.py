@@ -21,11 +21,14 @@ from gocoffee_ops.evidence.ledger import Ledger
 from gocoffee_ops.evidence.redact import Redactor
 from gocoffee_ops.model import Target
 from gocoffee_ops.runbooks import catalog, cells, parameters, run_folder
+from gocoffee_ops.runbooks.orientation import answers, environments, runbooks
 from gocoffee_ops.runbooks.questions import questions
 from gocoffee_ops.session import Place, Session
 
 if TYPE_CHECKING:
     from gocoffee_ops.places import Opened
+
+__all__ = ["answers", "environments", "runbooks", "start"]
 
 RED, BOLD, PLAIN = "\x1b[31m", "\x1b[1m", "\x1b[0m"
 

@@ -12,8 +12,9 @@ from gocoffee_ops import checks
 from gocoffee_ops.analysis import trends
 from gocoffee_ops.model import Finding, Status, Thresholds
 from gocoffee_ops.queries import cluster, database, endpoints, history, inside, workloads
+from gocoffee_ops.runbooks.orientation import ANSWERS
 from tests.checks import log_tables, telemetry_cases
-from tests.checks.tables import MOMENT, table
+from tests.checks.tables import MOMENT, filled, table
 
 NODE = {
     "node": "n1",
@@ -263,6 +264,12 @@ CASES = [
     ("providers_operational", Status.WARN, [table(endpoints.provider_status, PAGE | {"indicator": "minor"})]),
     ("providers_operational", Status.CRIT, [table(endpoints.provider_status, PAGE | {"indicator": "major"})]),
     ("providers_operational", Status.UNKNOWN, [table(endpoints.provider_status, PAGE | {"indicator": "splendid"})]),
+]
+ANSWER = {"target": "redis/sessions", "answers": True, "said": None}
+CASES += [
+    ("places_answer", Status.OK, [filled(ANSWERS, ANSWER)]),
+    ("places_answer", Status.UNKNOWN, [filled(ANSWERS, ANSWER, ANSWER | {"answers": False, "said": "refused"})]),
+    ("places_answer", Status.UNKNOWN, [filled(ANSWERS)]),
 ]
 CASES += telemetry_cases.CASES
 CASES += log_tables.CASES

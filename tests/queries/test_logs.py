@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from gocoffee_ops.analysis import logs as log_analysis
 from gocoffee_ops.errors import Forbidden, NotFound, UsageError
 from gocoffee_ops.evidence.ledger import Ledger
 from gocoffee_ops.evidence.replay import Recording
@@ -298,6 +299,19 @@ def test_secrets_in_lines_are_masked_before_they_are_written(stage: Stage) -> No
     frame = logs.lines(session(stage), namespace=stage.namespace)
 
     assert list(frame["line"]) == ["login with password=[redacted] done", "plain"]
+
+
+def test_what_was_read_is_what_the_analysis_takes(stage: Stage) -> None:
+    said = ('{"level":"error","msg":"order 7 failed"}', "level=info msg=done", "panic: no beans\n")
+    text = "".join(cri(minutes_before(3 - i), one.rstrip()) for i, one in enumerate(said))
+    stage.create([pod("orders-0")], {"orders-0": [{"logsFile": stage.write("a", text)}]})
+    frame = logs.lines(session(stage), namespace=stage.namespace)
+
+    records = log_analysis.parse(frame)
+
+    assert list(records["level"])[:2] == ["error", "info"]
+    assert records["message"].iloc[0] == "order 7 failed"
+    assert records.attrs["evidence"] == frame.attrs["evidence"]
 
 
 def test_a_part_of_the_table_has_no_coverage() -> None:

@@ -4,7 +4,7 @@ Every label is escaped, every cap is stated, what is missing is shown as missing
 figure that says so. A figure has no title: its section's heading is one. `layout.meta` holds the figure in words (`alt`).
 """
 
-from gocoffee_ops.ui.figures.incident import timeline
+from gocoffee_ops.ui.figures.incident import error_rate, timeline
 from gocoffee_ops.ui.figures.resources import (
     connection_states,
     node_utilisation,
@@ -12,4 +12,11 @@ from gocoffee_ops.ui.figures.resources import (
     statement_share,
 )
 
-__all__ = ["connection_states", "node_utilisation", "requests_against_usage", "statement_share", "timeline"]
+__all__ = [
+    "connection_states",
+    "error_rate",
+    "node_utilisation",
+    "requests_against_usage",
+    "statement_share",
+    "timeline",
+]

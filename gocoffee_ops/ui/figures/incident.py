@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from gocoffee_ops.frames import records
 from gocoffee_ops.ui.figures.drawing import (
     BLUE,
+    GREEN,
     GREY,
     INK,
     ORANGE,
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 MOMENTS: Final = 300
+LINES: Final = (VERMILLION, BLUE, ORANGE, GREEN, SKY, PURPLE, GREY)
 COLOURS: Final = {
     "rollout": ORANGE,
     "scaling": ORANGE,
@@ -43,6 +46,48 @@ COLOURS: Final = {
     "log novelty": BLUE,
     "statement onset": BLUE,
 }
+
+
+def error_rate(rates: pd.DataFrame) -> go.Figure:
+    """What share of each service's requests failed, span by span? A span without requests has no point, which is not 0.
+
+    Takes a table of `analysis.logs.error_rate`.
+    """
+    rows = [row for row in records(rates) if row["start"] is not None and row["requests"]]
+    if not rows:
+        return nothing("no requests were counted")
+    services = sorted({(row["cluster"], row["service"], row["container"]) for row in rows})
+    shown = services[: len(LINES)]
+    several = len({cluster for cluster, _, _ in services}) > 1
+    figure = panels_of(1)
+    for of, colour in zip(shown, LINES, strict=False):
+        own = sorted((row for row in rows if (row["cluster"], row["service"], row["container"]) == of), key=_start)
+        name = f"{of[0]} · {of[1]}" if several else of[1]
+        figure.add_scatter(
+            mode="lines+markers",
+            x=[row["start"] for row in own],
+            y=[100 * row["error_rate"] for row in own],
+            name=label(name, 40),
+            marker={"color": colour, "size": 6},
+            line={"color": colour, "width": 2},
+            hovertext=[
+                f"{row['start']:%H:%M:%S} UTC<br>{row['errors']:,.0f} of {row['requests']:,.0f} requests" for row in own
+            ],
+            hoverinfo="text",
+            connectgaps=False,
+        )
+    figure.update_xaxes(title="time, UTC", type="date")
+    figure.update_yaxes(
+        title="requests that failed, %", autorange=True, rangemode="tozero", showticklabels=True, showgrid=True
+    )
+    worst = max(rows, key=lambda row: row["error_rate"])
+    alt = f"Error rate of {len(services)} services; the highest is {100 * worst['error_rate']:.1f} % of {worst['service']}."
+    return finished(figure, 6, 1, alt, capped(len(shown), len(services), "services", "by name"))
+
+
+def _start(row: Mapping[str, Any]) -> datetime:
+    start: datetime = row["start"]
+    return start
 
 
 def timeline(moments: pd.DataFrame, onset: datetime | None = None) -> go.Figure:

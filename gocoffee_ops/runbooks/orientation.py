@@ -1,0 +1,116 @@
+"""Where to begin: which runbook is for which symptom, and what would be read, and whether it answers."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from gocoffee_ops.errors import OpsError
+from gocoffee_ops.frames import Column, Schema
+from gocoffee_ops.model import Status
+from gocoffee_ops.runbooks import catalog
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pandas as pd
+
+    from gocoffee_ops.session import Session
+
+RUNBOOKS = Schema(
+    "runbooks",
+    (
+        Column("symptom", "string"),
+        Column("runbook", "string"),
+        Column("chapter", "string"),
+        Column("title", "string"),
+        Column("owner", "string"),
+    ),
+)
+ENVIRONMENTS = Schema(
+    "environments",
+    (
+        Column("environment", "string"),
+        Column("target", "string", optional=True, help="missing: its configuration could not be read"),
+        Column("where", "string", help="without secrets"),
+    ),
+)
+ANSWERS = Schema(
+    "answers",
+    (
+        Column("target", "string"),
+        Column("answers", "boolean"),
+        Column("where", "string"),
+        Column("said", "string", optional=True, help="why it does not answer"),
+    ),
+)
+
+
+def runbooks() -> pd.DataFrame:
+    """Which runbook is for which symptom? Columns: symptom, runbook, chapter, title, owner. Read from: the notebooks."""
+    found = catalog.runbooks()
+    names = ("symptom", "chapter", "title", "owner")
+    return RUNBOOKS.from_rows([{"runbook": one.name} | {name: getattr(one, name) for name in names} for one in found])
+
+
+def environments(start: Path | None = None) -> pd.DataFrame:
+    """What would each environment read, and from where? Nothing is contacted.
+
+    Columns: environment, target (missing where the configuration cannot be read), where (without secrets). Read from:
+    gocoffee.toml. The demo, which is always there, comes last.
+    """
+    from datetime import UTC, datetime
+
+    from gocoffee_ops import config
+    from gocoffee_ops.evidence.redact import Redactor
+    from gocoffee_ops.places import live
+
+    rows: list[dict[str, str | None]] = []
+    redactor, now = Redactor(), datetime.now(UTC)
+    try:
+        path = config.find_config(start)
+        named = config.load_config(path).environments if path else {}
+    except OpsError as error:
+        rows.append({"environment": "gocoffee.toml", "target": None, "where": redactor.text(str(error))})
+        named = {}
+    for name, environment in named.items():
+        for system in environment.systems:
+            place = live.open_system(system, now, redactor)
+            rows.append({"environment": name, "target": str(place.target), "where": redactor.text(place.detail)})
+    rows.append(
+        {"environment": config.DEMO, "target": "all", "where": "recorded, with a database of its own: no real system"}
+    )
+    return ENVIRONMENTS.from_rows(rows)
+
+
+def answers(ops: Session) -> pd.DataFrame:
+    """Does every place of this session's environment answer now? Each is asked its first question, all at once.
+
+    Columns: target, answers, where, said (why it does not). A place that does not answer is an UNKNOWN finding, too.
+    """
+    from gocoffee_ops.places.checked import PROBES
+
+    kinds = [kind for kind in PROBES if ops.targets(kind)]
+    failed: dict[str, str] = {}
+
+    def ask(kind: str) -> None:
+        try:
+            table = PROBES[kind](ops)
+        except OpsError:
+            return  # a finding for each of its targets, which is read below
+        del table
+
+    with ThreadPoolExecutor(max(1, len(kinds)), thread_name_prefix="answers") as pool:
+        list(pool.map(ask, kinds))
+    for finding in ops.findings:
+        if finding.status is Status.UNKNOWN and finding.check in {PROBES[kind].name for kind in kinds}:
+            failed[finding.subject] = finding.reason
+    rows = [
+        {"target": str(place.target), "answers": str(place.target) not in failed, "where": place.detail}
+        | {"said": failed.get(str(place.target))}
+        for kind in kinds
+        for place in ops.places(kind)
+    ]
+    frame = ANSWERS.from_rows(rows)
+    frame.attrs["evidence"] = []
+    return frame
