@@ -16,7 +16,8 @@ from gocoffee_ops.model import Finding, Status, Target, Thresholds
 from gocoffee_ops.queries import diagnosis
 from gocoffee_ops.session import Place, Session
 from tests.diagnosis.stage import Stage, claim, service, webhook
-from tests.sources.kubernetes.static_server import unused_port, write_kubeconfig
+from tests.http_server import unused_port
+from tests.sources.kubernetes.static_server import write_kubeconfig
 from tests.support import live_session
 from tests.testbed.control_plane import Cluster
 

@@ -14,8 +14,9 @@ from gocoffee_ops.model import Status
 from gocoffee_ops.queries import changes, control_plane, controllers, jobs, network, nodes, pods, scaling, storage
 from gocoffee_ops.queries.query import Query
 from gocoffee_ops.session import Session
+from tests.http_server import Answer, Asked, says, serving
 from tests.queries.pod_states import create_states, remove_states
-from tests.sources.kubernetes.static_server import Answer, Asked, says, serving, write_kubeconfig
+from tests.sources.kubernetes.static_server import write_kubeconfig
 from tests.support import live_session
 from tests.testbed.control_plane import Cluster
 
