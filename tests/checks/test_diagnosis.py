@@ -423,6 +423,11 @@ def test_a_pod_that_just_starts_is_no_finding() -> None:
     assert wrong(judged(rows)) == []
 
 
+def test_a_rollout_that_came_through_after_its_deadline_is_no_finding() -> None:
+    late = CONTROLLER | {"stalled": "ProgressDeadlineExceeded: timed out"}
+    assert wrong(judged({controllers.deployments: [late]})) == []
+
+
 def test_old_restarts_old_corpses_and_a_run_that_made_good_are_no_findings() -> None:
     month = 2_678_400.0
     old = CONTAINER | {"state": "running", "ready": True, "restarts": 40, "last_exit_code": 137, "last_ended_s": month}

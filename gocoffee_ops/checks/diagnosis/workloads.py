@@ -127,7 +127,7 @@ def _short_of_pods(at: Ref, picture: Picture, controller: Row) -> Problem | None
     desired, ready = controller["desired"], controller["ready"]
     late = controller["age_s"] >= picture.thresholds.pod_starting_s
     missing = desired - controller["created"]
-    if controller["stalled"] and desired:
+    if controller["stalled"] and min(ready, controller["updated"], controller["available"]) < desired:
         reason = f"its rollout makes no progress: {short(controller['stalled'])}"
     elif missing > 0 and late:
         seen = "" if controller["observed"] else ": no controller has acted on its newest spec"
