@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from typing import TYPE_CHECKING
 
 from gocoffee_ops.errors import OpsError
 from gocoffee_ops.frames import Tables
 from gocoffee_ops.queries import cluster, control_plane, controllers, jobs, network, nodes, pods, scaling, storage
-from gocoffee_ops.queries.query import Query, Reader
+from gocoffee_ops.queries.query import Query, Question, Reader
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,31 +41,38 @@ CLUSTER_WIDE: tuple[Query[...], ...] = (
 )
 
 
-def state(ops: Reader, *, namespace: str = "") -> Tables:
+def questions(namespace: str = "") -> tuple[Question, ...]:
+    """All that `state` asks, for `ops.ahead`."""
+    return (*(one.given() for one in CLUSTER_WIDE), *(one.given(namespace=namespace) for one in NAMESPACED))
+
+
+def state(ops: Reader, *, namespace: str = "", begun: bool = False) -> Tables:
     """What is there in every cluster, of all kinds that `checks.cluster_diagnosis` looks at, read at once?
 
     Each table is a query of its own: what one role may not list, or one cluster does not answer, is an UNKNOWN finding,
-    and all else is still read. With `namespace`, what lies in namespaces is read of that one alone.
+    and all else is still read. With `namespace`, what lies in namespaces is read of that one alone. `begun` says that
+    `ops.ahead(*diagnosis.questions(namespace))` has already asked.
 
     API and permission: those of the queries in `NAMESPACED` and `CLUSTER_WIDE`. Raises an error only when nothing at all
     could be read.
     """
-    asked: dict[str, Callable[[], pd.DataFrame]] = {one.name: partial(one, ops) for one in CLUSTER_WIDE}
-    asked |= {one.name: partial(one, ops, namespace=namespace) for one in NAMESPACED}
+    asked = questions(namespace)
+    if not begun:
+        for one in asked:
+            one.begin(ops)
     targets = [str(target) for target in ops.targets("cluster")]
     read: dict[str, pd.DataFrame] = {}
     gaps: dict[str, dict[str, str]] = {}
     error: OpsError | None = None
-    with ThreadPoolExecutor(len(asked), thread_name_prefix="diagnosis") as pool:
-        futures = {name: pool.submit(ask) for name, ask in asked.items()}
-        for name, future in futures.items():
-            try:
-                read[name] = future.result()
-            except OpsError as failed:
-                error = failed
-                gaps[name] = {target.partition("/")[2]: str(failed) for target in targets}
-            else:
-                gaps[name] = _gaps(read[name], targets)
+    for one in asked:
+        name = one.query.name
+        try:
+            read[name] = one.query(ops, *one.args, **one.kwargs)
+        except OpsError as failed:
+            error = failed
+            gaps[name] = {target.partition("/")[2]: str(failed) for target in targets}
+        else:
+            gaps[name] = _gaps(read[name], targets)
     if error is not None and not read:
         raise error
     return Tables(tuple(target.partition("/")[2] for target in targets), read, gaps)

@@ -60,15 +60,17 @@ def test_the_healthy_cluster_has_no_finding(healthy_cluster: Cluster, tmp_path: 
     assert ops.findings == []
 
 
-def test_two_lines_of_a_notebook_judge_everything_and_cite_it(cluster: Cluster, tmp_path: Path) -> None:
+def test_three_lines_of_a_notebook_judge_everything_and_cite_it(cluster: Cluster, tmp_path: Path) -> None:
     ops = live_session(tmp_path, clusters={"planted": cluster.kubeconfig("reader")})
-    ops.judge(checks.cluster_diagnosis, diagnosis.state(ops, namespace="go-coffee"))
+    ops.ahead(*diagnosis.questions("go-coffee"))
+    ops.judge(checks.cluster_diagnosis, diagnosis.state(ops, namespace="go-coffee", begun=True))
     assert len(ops.findings) > len(PLANTED)
     recorded = {
         f"{one.body['query']}({one.body['args']})@{one.body['target']}"
         for one in ops.ledger.entries()
         if one.kind == "query"
     }
+    assert len(recorded) == len(diagnosis.questions())  # each was asked once
     for one in ops.findings:
         assert one.evidence
         assert set(one.evidence) <= recorded
