@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from gocoffee_ops.frames import Column, Schema
@@ -11,6 +12,9 @@ from gocoffee_ops.model import Window
 from gocoffee_ops.queries.query import Ask, Rows, query
 from gocoffee_ops.queries.windows import window_of
 from gocoffee_ops.sources.grafana import Grafana
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 DASHBOARDS = Schema(
     "dashboards",
@@ -104,6 +108,15 @@ def link(url: str, window: Window, variables: Mapping[str, str] | None = None) -
     parts = {"from": str(_ms(window.start)), "to": str(_ms(window.end))}
     parts |= {f"var-{name}": value for name, value in (variables or {}).items()}
     return f"{url}{'&' if '?' in url else '?'}{urlencode(parts)}"
+
+
+def linked(dashboards: pd.DataFrame, window: Window, variables: Mapping[str, str] | None = None) -> pd.DataFrame:
+    """The dashboards with addresses that open them at the window's time; see `link`. Takes the table of `search`."""
+    frame = dashboards.copy()
+    frame["url"] = [link(url, window, variables) for url in dashboards["url"]]
+    frame["url"] = frame["url"].astype("string")
+    frame.attrs = dict(dashboards.attrs)
+    return frame
 
 
 def _ms(at: datetime) -> int:

@@ -82,6 +82,16 @@ def test_a_link_opens_the_dashboard_at_the_incidents_time(tmp_path: Path) -> Non
     )
 
 
+def test_a_table_of_dashboards_opens_each_at_the_incidents_time(tmp_path: Path) -> None:
+    window = Window(NOON - timedelta(hours=1), NOON)
+    with serving(grafana) as server:
+        found = dashboards.search(session(tmp_path, server), text="pay")
+        opened = dashboards.linked(found, window, {"service": "orders"})
+    assert list(opened["url"]) == [dashboards.link(f"{server.url}/d/payments", window, {"service": "orders"})]
+    assert opened.attrs["evidence"] == found.attrs["evidence"]
+    assert str(opened["url"].dtype) == str(found["url"].dtype)
+
+
 def test_annotations_of_the_window_are_read_with_the_alerts_that_fired(tmp_path: Path) -> None:
     with serving(grafana) as server:
         frame = dashboards.noted(session(tmp_path, server), window_s=3600.0)
