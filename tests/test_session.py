@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from gocoffee_ops.analysis import timeline
-from gocoffee_ops.errors import Unreachable
+from gocoffee_ops.errors import Unreachable, UsageError
 from gocoffee_ops.evidence.ledger import Ledger
 from gocoffee_ops.evidence.replay import Key
-from gocoffee_ops.model import Thresholds
-from gocoffee_ops.session import Session
+from gocoffee_ops.model import Target, Thresholds, Window
+from gocoffee_ops.session import Place, Session
 
 AT = datetime(2026, 11, 25, 3, 0, tzinfo=UTC)
 
@@ -43,3 +43,29 @@ def test_a_timeline_names_what_could_not_be_read(ops: Session) -> None:
     ops.gap(Key("changes.rollouts", "cluster/us", "", 0), Unreachable("list deployments", target="cluster/us"))
     ops.mark(moment("deployment/a"))
     assert ops.timeline().attrs["gaps"] == ["cluster/us: changes.rollouts"]
+
+
+def placed(tmp_path: Path, **as_of: datetime) -> Session:
+    places = [Place(Target(kind, "one"), moment, connect=lambda: None) for kind, moment in as_of.items()]
+    return Session(runbook="r", environment="e", places=places, thresholds=Thresholds(), ledger=Ledger(tmp_path))
+
+
+def test_a_window_ends_when_the_clusters_are_read_as_of(tmp_path: Path) -> None:
+    ops = placed(tmp_path, cluster=AT, database=AT + timedelta(days=3))
+    assert ops.window(hours=2.0) == Window(AT - timedelta(hours=2), AT)
+    assert ops.window("2026-11-25T02:00+01:00", "2026-11-25T02:30Z") == Window(
+        AT - timedelta(hours=2), AT - timedelta(minutes=30)
+    )
+    assert ops.window(hours=1.0).before(0.5) == Window(AT - timedelta(hours=1.5), AT - timedelta(hours=1))
+    assert placed(tmp_path / "b", database=AT, redis=AT + timedelta(hours=1)).window().end == AT + timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "said"),
+    [("yesterday", "", "given 'yesterday'"), ("2026-11-25T02:00", "", "names no zone"), ("", "03:00", "given '03:00'")],
+)
+def test_a_window_of_what_is_no_time_is_wrong_usage(tmp_path: Path, start: str, end: str, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        placed(tmp_path, cluster=AT).window(start, end)
+    with pytest.raises(UsageError, match="start before it ends"):
+        placed(tmp_path / "b", cluster=AT).window("2026-11-25T04:00Z")

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from gocoffee_ops import checks
 from gocoffee_ops.analysis import timeline
+from gocoffee_ops.errors import UsageError
 from gocoffee_ops.frames import records
 from gocoffee_ops.model import Status
-from gocoffee_ops.queries import alerts, cluster, workloads
+from gocoffee_ops.queries import alerts, cluster, dashboards, workloads
 from tests.checks.tables import table
 
 ONSET = datetime(2026, 11, 25, 3, 0, tzinfo=UTC)
@@ -151,6 +152,29 @@ def test_the_first_onset_is_the_services_own() -> None:
     assert timeline.first_onset(found, service="orders") == at(-2)
     assert timeline.first_onset(found) == at(-9)
     assert timeline.first_onset(moments()) is None
+
+
+def test_the_onset_is_what_somebody_says_else_the_first_symptom_else_the_end() -> None:
+    base = {"kind": "error onset", "subject": "service/x"}
+    found = moments(base | {"service": "gateway", "time": at(-9)}, base | {"service": "orders", "time": at(-2)})
+    end = at(30)
+    assert timeline.onset_of(found, otherwise=end, started="2026-11-25T02:00Z") == at(-60)
+    assert timeline.onset_of(found, otherwise=end, service=("orders", "gateway")) == at(-9)
+    assert timeline.onset_of(found, otherwise=end, service=("orders",)) == at(-2)
+    assert timeline.onset_of(found, otherwise=end) == at(-9)
+    assert timeline.onset_of(moments(), otherwise=end) == end
+    with pytest.raises(UsageError, match="names no zone"):
+        timeline.onset_of(found, otherwise=end, started="2026-11-25T02:00")
+
+
+def test_what_people_noted_on_dashboards_stands_on_the_timeline() -> None:
+    row = {"at": at(-7), "text": "release 4.1.0", "tags": ("deploy",), "dashboard_uid": "orders"}
+    fired = {"at": at(-1), "text": "", "alert": "Errors", "state": "alerting"}
+    found = records(timeline.dashboard_notes(table(dashboards.noted, row, fired)))
+    assert [(one["kind"], one["subject"], one["what"]) for one in found] == [
+        ("annotation", "dashboard/orders", "release 4.1.0 (deploy)"),
+        ("annotation", "alert/Errors", "alerting"),
+    ]
 
 
 @given(

@@ -131,3 +131,20 @@ def test_the_injected_cell_gives_back_what_was_given(given_values: dict[str, Val
 @given(st.text(max_size=30))
 def test_any_text_survives_as_a_str(text: str) -> None:
     assert values(PARAMETERS, {"env": [text]})["env"] == text
+
+
+def test_a_time_is_checked_before_anything_is_contacted() -> None:
+    (start,) = parse('start: str = ""  # when it began [time]')
+    assert (start.help, start.time) == ("when it began", True)
+    assert start.read([""]) == ""
+    assert start.read(["2026-11-25T03:00+01:00"]) == "2026-11-25T03:00+01:00"
+    for wrong in ("yesterday", "2026-11-25T03:00", "03:00"):
+        with pytest.raises(
+            ParameterError, match=r"'start' is wrong: given .*Try: a time, as 2026-11-23T03:00Z, or \"\""
+        ):
+            start.read([wrong])
+
+
+def test_a_time_is_written_as_a_text() -> None:
+    with pytest.raises(ParameterError, match="start is a time, and is int"):
+        parse("start: int = 0  # when it began [time]")

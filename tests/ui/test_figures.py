@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from gocoffee_ops.analysis.logs.schemas import ERROR_RATE
 from gocoffee_ops.analysis.timeline import MOMENTS
 from gocoffee_ops.frames import Schema
 from gocoffee_ops.ui import figures
@@ -50,6 +51,20 @@ def moments(n: int = 3) -> pd.DataFrame:
     return MOMENTS.from_rows([place | row for row in rows])
 
 
+def rates(*counts: tuple[int, int], service: str = "<b>orders</b>") -> pd.DataFrame:
+    place = {"cluster": "eu", "namespace": "shop", "service": service, "container": "app", "bucket_s": 60.0}
+    rest = {"denominator": "access records", "error_records": 0, "records": 0}
+    return ERROR_RATE.from_rows(
+        [
+            place
+            | rest
+            | {"start": MOMENT + timedelta(minutes=i), "requests": float(n), "errors": float(bad)}
+            | {"error_rate": bad / n if n else None}
+            for i, (n, bad) in enumerate(counts)
+        ]
+    )
+
+
 def words(figure: Any) -> str:
     return json.dumps([a.text for a in figure.layout.annotations], ensure_ascii=False)
 
@@ -62,6 +77,7 @@ EVERY = {
         table(scene.CONNECTIONS, scene.connections(), "database", "coffee")
     ),
     "timeline": lambda: figures.timeline(moments(), MOMENT),
+    "error_rate": lambda: figures.error_rate(rates((100, 3), (0, 0), (50, 10))),
 }
 EMPTY = {
     "node_utilisation": lambda: figures.node_utilisation(nodes(0), table(scene.NODE_USAGE, [])),
@@ -69,6 +85,7 @@ EMPTY = {
     "statement_share": lambda: figures.statement_share(table(scene.STATEMENTS, [], "database")),
     "connection_states": lambda: figures.connection_states(table(scene.CONNECTIONS, [], "database")),
     "timeline": lambda: figures.timeline(MOMENTS.empty()),
+    "error_rate": lambda: figures.error_rate(ERROR_RATE.empty()),
 }
 
 
@@ -95,6 +112,12 @@ def test_a_figure_has_words_axes_with_units_and_no_title(name: str) -> None:
 @pytest.mark.parametrize("name", EMPTY)
 def test_an_empty_table_gives_a_figure_that_says_so(name: str) -> None:
     assert "nothing to show: no " in words(EMPTY[name]())
+
+
+def test_a_span_without_requests_has_no_error_rate_and_no_point() -> None:
+    (line,) = figures.error_rate(rates((100, 3), (0, 0), (50, 10))).data
+    assert list(line.y) == [3.0, 20.0]
+    assert [moment.minute for moment in line.x] == [0, 2]
 
 
 def test_a_timeline_has_a_row_for_each_kind_and_a_line_at_the_onset() -> None:
