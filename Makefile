@@ -39,7 +39,7 @@ check: $(VENV)/.dev ## linters, types, import contracts, notebook style
 testbed: $(VENV)/.dev ## start a real control plane on loopback, and print how to use it; Ctrl-C stops it
 	$(BIN)/python -m tests.testbed
 
-bench: $(VENV)/.dev ## run the benchmarks and write docs/benchmarks.md
+bench: $(VENV)/.dev build/drain3/.ready ## run the benchmarks and write docs/benchmarks.md
 	$(BIN)/python -m benchmarks
 
 demo-bundle: $(VENV)/.dev ## record the demo's cluster again from the testbed
@@ -66,4 +66,12 @@ $(BIN)/python:
 $(VENV)/.run $(VENV)/.lab $(VENV)/.dev: $(VENV)/.%: requirements/%.lock $(INSTALL) | $(BIN)/python
 	@echo "installing requirements/$*.lock"
 	@$(BIN)/python requirements/install.py requirements/$*.lock
+	@touch $@
+
+# A benchmark's peer, in a Python of its own.
+build/drain3/.ready: requirements/drain3-build.lock requirements/drain3.lock
+	@echo "installing requirements/drain3.lock"
+	@"$(PYTHON)" -m venv --clear build/drain3
+	@build/drain3/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/drain3-build.lock
+	@build/drain3/bin/pip install --quiet --disable-pip-version-check --require-hashes --no-build-isolation -r requirements/drain3.lock
 	@touch $@

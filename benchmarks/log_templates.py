@@ -6,9 +6,8 @@ The messages are synthetic, made from a seed, with the statement that wrote each
 form that it works on (an Arrow column, as tables hold it; Python texts) and gives a list of groups; ours is measured before,
 between and after Drain3's readings, and the median counts. Groupings are compared message by message.
 
-Drain3 pins old libraries, so it is not among what the project installs; it is run by a Python of its own:
-
-    python3 -m venv build/drain3 && build/drain3/bin/pip install drain3==0.9.11
+Drain3 pins old libraries, so it is not among what the project installs; `make build/drain3/.ready` (and so `make bench`) installs
+it into a Python of its own.
 
 `--golden FILE` writes how Drain3 groups the messages that the tests group.
 """
