@@ -10,7 +10,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -79,6 +79,11 @@ class _Server:
                 return bool(answer.status == 200)
         except (urllib.error.URLError, OSError):
             return False
+
+    def get(self, path: str) -> Any:
+        """What it answers, decoded."""
+        with urllib.request.urlopen(self.url + path, timeout=10) as answer:
+            return json.loads(answer.read())
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -150,12 +155,18 @@ class PrometheusServer(_Server):
     """A Prometheus with a history (lines of OpenMetrics, with times), which scrapes exporters (job -> port)."""
 
     def __init__(
-        self, history: Iterable[str] = (), *, jobs: Mapping[str, int] | None = None, flags: Sequence[str] = ()
+        self,
+        history: Iterable[str] = (),
+        *,
+        jobs: Mapping[str, int] | None = None,
+        flags: Sequence[str] = (),
+        scrape_interval_s: float = 1.0,
     ) -> None:
         super().__init__()
         self._history = history
         self._jobs = jobs or {}
         self._flags = flags
+        self._scrape_interval_s = scrape_interval_s
 
     def command(self) -> list[str]:
         data = self.folder / "data"
@@ -167,7 +178,7 @@ class PrometheusServer(_Server):
             done = subprocess.run([*backfill, str(text), str(data)], capture_output=True, text=True, check=False)
             assert done.returncode == 0, done.stdout + done.stderr
         config = {
-            "global": {"scrape_interval": "1s", "scrape_timeout": "1s"},
+            "global": {"scrape_interval": f"{self._scrape_interval_s:g}s", "scrape_timeout": "1s"},
             "scrape_configs": [
                 {"job_name": job, "static_configs": [{"targets": [f"127.0.0.1:{port}"]}]}
                 for job, port in self._jobs.items()
@@ -185,15 +196,15 @@ class PrometheusServer(_Server):
 
 
 class Exporter:
-    """Something to scrape: whatever `text` holds; a context manager."""
+    """Something to scrape: whatever `text` holds, or gives when it is asked; a context manager."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str | Callable[[], str]) -> None:
         self.text = text
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                body = outer.text.encode()
+                body = (outer.text if isinstance(outer.text, str) else outer.text()).encode()
                 self.send_response(200)
                 self.send_header("Content-Type", "text/plain; version=0.0.4")
                 self.send_header("Content-Length", str(len(body)))

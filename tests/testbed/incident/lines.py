@@ -45,16 +45,22 @@ def gateway(story: Story, pod: str, until: datetime) -> Iterator[Line]:
         client = f"10.{draw.randrange(64, 128)}.{draw.randrange(256)}.{draw.randrange(1, 255)}"
         method = "POST" if status == 201 else "GET"
         size = draw.randrange(120, 2400)
-        yield at, (
-            f'{client} - - [{at:%d/%b/%Y:%H:%M:%S} +0000] "{method} {path} HTTP/1.1" {status} {size} "-" '
-            f'"{draw.choice(AGENTS)}" {draw.randrange(300, 900)} {seconds:.3f} [go-coffee-orders-80]'
+        yield (
+            at,
+            (
+                f'{client} - - [{at:%d/%b/%Y:%H:%M:%S} +0000] "{method} {path} HTTP/1.1" {status} {size} "-" '
+                f'"{draw.choice(AGENTS)}" {draw.randrange(300, 900)} {seconds:.3f} [go-coffee-orders-80]'
+            ),
         )
 
 
 def envoy(story: Story, pod: str, until: datetime) -> Iterator[Line]:
     """A quiet proxy."""
     for at in moments(story, story.draw("envoy", pod), until, 300.0):
-        yield at, f"[{at:%Y-%m-%d %H:%M:%S}.{at.microsecond // 1000:03d}][1][info][upstream] cds: add 9 cluster(s), remove 0"
+        yield (
+            at,
+            f"[{at:%Y-%m-%d %H:%M:%S}.{at.microsecond // 1000:03d}][1][info][upstream] cds: add 9 cluster(s), remove 0",
+        )
 
 
 def orders(story: Story, pod: str, until: datetime) -> Iterator[Line]:
@@ -68,7 +74,10 @@ def orders(story: Story, pod: str, until: datetime) -> Iterator[Line]:
         elif draw.random() < 0.02:
             yield at, _json(at, "warn", f"order {order} was paid twice, second charge refunded")
         else:
-            yield at, _json(at, "info", draw.choice((f"order {order} created", f"order {order} paid")), customer=customer)
+            yield (
+                at,
+                _json(at, "info", draw.choice((f"order {order} created", f"order {order} paid")), customer=customer),
+            )
 
 
 def panicking(story: Story, pod: str, until: datetime) -> Iterator[Line]:
@@ -104,7 +113,9 @@ def postgres(story: Story, pod: str, until: datetime) -> Iterator[Line]:
 def migration(story: Story, pod: str, until: datetime) -> Iterator[Line]:
     """The release's migration."""
     at = story.at(MIGRATION_S)
-    for number, text in enumerate(("migration 0042_loyalty_points: begin", f"DROP INDEX {INDEX}", "migration 0042: done")):
+    for number, text in enumerate(
+        ("migration 0042_loyalty_points: begin", f"DROP INDEX {INDEX}", "migration 0042: done")
+    ):
         moment = at + timedelta(milliseconds=150 * number)
         if moment < until:
             yield moment, f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z INFO {text}"

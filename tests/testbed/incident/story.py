@@ -14,9 +14,7 @@ MEMORY_BASELINE = timedelta(hours=24)
 GOOD, BAD = "ghcr.io/gocoffee/orders:5.2.3", "ghcr.io/gocoffee/orders:5.3.0"
 GOOD_CAUSE, BAD_CAUSE = "release 5.2.3", "release 5.3.0: loyalty points at checkout"
 INDEX = "orders_customer_id_created_at_idx"
-LOOK_UP = (
-    "SELECT id, status, total, created_at FROM orders WHERE customer_id = $1 ORDER BY created_at DESC LIMIT 20"
-)
+LOOK_UP = "SELECT id, status, total, created_at FROM orders WHERE customer_id = $1 ORDER BY created_at DESC LIMIT 20"
 
 CONFIG_S = -16.0  # the configuration that the release needs
 MIGRATION_S = -8.0  # its migration drops an index
