@@ -1,4 +1,4 @@
-"""A real environment with an incident in it: a bad release of the orders service, told by every system that one reads."""
+"""A real environment with an incident in it: a bad release of the order service, told by every system that one reads."""
 
 from tests.testbed.incident.environment import Incident, incident
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from gocoffee_ops.demo.database import READER, script
-from tests.testbed.incident.story import INDEX
+from tests.testbed.incident.story import INDEX, SERVICE
 from tests.testbed.postgres import WHEEL_MAJOR, PostgresServer, find_major
 
 DATABASE = "coffee"
@@ -41,8 +41,8 @@ class Shop:
             owner.execute(f"DROP INDEX {INDEX}")
 
     def look_up(self, times: int) -> None:
-        """What the orders service asks."""
-        with self.server.connect(database=DATABASE, application_name="orders") as service:
+        """What the order service asks."""
+        with self.server.connect(database=DATABASE, application_name=SERVICE) as service:
             for number in range(times):
                 service.execute(LOOK_UP, (1 + number * 41 % 20_000,))
 

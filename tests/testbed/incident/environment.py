@@ -19,7 +19,7 @@ from tests.testbed.incident.database import Shop, shop
 from tests.testbed.incident.journal import Journal
 from tests.testbed.incident.metrics import Container, Metrics
 from tests.testbed.incident.release import Release
-from tests.testbed.incident.story import CONFIG_S, MIGRATION_S, PANIC_S, TOLD_S, Story
+from tests.testbed.incident.story import CONFIG_S, MIGRATION, MIGRATION_S, PANIC_S, SERVICE, TOLD_S, Story
 from tests.testbed.incident.web import Web, documents, web
 from tests.testbed.prometheus import AlertmanagerServer, PrometheusServer
 from tests.testbed.redis import READER, RedisServer
@@ -51,6 +51,7 @@ def incident(cluster: Cluster, folder: Path) -> Iterator[Incident]:
         story = Story((datetime.now(UTC) + timedelta(seconds=LEAD_S)).replace(microsecond=0))
         journal = stack.enter_context(Journal(cluster, folder / "logs", story))
         journal.follow(release.pods())
+        release.answers_inside("postgres", {"PGHOST": "127.0.0.1", "PGPORT": str(database.server.port)})
         servers = stack.enter_context(web(story, folder))
         store = stack.enter_context(_log_store(journal))
         alerts = stack.enter_context(telemetry.alertmanager(story))
@@ -76,7 +77,7 @@ def _telling(story: Story, release: Release, journal: Journal, database: Shop) -
     _sleep_until(story.at(MIGRATION_S))
     release.migrate()
     database.drop_index()
-    journal.follow(release.pods("orders-migrate"))
+    journal.follow(release.pods(MIGRATION))
     _sleep_until(story.at(0))
     release.roll_out()
     database.look_up(200)
@@ -101,7 +102,7 @@ def _log_store(journal: Journal) -> Iterator[HttpServer]:
 
 def _used(release: Release, story: Story) -> list[Container]:
     """The containers of the services that are asked for."""
-    used = {"api-gateway": (170.0, 512.0), "orders": (90.0, 256.0), "payment-service": (495.0, 512.0)}
+    used = {"api-gateway": (170.0, 512.0), SERVICE: (170.0, 256.0), "payment-service": (495.0, 512.0)}
     crashing = {pod["metadata"]["name"] for pod in release.crashing()}
     return [
         Container(name, app, *used[app], since=story.at(0) if name in crashing else None)

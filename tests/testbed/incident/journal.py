@@ -14,7 +14,7 @@ import yaml
 from tests.testbed.control_plane import Cluster
 from tests.testbed.incident import lines
 from tests.testbed.incident.lines import Line, Lines
-from tests.testbed.incident.story import NAMESPACE, Story
+from tests.testbed.incident.story import MIGRATION, NAMESPACE, SERVICE, Story
 
 AHEAD = timedelta(hours=1)  # so far the lines are made in advance
 EVERY_S = 0.5
@@ -23,10 +23,10 @@ SEEN_S = 30.0
 WRITERS: dict[str, Lines] = {
     "api-gateway": lines.gateway,
     "envoy": lines.envoy,
-    "orders": lines.orders,
+    SERVICE: lines.orders,
     "postgres": lines.postgres,
     "redis": lines.redis,
-    "orders-migrate": lines.migration,
+    MIGRATION: lines.migration,
     "wait-for-postgres": lines.waiting,
     "notification-service": lines.failing,
 }
@@ -93,10 +93,10 @@ class Journal:
         """A pod of the bad release: the end of its last two runs."""
         files = []
         for number, until in enumerate(runs[-2:]):
-            name = f"{pod}.orders.{number}"
+            name = f"{pod}.{SERVICE}.{number}"
             found = list(lines.panicking(self.story, pod, until))
-            files.append(self._write(Written(pod, "orders", self._folder / f"{name}.log", found)))
-        served = {"containers": ["orders"], "logsFile": str(files[-1].path), "previousLogsFile": str(files[0].path)}
+            files.append(self._write(Written(pod, SERVICE, self._folder / f"{name}.log", found)))
+        served = {"containers": [SERVICE], "logsFile": str(files[-1].path), "previousLogsFile": str(files[0].path)}
         self._serve([_object(pod, [served])])
 
     def _container(self, pod: str, container: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from random import Random
 
-from tests.testbed.incident.story import BAD, INDEX, LOOK_UP, MIGRATION_S, Story
+from tests.testbed.incident.story import BAD, CONFIG, INDEX, LOOK_UP, MIGRATION_S, SERVICE, Story
 
 Line = tuple[datetime, str]
 Lines = Callable[[Story, str, datetime], Iterator[Line]]  # story, pod, until when
@@ -19,17 +19,18 @@ panic: runtime error: invalid memory address or nil pointer dereference
 [signal SIGSEGV: segmentation violation code=0x1 addr=0x18 pc=0x8f1c2a]
 
 goroutine 1 [running]:
-github.com/gocoffee/orders/internal/loyalty.(*Client).Points(0x0, {0xc000126000, 0x24})
+github.com/gocoffee/order-service/internal/loyalty.(*Client).Points(0x0, {0xc000126000, 0x24})
 \t/src/internal/loyalty/client.go:57 +0x2a
-github.com/gocoffee/orders/internal/server.(*Server).warmUp(0xc0000b2000)
+github.com/gocoffee/order-service/internal/server.(*Server).warmUp(0xc0000b2000)
 \t/src/internal/server/server.go:131 +0x1d4
 main.main()
-\t/src/cmd/orders/main.go:88 +0x3c5"""
+\t/src/cmd/order-service/main.go:88 +0x3c5"""
 
 
 def moments(story: Story, draw: Random, until: datetime, every_s: float) -> Iterator[datetime]:
     """Moments from the baseline's beginning, on average so far apart."""
     at = story.begins
+    yield at
     while (at := at + timedelta(seconds=draw.expovariate(1 / every_s))) < until:
         yield at
 
@@ -49,7 +50,7 @@ def gateway(story: Story, pod: str, until: datetime) -> Iterator[Line]:
             at,
             (
                 f'{client} - - [{at:%d/%b/%Y:%H:%M:%S} +0000] "{method} {path} HTTP/1.1" {status} {size} "-" '
-                f'"{draw.choice(AGENTS)}" {draw.randrange(300, 900)} {seconds:.3f} [go-coffee-orders-80]'
+                f'"{draw.choice(AGENTS)}" {draw.randrange(300, 900)} {seconds:.3f} [go-coffee-{SERVICE}-80]'
             ),
         )
 
@@ -64,9 +65,9 @@ def envoy(story: Story, pod: str, until: datetime) -> Iterator[Line]:
 
 
 def orders(story: Story, pod: str, until: datetime) -> Iterator[Line]:
-    """An orders pod of the release that works: its look-ups begin to time out when the index is gone."""
+    """A pod of the release that works: its look-ups begin to time out when the index is gone."""
     draw = story.draw("orders", pod)
-    for at in moments(story, draw, until, 9.0):
+    for at in moments(story, draw, until, 6.0):
         order, customer = draw.randrange(100_000, 150_000), draw.randrange(1, 20_000)
         if story.slow(at) and draw.random() < 0.5:
             wrong = {"op": "orders.by_customer", "customer": customer, "err": "context deadline exceeded"}
@@ -83,7 +84,7 @@ def orders(story: Story, pod: str, until: datetime) -> Iterator[Line]:
 def panicking(story: Story, pod: str, until: datetime) -> Iterator[Line]:
     """One run of the release that does not work."""
     first = until - timedelta(seconds=3)
-    yield first, _json(first, "info", "starting", image=BAD, config="orders-config")
+    yield first, _json(first, "info", "starting", image=BAD, config=CONFIG)
     yield first + timedelta(seconds=1), _json(first, "info", "connected to postgres", host="postgres-primary")
     wrong = "loyalty client is not configured: LOYALTY_URL is empty"
     yield first + timedelta(seconds=1.2), _json(first, "error", wrong)

@@ -6,12 +6,20 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from tests.testbed.incident.story import BASELINE, FAILED_AFTER, FAILED_BEFORE, MEMORY_BASELINE, NAMESPACE, Story
+from tests.testbed.incident.story import (
+    BASELINE,
+    FAILED_AFTER,
+    FAILED_BEFORE,
+    MEMORY_BASELINE,
+    NAMESPACE,
+    SERVICE,
+    Story,
+)
 
 SCRAPED_S = 15.0
 MIB = 1 << 20
-RATES = {"api-gateway": 24.0, "orders": 11.0, "payment-service": 4.0, "web-ui": 18.0}  # requests a second
-SUFFERING = {"api-gateway", "orders"}
+RATES = {"api-gateway": 24.0, SERVICE: 11.0, "payment-service": 4.0, "web-ui": 18.0}  # requests a second
+SUFFERING = {"api-gateway", SERVICE}
 BUCKETS = (
     ("0.05", 0.62),
     ("0.1", 0.9),
@@ -40,7 +48,7 @@ Sample = tuple[str, str, float]  # family, labels, value
 
 @dataclass(frozen=True)
 class Container:
-    """One that cAdvisor's series are of; its memory has grown by a quarter in a day. Without `since` it has been there all the time."""
+    """One that cAdvisor's series are of; its memory grows by a quarter in a day. It is there `since` then, or always."""
 
     pod: str
     name: str

@@ -1,67 +1,71 @@
-"""What is done to the cluster: the orders service as it was, and its bad release."""
+"""What is done to the cluster: the order service, whose last rollout is stuck, gets a release that crashes."""
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import yaml
 
 from tests.testbed.control_plane import Cluster
-from tests.testbed.incident.story import BAD, BAD_CAUSE, GOOD, GOOD_CAUSE, NAMESPACE, REPLICAS
+from tests.testbed.incident.story import BAD, BAD_CAUSE, CONFIG, MIGRATION, NAMESPACE, SERVICE
 
 Json = dict[str, Any]
 DEADLINE_S = 60.0
+EXEC_PROBE = Path(__file__).parents[3] / "deploy" / "exec-probe.yaml"
 PIPELINE = "--field-manager=release-pipeline"
 
 
 class Release:
-    """The orders service on one cluster."""
+    """The order service on one cluster."""
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
 
     def prepare(self) -> None:
-        """The service as it was before: configuration, Service, and a release that works."""
-        self._create(_config({"LOG_LEVEL": "info"}), _service(), _deployment())
-        self._until("the good release", lambda: len(self.ready()) == REPLICAS)
+        """Its configuration as it was, and the permission to ask databases from inside the cluster."""
+        self._create(_config({"LOG_LEVEL": "info"}))
+        self._kubectl("apply", "-f", str(EXEC_PROBE))
 
     def configure(self) -> None:
         """The change of configuration that comes with the release, and misses a setting."""
         patch = json.dumps({"data": {"LOYALTY_ENABLED": "true", "LOYALTY_URL": ""}})
-        self._kubectl("patch", "configmap", "orders-config", "-p", patch, PIPELINE)
+        self._kubectl("patch", "configmap", CONFIG, "-p", patch, PIPELINE)
 
     def migrate(self) -> None:
         """The release's migration."""
-        container = {"name": "orders-migrate", "image": BAD, "args": ["migrate", "up"], "resources": _resources()}
+        container = {"name": MIGRATION, "image": BAD, "args": ["migrate", "up"], "resources": _resources()}
         pod = {"restartPolicy": "Never", "containers": [container]}
-        job = {"metadata": {"labels": {"app": "orders-migrate"}}, "spec": pod}
+        job = {"metadata": {"labels": {"app": MIGRATION}}, "spec": pod}
         self._create({
-            "apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "orders-migrate-0042"},
+            "apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": f"{MIGRATION}-0042"},
             "spec": {"template": job},
         })  # fmt: skip
-        self._until("the migration", lambda: self.pods("orders-migrate"))
+        self._until("the migration", lambda: self.pods(MIGRATION))
 
     def roll_out(self) -> None:
         """The bad release."""
         annotations = {"kubernetes.io/change-cause": BAD_CAUSE}
-        container = {"name": "orders", "image": BAD}
+        container = {"name": SERVICE, "image": BAD}
         template = {
             "metadata": {"annotations": {"testbed.gocoffee/kubelet": "crash-loop"}},
             "spec": {"containers": [container]},
         }
-        patch = {"metadata": {"annotations": annotations}, "spec": {"template": template}}
-        self._kubectl("patch", "deployment", "orders", "-p", json.dumps(patch), PIPELINE)
-        self._until("pods that crash", lambda: len(self.crashing()) == REPLICAS - 1)
+        # To get past the rollout that is stuck, an old pod may go before a new one is ready.
+        strategy = {"rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1}}
+        patch = {"metadata": {"annotations": annotations}, "spec": {"strategy": strategy, "template": template}}
+        self._kubectl("patch", "deployment", SERVICE, "-p", json.dumps(patch), PIPELINE)
+        self._until("the bad release", lambda: len(self.crashing()) == 1 and len(self.pods(SERVICE)) == 2)
 
     def crashed(self, ends: list[datetime]) -> None:
         """What the kubelets report after the last of these ends."""
         for pod in self.crashing():
             name, status = pod["metadata"]["name"], pod["status"]["containerStatuses"][0]
-            why = f"back-off 40s restarting failed container=orders pod={name}_{NAMESPACE}({pod['metadata']['uid']})"
+            why = f"back-off 40s restarting failed container={SERVICE} pod={name}_{NAMESPACE}({pod['metadata']['uid']})"
             last = {
                 "exitCode": 2,
                 "reason": "Error",
@@ -75,7 +79,7 @@ class Release:
             }
             patch = {"status": {"containerStatuses": [{**status, **told}]}}
             self._kubectl("patch", "pod", name, "--subresource=status", "--type=merge", "-p", json.dumps(patch))
-            self._event(pod, "BackOff", f"Back-off restarting failed container orders in pod {name}", ends)
+            self._event(pod, "BackOff", f"Back-off restarting failed container {SERVICE} in pod {name}", ends)
 
     def _event(self, pod: Json, reason: str, message: str, ends: list[datetime]) -> None:
         name, uid = pod["metadata"]["name"], pod["metadata"]["uid"]
@@ -83,7 +87,7 @@ class Release:
             "apiVersion": "v1", "kind": "Event", "metadata": {"name": f"{name}.{reason.lower()}"},
             "involvedObject": {
                 "apiVersion": "v1", "kind": "Pod", "namespace": NAMESPACE, "name": name, "uid": uid,
-                "fieldPath": "spec.containers{orders}",
+                "fieldPath": "spec.containers{order-service}",
             },
             "type": "Warning", "reason": reason, "message": message, "count": len(ends),
             "firstTimestamp": _stamp(ends[0]), "lastTimestamp": _stamp(ends[-1]),
@@ -96,13 +100,18 @@ class Release:
         found: list[Json] = self._cluster.get("pods", "-n", NAMESPACE, *selector)["items"]
         return [one for one in found if one["status"].get("startTime") and not one["metadata"].get("deletionTimestamp")]
 
-    def ready(self) -> list[Json]:
-        """Pods of orders that serve."""
-        return [one for one in self.pods("orders") if one["status"]["containerStatuses"][0]["ready"]]
-
     def crashing(self) -> list[Json]:
-        """Pods of orders that do not."""
-        return [one for one in self.pods("orders") if not one["status"]["containerStatuses"][0]["ready"]]
+        """Pods of the bad release."""
+        return [one for one in self.pods(SERVICE) if one["spec"]["containers"][0]["image"] == BAD]
+
+    def answers_inside(self, app: str, variables: Mapping[str, str]) -> None:
+        """Let commands run in the pods of an app; they run on this host, where these variables lead them to its server."""
+        told = [{"name": name, "value": value} for name, value in variables.items()]
+        for pod in self.pods(app):
+            self._create({
+                "apiVersion": "kwok.x-k8s.io/v1alpha1", "kind": "Exec", "metadata": {"name": pod["metadata"]["name"]},
+                "spec": {"execs": [{"containers": [app], "local": {"envs": told}}]},
+            })  # fmt: skip
 
     def _kubectl(self, *arguments: str) -> None:
         self._cluster.kubectl(*arguments, "-n", NAMESPACE)
@@ -118,40 +127,7 @@ class Release:
 
 
 def _config(data: Json) -> Json:
-    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "orders-config"}, "data": data}
-
-
-def _service() -> Json:
-    port = {"name": "http", "port": 80, "targetPort": 8080}
-    return {
-        "apiVersion": "v1", "kind": "Service", "metadata": {"name": "orders", "labels": {"app": "orders"}},
-        "spec": {"selector": {"app": "orders"}, "ports": [port]},
-    }  # fmt: skip
-
-
-def _deployment() -> Json:
-    labels = {"app": "orders"}
-    container = {
-        "name": "orders",
-        "image": GOOD,
-        "ports": [{"name": "http", "containerPort": 8080}],
-        "envFrom": [{"configMapRef": {"name": "orders-config"}}],
-        "resources": _resources(),
-    }
-    used = {"testbed.gocoffee/cpu.orders": "60m", "testbed.gocoffee/memory.orders": "90Mi"}
-    return {
-        "apiVersion": "apps/v1", "kind": "Deployment",
-        "metadata": {"name": "orders", "labels": labels, "annotations": {"kubernetes.io/change-cause": GOOD_CAUSE}},
-        "spec": {
-            "replicas": REPLICAS, "selector": {"matchLabels": labels},
-            # Whoever set this wanted releases to be quick: all old pods but one go before a new one is ready.
-            "strategy": {"rollingUpdate": {"maxSurge": 0, "maxUnavailable": REPLICAS - 1}},
-            "template": {
-                "metadata": {"labels": labels, "annotations": used},
-                "spec": {"containers": [container], "terminationGracePeriodSeconds": 0},
-            },
-        },
-    }  # fmt: skip
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": CONFIG}, "data": data}
 
 
 def _resources() -> Json:

@@ -1,4 +1,4 @@
-"""What happens, and when: everything else of this package reads it here. Seconds count from the release of `orders`."""
+"""What happens, and when: everything else of this package reads it here. Seconds count from the bad release."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ from datetime import datetime, timedelta
 
 NAMESPACE = "go-coffee"
 SEED = 20_251
-BASELINE = timedelta(hours=2)  # of logs and counters before the release
+BASELINE = timedelta(hours=2, minutes=20)  # of logs and counters before the release
 MEMORY_BASELINE = timedelta(hours=24)
 
-GOOD, BAD = "ghcr.io/gocoffee/orders:5.2.3", "ghcr.io/gocoffee/orders:5.3.0"
-GOOD_CAUSE, BAD_CAUSE = "release 5.2.3", "release 5.3.0: loyalty points at checkout"
+SERVICE = "order-service"
+MIGRATION = "order-service-migrate"
+CONFIG = "order-service-config"
+BAD = "ghcr.io/gocoffee/order-service:4.1.1"
+BAD_CAUSE = "release 4.1.1: loyalty points, second attempt"
 INDEX = "orders_customer_id_created_at_idx"
 LOOK_UP = "SELECT id, status, total, created_at FROM orders WHERE customer_id = $1 ORDER BY created_at DESC LIMIT 20"
 
@@ -24,7 +27,6 @@ ALERTS_S = 30.0
 TOLD_S = 130.0  # enough of it has happened to be read
 
 FAILED_BEFORE, FAILED_AFTER = 0.004, 0.45
-REPLICAS = 3
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from tests.testbed.incident.metrics import JOBS, SCRAPED_S, Metrics
-from tests.testbed.incident.story import ALERTS_S, NAMESPACE, TOLD_S, Story
+from tests.testbed.incident.story import ALERTS_S, NAMESPACE, SERVICE, TOLD_S, Story
 from tests.testbed.prometheus import AlertmanagerServer, Exporter, PrometheusServer
 from tests.testbed.redis import RedisServer
 
@@ -44,7 +44,7 @@ def fire(server: AlertmanagerServer, story: Story) -> None:
     _fire(
         server, story, ALERTS_S, "HighErrorRate", share, severity="critical", service="api-gateway", namespace=NAMESPACE
     )
-    crash = "pods of orders restart again and again"
+    crash = "pods of order-service restart again and again"
     _fire(
         server,
         story,
@@ -52,7 +52,7 @@ def fire(server: AlertmanagerServer, story: Story) -> None:
         "PodCrashLooping",
         crash,
         severity="warning",
-        service="orders",
+        service=SERVICE,
         namespace=NAMESPACE,
     )
     slow = "look-ups of orders take more than a second"

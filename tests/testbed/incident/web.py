@@ -15,7 +15,7 @@ import trustme
 from tests.http_server import Answer, Asked, HttpServer, says, serving
 from tests.statuspage import PAGE, summary
 from tests.testbed.incident.journal import Journal
-from tests.testbed.incident.story import BAD_CAUSE, Story
+from tests.testbed.incident.story import BAD_CAUSE, SERVICE, Story
 
 HOST = "localhost"
 
@@ -55,7 +55,7 @@ def web(story: Story, folder: Path) -> Iterator[Web]:
 
 def _api(story: Story) -> Answer:
     if story.failing(datetime.now(UTC)):
-        return says({"status": "unavailable", "failed": ["orders"]}, 503)
+        return says({"status": "unavailable", "failed": [SERVICE]}, 503)
     return says({"status": "ok", "failed": []})
 
 
@@ -70,7 +70,7 @@ def _grafana(story: Story, asked: Asked) -> Answer:
     """Dashboards of the shop, and the annotation that the release pipeline left."""
     if asked.path == "/api/annotations":
         notes = [
-            {"time": _ms(story.at(0)), "timeEnd": _ms(story.at(0)), "text": f"orders: {BAD_CAUSE}", "tags": ["deploy", "orders"],
+            {"time": _ms(story.at(0)), "timeEnd": _ms(story.at(0)), "text": f"{SERVICE}: {BAD_CAUSE}", "tags": ["deploy", SERVICE],
              "dashboardUID": "orders"},
         ]  # fmt: skip
         first, last = int(asked.query["from"]), int(asked.query["to"])
@@ -90,12 +90,12 @@ def _ms(at: datetime) -> int:
 
 
 def documents(journal: Journal) -> list[dict[str, Any]]:
-    """What the log store holds by now: the lines of the gateway and of orders, of deleted pods too."""
-    services = {"api-gateway": "api-gateway", "orders": "orders"}
+    """What the log store holds by now: the lines of the gateway and of the order service, of deleted pods too."""
+    services = {"api-gateway", SERVICE}
     return [
         {
             "@timestamp": f"{at:%Y-%m-%dT%H:%M:%S.%f}000Z", "message": text, "log.level": "info",
-            "service.name": services[container], "kubernetes.namespace": "go-coffee",
+            "service.name": container, "kubernetes.namespace": "go-coffee",
             "kubernetes.pod.name": pod, "kubernetes.container.name": container,
         }
         for at, pod, container, text in journal.written()
