@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from gocoffee_ops.config import ClusterConfig, DatabaseConfig, Environment, Limits
-from gocoffee_ops.errors import NotRecorded, Unreachable, UsageError
+from gocoffee_ops.errors import NotFound, NotRecorded, Unreachable, UsageError
 from gocoffee_ops.evidence.ledger import Ledger
-from gocoffee_ops.model import Contacts, Status, Target, Thresholds
+from gocoffee_ops.model import Contacts, Status, Thresholds
 from gocoffee_ops.places import (
     Opened,
     demo_thresholds,
@@ -231,12 +231,24 @@ def test_a_folder_without_a_ledger_is_wrong_usage(tmp_path: Path) -> None:
         evidence_folder(tmp_path)
 
 
-def test_the_demos_cluster_is_recorded_and_whole() -> None:
-    from gocoffee_ops.places.demo import DEMO_BUNDLE, demo_clusters
+def test_all_of_the_demo_but_its_database_is_recorded_as_of_one_moment() -> None:
+    from gocoffee_ops.places.demo import DEMO_BUNDLE, demo_recorded
 
-    places = list(demo_clusters(NOW))
+    places = demo_recorded(NOW)
     assert DEMO_BUNDLE.is_dir()
-    assert [place.target.kind for place in places] == ["cluster"]
-    assert places[0].mode == "recorded"
-    assert places[0].as_of < datetime.now(UTC)
-    assert Target("cluster", places[0].target.name) == places[0].target
+    assert {place.target.kind for place in places} == {
+        "cluster", "endpoint", "dependency", "redis", "alertmanager", "prometheus", "elasticsearch", "grafana",
+    }  # fmt: skip
+    assert {place.mode for place in places} == {"recorded"}
+    assert all(place.detail.startswith("recorded from a ") for place in places)
+    (as_of,) = {place.as_of for place in places}
+    assert as_of < datetime.now(UTC)
+
+
+def test_a_demo_without_its_bundle_says_how_to_make_it(tmp_path: Path) -> None:
+    from gocoffee_ops.places.demo import demo_recorded
+
+    (place,) = demo_recorded(NOW, tmp_path)
+    assert place.connect is not None
+    with pytest.raises(NotFound, match="make demo-bundle"):
+        place.connect()

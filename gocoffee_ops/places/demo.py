@@ -1,8 +1,7 @@
-"""The places of the demo: a recorded cluster, and an embedded PostgreSQL."""
+"""The places of the demo: an embedded PostgreSQL, and all else recorded."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -60,28 +59,28 @@ def demo_contacts(now: datetime) -> Contacts:
     return Contacts(now, escalation, people, links)
 
 
-def demo_clusters(now: datetime) -> Iterable[Place]:
-    if not (DEMO_BUNDLE / LEDGER).is_file():
+def demo_recorded(now: datetime, folder: Path = DEMO_BUNDLE) -> list[Place]:
+    """Everything of the demo but its database: recorded together, from real services, during an incident."""
+    if not (folder / LEDGER).is_file():
 
         def missing() -> Any:
             raise NotFound(
-                "open the demo's recorded cluster",
-                target=str(DEMO_BUNDLE),
+                "open the demo's recording",
+                target=str(folder),
                 why="it is not there",
                 hint="make demo-bundle",
             )
 
         return [Place(Target("cluster", "demo"), now, connect=missing, detail="recorded")]
-    recording = Recording(DEMO_BUNDLE)
+    recording = Recording(folder)
     return [
         Place(
-            Target("cluster", target["name"]),
+            Target(target["kind"], target["name"]),
             datetime.fromisoformat(target["as_of"]),
             recording=recording,
-            detail="recorded from a real API server, shipped in the package",
+            detail=target["detail"],
         )
         for target in recording.session["targets"]
-        if target["kind"] == "cluster"
     ]
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from gocoffee_ops.evidence.redact import Redactor
 from gocoffee_ops.model import Contacts, Escalation
-from gocoffee_ops.places.demo import demo_clusters, demo_contacts, demo_database, demo_thresholds
+from gocoffee_ops.places.demo import demo_contacts, demo_database, demo_recorded, demo_thresholds
 from gocoffee_ops.places.live import open_system
 from gocoffee_ops.places.opened import Opened
 from gocoffee_ops.places.recorded import replay_places
@@ -37,7 +37,7 @@ def open_places(environment: Environment, *, now: datetime, replay: Path | None 
     limit = environment.limits.query_deadline_s
     if environment.demo:
         database, held = demo_database(now, redactor)
-        places = (*demo_clusters(now), database)
+        places = (*demo_recorded(now), database)
         contacts = demo_contacts(now)
         return Opened(environment.name, places, demo_thresholds(), True, redactor, held, limit, contacts=contacts)
     places = tuple(open_system(system, now, redactor) for system in environment.systems)

@@ -22,7 +22,9 @@ from tests.testbed.scenario.manifests import Variant
 
 REQUIRE_ALL = "GOCOFFEE_REQUIRE_ALL"
 RUNNING = "GOCOFFEE_TESTBED"
-FIXTURES = frozenset({"cluster", "healthy_cluster", "second_cluster", "bare_cluster", "empty_cluster", "namespace"})
+FIXTURES = frozenset(
+    {"cluster", "healthy_cluster", "second_cluster", "bare_cluster", "empty_cluster", "namespace", "it"}
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -47,7 +49,7 @@ def obtain(stack: ExitStack, name: str, variant: Variant | None, factory: pytest
         return stack.enter_context(join(Path(running)))
     base = factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" not in os.environ:
-        return _start(stack, name, variant)
+        return start(stack, name, variant)
     pointer = base.parent / f"testbed-{name}"
     with filelock.FileLock(pointer.with_suffix(".lock"), timeout=300):
         if pointer.exists():
@@ -55,12 +57,13 @@ def obtain(stack: ExitStack, name: str, variant: Variant | None, factory: pytest
                 return stack.enter_context(join(Path(pointer.read_text())))
             except ControlPlaneFailed:  # all who held it have left in the meantime
                 pointer.unlink()
-        started = _start(stack, name, variant)
+        started = start(stack, name, variant)
         pointer.write_text(str(started.folder))
         return started
 
 
-def _start(stack: ExitStack, name: str, variant: Variant | None) -> Cluster:
+def start(stack: ExitStack, name: str, variant: Variant | None) -> Cluster:
+    """A control plane of one's own, for the time of the stack; skips without its binaries."""
     try:
         started = stack.enter_context(control_plane(name))
     except TestbedMissing as error:
@@ -103,7 +106,7 @@ def empty_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]
 def bare_cluster() -> Iterator[Cluster]:
     """A control plane of the test's own, with nothing in it: about five seconds."""
     with ExitStack() as stack:
-        yield _start(stack, "bare", None)
+        yield start(stack, "bare", None)
 
 
 @pytest.fixture

@@ -18,7 +18,6 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +76,7 @@ class Recorder:
     """Sessions over one environment as of one moment, and the one bundle of what they asked."""
 
     def __init__(self, it: Incident, folder: Path, scratch: Path) -> None:
-        self.as_of = datetime.now(UTC)
+        self.as_of = it.as_of
         opened = open_places(load_config(it.config).environments[NAME], now=self.as_of)
         self.ledgers: list[Ledger] = []
         self._it, self._scratch, self._redactor = it, scratch, opened.redactor

@@ -69,7 +69,7 @@ def orders(story: Story, pod: str, until: datetime) -> Iterator[Line]:
     draw = story.draw("orders", pod)
     for at in moments(story, draw, until, 6.0):
         order, customer = draw.randrange(100_000, 150_000), draw.randrange(1, 20_000)
-        if story.slow(at) and draw.random() < 0.5:
+        if story.failing(at) and draw.random() < 0.5:
             wrong = {"op": "orders.by_customer", "customer": customer, "err": "context deadline exceeded"}
             yield at, _json(at, "error", "query failed", **wrong)
         elif draw.random() < 0.02:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from tests.testbed.incident.story import (
     BASELINE,
+    ERRORS_S,
     FAILED_AFTER,
     FAILED_BEFORE,
     MEMORY_BASELINE,
@@ -119,6 +120,6 @@ class Metrics:
 
     def _seconds(self, at: datetime) -> tuple[float, float]:
         """How long it went well, and how long it has been failing."""
-        since = self._story.at(8.0)
+        since = self._story.at(ERRORS_S)
         before = (min(at, since) - self._zero).total_seconds()
         return max(0.0, before), max(0.0, (at - since).total_seconds())

@@ -60,6 +60,12 @@ class Release:
         patch = {"metadata": {"annotations": annotations}, "spec": {"strategy": strategy, "template": template}}
         self._kubectl("patch", "deployment", SERVICE, "-p", json.dumps(patch), PIPELINE)
         self._until("the bad release", lambda: len(self.crashing()) == 1 and len(self.pods(SERVICE)) == 2)
+        for name in self._empty():  # of the rollout that was stuck: the pipeline cleans up
+            self._kubectl("delete", "replicaset", name)
+
+    def _empty(self) -> list[str]:
+        found = self._cluster.get("replicasets", "-n", NAMESPACE, "-l", f"app={SERVICE}")["items"]
+        return [one["metadata"]["name"] for one in found if not one["spec"]["replicas"]]
 
     def crashed(self, ends: list[datetime]) -> None:
         """What the kubelets report after the last of these ends."""

@@ -1,0 +1,69 @@
+"""Every runbook runs on the demo from nothing, to the verdict that its planted faults and its recorded incident deserve."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from gocoffee_ops.evidence.ledger import read_entries
+from gocoffee_ops.model import Status
+from gocoffee_ops.runbooks import catalog, runner
+from gocoffee_ops.runbooks.run_folder import EVIDENCE
+
+BOOKS = [book.name for book in catalog.runbooks()]
+FINE = {"start-here"}  # all that it reads answers
+SUBJECT = "deployment/order-service"
+
+
+def ran(name: str, reports: Path) -> runner.RunResult:
+    """A run as `gocoffee-ops run NAME --env demo` makes it."""
+    return runner.run(runner.prepare(name, env="demo", reports=reports))
+
+
+@pytest.mark.parametrize("name", BOOKS)
+def test_a_runbook_runs_whole_on_the_demo(name: str, tmp_path: Path) -> None:
+    result = ran(name, tmp_path)
+
+    assert {cell.state for cell in result.cells} == {"ok"}
+    queries = [entry.body for entry in read_entries(result.folder / EVIDENCE) if entry.kind == "query"]
+    assert [body["error"] for body in queries if body["error"]] == []
+    assert result.coverage.answered == result.coverage.asked
+    assert result.status is (Status.OK if name in FINE else Status.CRIT)
+    assert result.exit_code == result.status.exit_code
+    assert json.loads((result.folder / "run.json").read_text())["demo"] is True
+
+
+def test_the_forensics_report_tells_the_story_with_its_evidence(tmp_path: Path) -> None:
+    result = ran("forensics", tmp_path)
+    found = {(finding.check, finding.subject): finding for finding in result.findings}
+
+    for check, subject, said, target in (
+        ("error_rate", "service/api-gateway", "% of 24.0 requests/s fail", "prometheus/main"),
+        ("error_rate_below", "service/api-gateway", "within 1 min", "cluster/demo"),
+        ("endpoints_healthy", "endpoint/api", "answered 503 instead of 200", "endpoint/api"),
+        ("nothing_new_in_logs", "service/order-service", "new: ", "cluster/demo"),
+        ("nothing_new_in_logs", "service/postgres-primary", "new: ", "cluster/demo"),
+        ("workloads_run", SUBJECT, "keeps crashing (3 restarts): ended with exit code 2", "cluster/demo"),
+        ("tables_indexed", "table/public.orders", "scans read", "database/coffee"),
+    ):
+        finding = found[check, subject]
+        assert finding.status in {Status.WARN, Status.CRIT}
+        assert said in finding.reason
+        assert any(target in evidence for evidence in finding.evidence)
+
+    draft = (result.folder / "postmortem.md").read_text()
+    moments = [line for line in draft.splitlines() if line.startswith("| 2")]
+    told = [
+        "configmap/order-service-config",
+        "DROP INDEX orders",
+        "release 4.1.1: loyalty points",
+        "error onset",
+        "new: query failed",
+        "alert/HighErrorRate",
+        "alert/PodCrashLooping",
+    ]
+    assert [next(i for i, line in enumerate(moments) if part.replace("_", "\\_") in line) for part in told]
+    candidates = [line for line in draft.splitlines() if "min before" in line or line.startswith("| 0.")]
+    assert "release 4.1.1" in candidates[1], "the release is looked at first"
