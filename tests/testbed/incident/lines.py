@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from random import Random
 
-from tests.testbed.incident.story import BAD, CONFIG, INDEX, LOOK_UP, MIGRATION_S, SERVICE, Story
+from tests.testbed.incident.story import BAD, CONFIG, ERRORS_S, INDEX, LOOK_UP, MIGRATION_S, SERVICE, Story
 
 Line = tuple[datetime, str]
 Lines = Callable[[Story, str, datetime], Iterator[Line]]  # story, pod, until when
@@ -103,7 +103,7 @@ def postgres(story: Story, pod: str, until: datetime) -> Iterator[Line]:
         found.append((at, _slow(at, draw.uniform(260, 420), "analytics_app", report)))
     dropped = story.at(MIGRATION_S)
     found.append((dropped, _log(dropped, 611, "coffee_migrate@coffee", f"statement: DROP INDEX {INDEX}")))
-    at = dropped
+    at = story.at(ERRORS_S)
     while (at := at + timedelta(seconds=draw.expovariate(0.6))) < until:
         found.append((at, _slow(at, draw.lognormvariate(7.0, 0.25), "coffee_app", LOOK_UP)))
         if draw.random() < 0.2:
