@@ -33,6 +33,7 @@ from tests.testbed.layout import Layout, prepare, write_json, write_kubeconfig
 
 START_DEADLINE_S = 90.0
 FIRST_LEASE_DEADLINE_S = 30.0
+PROGRAMS = Path(__file__).parent / "programs"
 RBAC = Path(__file__).parents[2] / "deploy" / "rbac.yaml"
 _PR_SET_PDEATHSIG = 1
 
@@ -194,7 +195,8 @@ def logs(layout: Layout, lines: int = 15) -> str:
 
 def environment(root: Path) -> dict[str, str]:
     """Nothing of the caller's: a proxy or a KUBECONFIG from outside would reach other systems than ours."""
-    return {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(root), "TMPDIR": str(root)}
+    path = os.pathsep.join((str(PROGRAMS), os.environ.get("PATH", os.defpath)))
+    return {"PATH": path, "HOME": str(root), "TMPDIR": str(root)}
 
 
 def _die_with_parent() -> None:

@@ -21,7 +21,7 @@ from tests.testbed.incident.metrics import Container, Metrics
 from tests.testbed.incident.release import Release
 from tests.testbed.incident.story import CONFIG_S, MIGRATION, MIGRATION_S, PANIC_S, SERVICE, TOLD_S, Story
 from tests.testbed.incident.web import Web, documents, web
-from tests.testbed.prometheus import AlertmanagerServer, PrometheusServer
+from tests.testbed.prometheus import AlertmanagerServer, PrometheusServer, program
 from tests.testbed.redis import READER, RedisServer
 
 NAME = "incident"
@@ -57,6 +57,12 @@ def incident(cluster: Cluster, folder: Path) -> Iterator[Incident]:
         journal = stack.enter_context(Journal(cluster, folder / "logs", story))
         journal.follow(release.pods())
         release.answers_inside("postgres", {"PGHOST": "127.0.0.1", "PGPORT": str(database.server.port)})
+        told = {
+            "REDIS_CLI": program("redis-cli", "redis-tools"),
+            "REDIS_PORT": str(master.port),
+            "REDISCLI_AUTH": master.passwords["default"],
+        }
+        release.answers_inside("redis", told)
         servers = stack.enter_context(web(story, folder))
         store = stack.enter_context(_log_store(journal))
         alerts = stack.enter_context(telemetry.alertmanager(story))
