@@ -42,7 +42,7 @@ testbed: $(VENV)/.dev ## start a real control plane on loopback, and print how t
 bench: $(VENV)/.dev build/drain3/.ready ## run the benchmarks and write docs/benchmarks.md
 	$(BIN)/python -m benchmarks
 
-demo-bundle: $(VENV)/.dev ## record the demo's cluster again from the testbed
+demo-bundle: $(VENV)/.dev ## record the demo again from the testbed, with its incident (5 minutes)
 	$(BIN)/python -m tests.testbed.record
 
 lock: $(VENV)/.dev ## resolve the newest versions that pyproject.toml allows, and write requirements/*.lock

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import ssl
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -94,10 +96,18 @@ def documents(journal: Journal) -> list[dict[str, Any]]:
     services = {"api-gateway", SERVICE}
     return [
         {
-            "@timestamp": f"{at:%Y-%m-%dT%H:%M:%S.%f}000Z", "message": text, "log.level": "info",
+            "@timestamp": f"{at:%Y-%m-%dT%H:%M:%S.%f}000Z", "message": text, "log.level": _level(text),
             "service.name": container, "kubernetes.namespace": "go-coffee",
             "kubernetes.pod.name": pod, "kubernetes.container.name": container,
         }
         for at, pod, container, text in journal.written()
         if container in services
     ]  # fmt: skip
+
+
+def _level(text: str) -> str:
+    """As a shipper of logs tells it: a JSON record's own; of an access line by its status; what else comes is a stack trace."""
+    if text.startswith("{"):
+        return str(json.loads(text)["level"])
+    status = re.search(r'" ([1-5])[0-9]{2} ', text)
+    return "info" if status and status[1] != "5" else "error"
