@@ -101,7 +101,8 @@ class Journal:
 
     def _container(self, pod: str, container: str) -> dict[str, Any]:
         writer = WRITERS.get(container, lines.quiet)
-        found = list(writer(self.story, pod, datetime.now(UTC) + AHEAD))
+        which = f"{container}/{sum(one.container == container for one in self.files)}"
+        found = list(writer(self.story, which, datetime.now(UTC) + AHEAD))
         written = self._write(Written(pod, container, self._folder / f"{pod}.{container}.log", found))
         return {"containers": [container], "logsFile": str(written.path), "previousLogsFile": str(written.path)}
 

@@ -10,7 +10,9 @@ from random import Random
 from tests.testbed.incident.story import BAD, CONFIG, ERRORS_S, INDEX, LOOK_UP, MIGRATION_S, SERVICE, Story
 
 Line = tuple[datetime, str]
-Lines = Callable[[Story, str, datetime], Iterator[Line]]  # story, pod, until when
+Lines = Callable[
+    [Story, str, datetime], Iterator[Line]
+]  # the story, which container (not by its random name), until when
 
 AGENTS = ("coffee-app/7.2 (iOS)", "coffee-app/7.2 (Android)", "Mozilla/5.0", "kiosk/3.4")
 PATHS = ("/api/menu", "/api/orders", "/api/orders/{n}", "/api/orders/{n}/items", "/api/customers/{n}/orders")
@@ -35,9 +37,9 @@ def moments(story: Story, draw: Random, until: datetime, every_s: float) -> Iter
         yield at
 
 
-def gateway(story: Story, pod: str, until: datetime) -> Iterator[Line]:
+def gateway(story: Story, which: str, until: datetime) -> Iterator[Line]:
     """Access lines of one gateway; what asks for orders fails once the release is out."""
-    draw = story.draw("gateway", pod)
+    draw = story.draw(which)
     for at in moments(story, draw, until, 4.0):
         path = draw.choice(PATHS).format(n=draw.randrange(1, 20_000))
         failed = draw.random() < story.failed(at)
@@ -55,21 +57,21 @@ def gateway(story: Story, pod: str, until: datetime) -> Iterator[Line]:
         )
 
 
-def envoy(story: Story, pod: str, until: datetime) -> Iterator[Line]:
+def envoy(story: Story, which: str, until: datetime) -> Iterator[Line]:
     """A quiet proxy."""
-    for at in moments(story, story.draw("envoy", pod), until, 300.0):
+    for at in moments(story, story.draw(which), until, 300.0):
         yield (
             at,
             f"[{at:%Y-%m-%d %H:%M:%S}.{at.microsecond // 1000:03d}][1][info][upstream] cds: add 9 cluster(s), remove 0",
         )
 
 
-def orders(story: Story, pod: str, until: datetime) -> Iterator[Line]:
+def orders(story: Story, which: str, until: datetime) -> Iterator[Line]:
     """A pod of the release that works: its look-ups begin to time out when the index is gone."""
-    draw = story.draw("orders", pod)
+    draw = story.draw(which)
     for at in moments(story, draw, until, 6.0):
         order, customer = draw.randrange(100_000, 150_000), draw.randrange(1, 20_000)
-        if story.failing(at) and draw.random() < 0.5:
+        if story.failing(at) and draw.random() < 0.8:
             wrong = {"op": "orders.by_customer", "customer": customer, "err": "context deadline exceeded"}
             yield at, _json(at, "error", "query failed", **wrong)
         elif draw.random() < 0.02:
@@ -81,7 +83,7 @@ def orders(story: Story, pod: str, until: datetime) -> Iterator[Line]:
             )
 
 
-def panicking(story: Story, pod: str, until: datetime) -> Iterator[Line]:
+def panicking(story: Story, which: str, until: datetime) -> Iterator[Line]:
     """One run of the release that does not work."""
     first = until - timedelta(seconds=3)
     yield first, _json(first, "info", "starting", image=BAD, config=CONFIG)
@@ -92,9 +94,9 @@ def panicking(story: Story, pod: str, until: datetime) -> Iterator[Line]:
         yield first + timedelta(seconds=1.3, milliseconds=number), text
 
 
-def postgres(story: Story, pod: str, until: datetime) -> Iterator[Line]:
+def postgres(story: Story, which: str, until: datetime) -> Iterator[Line]:
     """The primary: checkpoints and a slow report now and then; then a dropped index, and a look-up that is slow for want of it."""
-    draw = story.draw("postgres", pod)
+    draw = story.draw(which)
     found: list[Line] = []
     for at in moments(story, draw, until, 60.0):
         found.append((at, _log(at, draw.randrange(40, 90), "checkpointer", "checkpoint starting: time")))
@@ -106,12 +108,12 @@ def postgres(story: Story, pod: str, until: datetime) -> Iterator[Line]:
     at = story.at(ERRORS_S)
     while (at := at + timedelta(seconds=draw.expovariate(0.6))) < until:
         found.append((at, _slow(at, draw.lognormvariate(7.0, 0.25), "coffee_app", LOOK_UP)))
-        if draw.random() < 0.2:
+        if draw.random() < 0.4:
             found.append((at, _log(at, 702, "coffee_app@coffee", "canceling statement due to user request", "ERROR")))
     yield from sorted(line for line in found if line[0] < until)
 
 
-def migration(story: Story, pod: str, until: datetime) -> Iterator[Line]:
+def migration(story: Story, which: str, until: datetime) -> Iterator[Line]:
     """The release's migration."""
     at = story.at(MIGRATION_S)
     for number, text in enumerate(
@@ -122,29 +124,29 @@ def migration(story: Story, pod: str, until: datetime) -> Iterator[Line]:
             yield moment, f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z INFO {text}"
 
 
-def redis(story: Story, pod: str, until: datetime) -> Iterator[Line]:
+def redis(story: Story, which: str, until: datetime) -> Iterator[Line]:
     """A quiet server."""
-    for at in moments(story, story.draw("redis", pod), until, 300.0):
+    for at in moments(story, story.draw(which), until, 300.0):
         yield at, f"1:M {at:%d %b %Y %H:%M:%S}.{at.microsecond // 1000:03d} * Background saving terminated with success"
 
 
-def quiet(story: Story, pod: str, until: datetime) -> Iterator[Line]:
+def quiet(story: Story, which: str, until: datetime) -> Iterator[Line]:
     """A service that has nothing to do with it."""
-    draw = story.draw("quiet", pod)
+    draw = story.draw(which)
     for at in moments(story, draw, until, 40.0):
         took = draw.lognormvariate(2.5, 0.6)
         yield at, f'time={at:%Y-%m-%dT%H:%M:%SZ} level=info msg="request served" status=200 duration_ms={took:.1f}'
 
 
-def waiting(story: Story, pod: str, until: datetime) -> Iterator[Line]:
+def waiting(story: Story, which: str, until: datetime) -> Iterator[Line]:
     """A container that waits for what does not come."""
-    for at in moments(story, story.draw("waiting", pod), until, 30.0):
+    for at in moments(story, story.draw(which), until, 30.0):
         yield at, f"{at:%Y-%m-%d %H:%M:%S} waiting for postgres-primary:5432"
 
 
-def failing(story: Story, pod: str, until: datetime) -> Iterator[Line]:
+def failing(story: Story, which: str, until: datetime) -> Iterator[Line]:
     """A service that has been failing for long, and goes on."""
-    for at in moments(story, story.draw("failing", pod), until, 300.0):
+    for at in moments(story, story.draw(which), until, 300.0):
         yield at, f'time={at:%Y-%m-%dT%H:%M:%SZ} level=error msg="cannot send: smtp host is not set"'
 
 
