@@ -77,7 +77,9 @@ def draft(
 def _summary(service: str, onset: datetime | None, findings: Sequence[Finding], answered: int, asked: int) -> Part:
     counts = Counter(finding.status for finding in findings)
     told = ", ".join(f"{counts[status]} {status.value}" for status in Status if counts[status]) or "no finding"
-    began = f"The first symptom of {service} began at {onset:%H:%M:%S} UTC." if onset else "When it began is UNKNOWN."
+    began = (
+        f"The first symptom on the timeline began at {onset:%H:%M:%S} UTC." if onset else "When it began is UNKNOWN."
+    )
     verdict = worst(finding.status for finding in findings).value
     read = f"{answered} of {asked} questions were answered; what was not read may be anything."
     return Part(
