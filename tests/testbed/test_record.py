@@ -38,6 +38,7 @@ from tests.testbed.scenario.load import NAMESPACE
 
 LIMIT_BYTES = 2_000_000
 NOW = datetime.now(UTC)
+BUSY = "events_heard"  # controllers remark what they have to try again, which depends on how busy the machine is
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+\+00:00")
 
 
@@ -102,7 +103,8 @@ def findings(folder: Path, ledger: Path) -> set[tuple[str, str, str, str]]:
         with contextlib.redirect_stdout(io.StringIO()):
             run_cells(book, ops)
         for one in ops.findings:
-            if not any("@database/" in evidence or "@history/" in evidence for evidence in one.evidence):
+            live = any("@database/" in evidence or "@history/" in evidence for evidence in one.evidence)
+            if not live and one.check != BUSY:
                 # What a pod is called differs between two recordings; whose it is does not.
                 found.add((book.name, one.check, service_of(one.subject), one.status.value))
     return found
