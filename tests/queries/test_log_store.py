@@ -167,7 +167,7 @@ def test_a_faulty_store_is_unknown_with_the_reason_and_another_stands(
 ) -> None:
     store.wrong, said = FAULTS[fault]
     whole = Target("elasticsearch", "whole")
-    with serving(Elasticsearch(())) as other:
+    with serving(Elasticsearch(document(i) for i in range(3))) as other:
         sources = {
             target: LogStore(str(target), url, index="logs-*", fields=Fields(), identity=Identity(token=KEY))
             for target, url in ((STORE, server.url), (whole, other.url))
