@@ -18,6 +18,7 @@ TOGETHER = ("tests/demo/test_as_root.py", "tests/demo/test_findings.py", "tests/
 APART = ("tests/faults/test_matrix.py", "tests/review/test_four_ways.py")
 # The slowest first. Only the order rests on this.
 SLOW = (
+    "tests/testbed/test_record.py",  # it mostly waits
     *APART,
     "tests/faults/",
     "tests/runbooks/test_endings.py",
