@@ -38,6 +38,8 @@ KINDS = (
 SYMPTOMS = frozenset({"alert", "error onset", "log onset", "log novelty", "statement onset"})
 HALF_LIFE_S = 600.0  # a change this long before the onset counts half of one at the onset
 REACH_S = 6 * 3600.0  # what is older is no candidate
+SLACK_S = 60.0  # an onset is known to the minute: what came within it may have come before
+SLOW_STATEMENT = "duration: "  # how PostgreSQL logs a statement that took long
 
 MOMENTS = Schema(
     "timeline",
@@ -189,13 +191,19 @@ def error_onsets(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def log_onsets(table: pd.DataFrame) -> pd.DataFrame:
-    """When a log template's rate rose."""
+    """When a log template's rate rose; of a statement that PostgreSQL logs for taking long, that is its onset."""
 
     def moment(row: Row) -> dict[str, Any] | None:
         if row["after_per_min"] <= row["before_per_min"]:
             return None
         said = f"{row['template']}: from {row['before_per_min']:.1f} to {row['after_per_min']:.1f} a minute"
-        return {"time": row["onset"], "subject": f"service/{row['service']}", "what": said, "service": row["service"]}
+        named = {"kind": "statement onset"} if row["template"].startswith(SLOW_STATEMENT) else {}
+        return named | {
+            "time": row["onset"],
+            "subject": f"service/{row['service']}",
+            "what": said,
+            "service": row["service"],
+        }
 
     return _moments(table, "log onset", moment)
 
@@ -207,7 +215,8 @@ def log_novelties(table: pd.DataFrame) -> pd.DataFrame:
         if row["change"] != "new":
             return None
         said = f"new: {row['template']} ({row['count']} times)"
-        return {
+        named = {"kind": "statement onset"} if row["template"].startswith(SLOW_STATEMENT) else {}
+        return named | {
             "time": row["first_seen"],
             "subject": f"service/{row['service']}",
             "what": said,
@@ -241,7 +250,8 @@ def candidates(
     """Which changes came before the onset, and how near, how related and how rare is each? Highest score first.
 
     score = proximity x overlap x rarity. It says where to look first; that one thing came before another does not make it
-    the cause. Symptoms (alerts, error and log onsets) are left out, as is what is older than six hours.
+    the cause. Symptoms (alerts, error and log onsets) are left out, as is what is older than six hours. An onset is known to
+    the minute: what came within that minute may have come before it, and is a candidate with a `before_onset_s` below 0.
     """
     own_nodes = frozenset(nodes)
     rows = records(timeline)
@@ -249,9 +259,9 @@ def candidates(
     found = []
     for row in rows:
         before = (onset - row["time"]).total_seconds()
-        if row["kind"] in SYMPTOMS or not 0 <= before <= REACH_S:
+        if row["kind"] in SYMPTOMS or not -SLACK_S < before <= REACH_S:
             continue
-        proximity = 0.5 ** (before / HALF_LIFE_S)
+        proximity = 0.5 ** (max(before, 0.0) / HALF_LIFE_S)
         overlap = _overlap(row, service, namespace, cluster, own_nodes)
         rarity = 1 / often[row["kind"], row["subject"]]
         shown = ("time", "kind", "subject", "what", "cluster", "namespace", "evidence")

@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 
 from gocoffee_ops import checks
 from gocoffee_ops.analysis import timeline
+from gocoffee_ops.analysis.logs.schemas import NOVELTY, ONSETS
 from gocoffee_ops.errors import UsageError
 from gocoffee_ops.frames import records
 from gocoffee_ops.model import Status
 from gocoffee_ops.queries import alerts, cluster, dashboards, workloads
-from tests.checks.tables import table
+from tests.checks.tables import filled, table
 
 ONSET = datetime(2026, 11, 25, 3, 0, tzinfo=UTC)
 EVENT = {"cluster": "eu", "namespace": "go-coffee", "type": "Warning", "count": 1}
@@ -136,10 +137,30 @@ def test_nearer_more_related_and_rarer_changes_stand_first() -> None:
 
 def test_what_came_after_and_what_is_only_a_symptom_is_no_candidate() -> None:
     base = {"subject": "deployment/orders", "service": "orders"}
-    after = base | {"kind": "rollout", "time": at(1)}
+    after = base | {"kind": "rollout", "time": at(1)}  # the minute after the onset's own
     alert = base | {"kind": "alert", "time": at(-1)}
     old = base | {"kind": "rollout", "time": at(-60 * 7)}
     assert timeline.candidates(moments(after, alert, old), onset=ONSET, service="orders").empty
+
+
+def test_what_came_within_the_onsets_minute_may_have_come_before_it() -> None:
+    found = timeline.candidates(
+        moments({"kind": "rollout", "subject": "deployment/orders", "service": "orders", "time": at(0.5)}),
+        onset=ONSET,
+        service="orders",
+    )
+    assert [(row["before_onset_s"], row["proximity"]) for row in records(found)] == [(-30.0, 1.0)]
+
+
+def test_a_statement_that_postgres_logs_for_taking_long_has_its_onset() -> None:
+    service = {"cluster": "eu", "namespace": "go-coffee", "service": "postgres-primary", "template_id": "t-1"}
+    slow = service | {"template": "duration: <num> ms statement: SELECT * FROM orders"}
+    began = {"onset": at(-1), "onset_low": at(-2), "onset_high": at(0), "ratio": 9.0, "p_value": 0.001}
+    rates = {"before_per_min": 0.0, "after_per_min": 9.0}
+    onsets = filled(ONSETS, slow | began | rates, slow | began | rates | {"template": "checkpoint complete"})
+    assert list(timeline.log_onsets(onsets)["kind"]) == ["log onset", "statement onset"]
+    news = filled(NOVELTY, slow | {"change": "new", "count": 7, "first_seen": at(-1)})
+    assert list(timeline.log_novelties(news)["kind"]) == ["statement onset"]
 
 
 def test_the_first_onset_is_the_services_own() -> None:
@@ -191,7 +212,7 @@ def test_every_score_is_between_nothing_and_one_and_nothing_is_ranked_twice(
     found = moments(*({"kind": k, "time": at(m), "service": s, "subject": f"deployment/{s}"} for k, m, s in rows))
     ranked = records(timeline.candidates(found, onset=ONSET, service="orders"))
     assert all(0 < row["score"] <= 1 for row in ranked)
-    assert len(ranked) == sum(k not in timeline.SYMPTOMS and -360 <= m <= 0 for k, m, _ in rows)
+    assert len(ranked) == sum(k not in timeline.SYMPTOMS and -360 <= m < 1 for k, m, _ in rows)
 
 
 def test_a_timeline_that_lacks_a_source_is_unknown_whatever_else_it_shows() -> None:

@@ -35,6 +35,18 @@ def test_a_runbook_runs_whole_on_the_demo(name: str, tmp_path: Path) -> None:
     assert json.loads((result.folder / "run.json").read_text())["demo"] is True
 
 
+def test_forensics_reach_the_same_findings_from_their_own_record_alone(tmp_path: Path) -> None:
+    first = ran("forensics", tmp_path / "first")
+    again = runner.run(runner.prepare("forensics", replay=first.folder, reports=tmp_path / "again"))
+
+    def told(result: runner.RunResult) -> list[str]:
+        return sorted(json.dumps(finding.to_record(), sort_keys=True) for finding in result.findings)
+
+    assert told(again) == told(first)
+    assert again.coverage == first.coverage
+    assert (again.folder / "postmortem.md").read_text() == (first.folder / "postmortem.md").read_text()
+
+
 def test_the_forensics_report_tells_the_story_with_its_evidence(tmp_path: Path) -> None:
     result = ran("forensics", tmp_path)
     found = {(finding.check, finding.subject): finding for finding in result.findings}
