@@ -265,6 +265,9 @@ class Thresholds:
         1_000.0, "ms", "mean time of a statement", f"{_RUNBOOK}: log_min_duration_statement = 1000"
     )
     statement_share_warn: float = _limit(0.30, "ratio", "one statement's share of the server's execution time", _OURS)
+    statement_share_ms: float = _limit(
+        1_000.0, "ms", "execution time of a statement in all; below, its share is not told", _OURS
+    )
     statement_slower_warn: float = _limit(1.5, "times", "a statement's mean time over the previous run's", _OURS)
     statement_slower_ms: float = _limit(
         1_000.0, "ms", "execution time that its slowing down has cost since; below, it is not told", _OURS

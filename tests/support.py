@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -36,6 +37,21 @@ def live_session(
         ledger=Ledger(tmp_path / "evidence", redactor),
         query_deadline_s=query_deadline_s,
     )
+
+
+def leave_record(folder: Path, ops: Session, runbook: str, started: datetime, parameters: Mapping[str, Any]) -> None:
+    """Leave a finished run's `run.json` beside its evidence, for a later run to be compared with."""
+    body = {
+        "runbook": runbook,
+        "environment": ops.environment,
+        "parameters": dict(parameters),
+        "started": started.isoformat(),
+        "finished": started.isoformat(),
+        "partial": False,
+        "replay_of": "",
+        "head": ops.ledger.head,
+    }
+    (folder / "run.json").write_text(json.dumps(body))
 
 
 def _cluster(name: str, kubeconfig: str, now: datetime, redactor: Redactor) -> Place:

@@ -44,7 +44,14 @@ DEPLOYMENT = {"deployment": "d", "desired": 3, "ready": 3, "updated": 3, "availa
 HPA = {**DEPLOYMENT, "hpa": "d", "hpa_able": True, "hpa_desired": 3, "hpa_max": 5}
 EVENT = {"type": "Warning", "object": "pod/p", "reason": "BackOff", "message": "back-off", "count": 3}
 SERVER = {"role": "gocoffee_reader", "superuser": False, "can_monitor": True, "version": "18.0"}
-STATEMENT = {"queryid": "1", "statement": "SELECT 1", "calls": 9, "mean_exec_ms": 1.0, "share": 0.01}
+STATEMENT = {
+    "queryid": "1",
+    "statement": "SELECT 1",
+    "calls": 9,
+    "mean_exec_ms": 1.0,
+    "total_exec_ms": 9e3,
+    "share": 0.01,
+}
 TOTAL = {"queryid": "1", "statement": "SELECT 1", "calls": 9, "total_exec_ms": 9.0}
 GONE = table(history.previous_statements, {"queryid": "1", "calls": 5, "total_exec_ms": 9.0})
 SESSION = {"pid": 7, "backend_type": "client backend", "state": "active", "age_s": 1.0, "age_of": "query"}
@@ -164,7 +171,8 @@ CASES = [
     ("reader_role", Status.UNKNOWN, [table(database.server)]),
     ("statements_heavy", Status.OK, [table(database.statements, STATEMENT)]),
     ("statements_heavy", Status.WARN, [table(database.statements, STATEMENT | {"mean_exec_ms": 1000.0})]),
-    ("statements_heavy", Status.WARN, [table(database.statements, STATEMENT | {"share": 0.3})]),
+    ("statements_heavy", Status.WARN, [table(database.statements, STATEMENT | {"share": 0.3, "total_exec_ms": 1e3})]),
+    ("statements_heavy", Status.OK, [table(database.statements, STATEMENT | {"share": 0.9, "total_exec_ms": 999.0})]),
     ("statements_heavy", Status.UNKNOWN, [table(database.statements)]),
     ("sessions_moving", Status.OK, [table(database.activity, SESSION, SESSION | {"state": "idle", "age_s": 1e6})]),
     ("sessions_moving", Status.WARN, [table(database.activity, SESSION | {"age_s": 300.0})]),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,6 +18,7 @@ from gocoffee_ops.model import Status, Target, Thresholds
 from gocoffee_ops.queries import database, history
 from gocoffee_ops.session import Place, Session
 from gocoffee_ops.sources.postgres import Connection, Database
+from tests.support import leave_record
 from tests.testbed.postgres import PostgresServer
 
 NOW = datetime(2026, 11, 23, 3, tzinfo=UTC)
@@ -61,17 +61,7 @@ class Weeks:
             database.statement_totals(self.ops), history.previous_statements(self.ops), top=top
         )
         self.ops.judge(checks.statements_slower, changes)
-        body = {
-            "runbook": "review",
-            "environment": "test",
-            "parameters": PARAMETERS,
-            "started": started.isoformat(),
-            "finished": started.isoformat(),
-            "partial": False,
-            "replay_of": "",
-            "head": ledger.head,
-        }
-        (folder / "run.json").write_text(json.dumps(body))
+        leave_record(folder, self.ops, "review", started, PARAMETERS)
         return changes
 
     def nap(self, changes: pd.DataFrame) -> pd.Series:  # type: ignore[type-arg]  # a row of mixed dtypes

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 
@@ -19,6 +19,7 @@ from tests.testbed.layout import free_ports
 ACL = Path(__file__).parents[2] / "deploy" / "redis-reader.acl"
 READER = "gocoffee_reader"
 START_S = 20.0
+SETTLED_S = 20.0
 
 
 class Missing(Exception):
@@ -127,3 +128,27 @@ class RedisServer:
         if self._process is not None and self._process.poll() is None:
             self.stop()
         shutil.rmtree(self.folder)
+
+
+def until(true: Callable[[], bool], what: str) -> None:
+    """Wait until something holds."""
+    deadline = time.monotonic() + SETTLED_S
+    while not true():
+        assert time.monotonic() < deadline, f"{what}: not within {SETTLED_S} s"
+        time.sleep(0.05)
+
+
+def until_followed(master: RedisServer, replica: RedisServer) -> None:
+    """Wait until a replica has all that its master has, and both know it."""
+    with replica.admin() as ours, master.admin() as theirs:
+
+        def followed() -> bool:
+            told = theirs.info("replication")
+            seen = told.get("slave0") or {}
+            return (
+                ours.info("replication")["master_link_status"] == "up"
+                and seen.get("state") == "online"
+                and seen.get("offset") == told["master_repl_offset"]
+            )
+
+        until(followed, "the replica follows")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -10,8 +9,6 @@ import pytest
 from tests.testbed import prometheus, redis
 from tests.testbed.prometheus import AlertmanagerServer
 from tests.testbed.redis import RedisServer
-
-SETTLED_S = 20.0
 
 
 @pytest.fixture(scope="session")
@@ -45,14 +42,7 @@ def redis_master(redis_program: str) -> Iterator[RedisServer]:
 def redis_replica(redis_master: RedisServer) -> Iterator[RedisServer]:
     """A replica of the master, which follows."""
     with RedisServer(master=redis_master) as server:
-        until = time.monotonic() + SETTLED_S
-        with server.admin() as ours, redis_master.admin() as theirs:
-            while not (
-                ours.info("replication")["master_link_status"] == "up"
-                and "online" in str(theirs.info("replication").get("slave0"))
-            ):
-                assert time.monotonic() < until, "the replica does not follow"
-                time.sleep(0.05)
+        redis.until_followed(redis_master, server)
         yield server
 
 
