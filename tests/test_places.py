@@ -129,9 +129,8 @@ def test_checking_a_configuration_asks_each_place_and_hides_secrets(
 def test_only_the_timed_thresholds_of_the_demo_are_shorter() -> None:
     ours, usual = demo_thresholds(), Thresholds()
     shorter = {i.name for i in Thresholds.info() if getattr(ours, i.name) != getattr(usual, i.name)}
-    assert shorter == {
-        f"{what}_{level}_s" for what in ("active", "idle_in_transaction", "blocked") for level in ("warn", "crit")
-    }
+    sessions = ("active", "idle_in_transaction", "blocked")
+    assert shorter == {f"{what}_{level}_s" for what in sessions for level in ("warn", "crit")} | {"statement_share_ms"}
     assert all(0 < getattr(ours, name) < getattr(usual, name) for name in shorter)
 
 
