@@ -152,7 +152,7 @@ def _number(name: str, words: str, values: pd.Series[Any], *, whole: bool) -> _S
         return _Shown(words, "gc-num", _missing(lambda v: f"{v:g}" if isinstance(v, float) else str(v)))
     if not whole and (name.endswith(_RATIOS) or "_of_" in name):
         return _Shown(f"{words}, %", "gc-num", _missing(lambda v: _plain(100 * float(v), 1)))
-    if name.endswith("_s"):
+    if name.endswith("_s") and not name.endswith("_per_s"):
         return _Shown(words.removesuffix(" s"), "gc-num", _missing(lambda v: escaped(duration(float(v)))))
     for suffix, unit in _UNITS.items():
         if name.endswith(suffix):

@@ -64,6 +64,7 @@ def one(column: str, values: list[object], dtype: str) -> list[str]:
         ("dead_ratio", 0.00004, "Float64", "dead ratio, %", "0.004"),
         ("age_of", "transaction", "string", "age of", "transaction"),
         ("age_s", 200_000.0, "Float64", "age", "2 d 7 h"),
+        ("requests_per_s", 24.0, "Float64", "requests per s", "24"),
         ("pid", 1_234_567, "Int64", "pid", "1234567"),
         ("ready", True, "boolean", "ready", "yes"),
         ("calls", 1_204_331, "Int64", "calls", "1,204,331"),
