@@ -21,7 +21,8 @@ demo: $(VENV)/.run ## install, run the weekly performance review on the embedded
 	@$(BIN)/gocoffee-ops run $(RUNBOOK) --env demo --exit-zero
 	@echo
 	@echo "The report's folder and the verdict stand above; open report.html in a browser."
-	@echo "The demo has planted faults for the review to find, so CRIT is the right answer; with another one, something went wrong."
+	@echo "The demo has planted faults and a recorded incident, so CRIT is the right answer of every runbook but start-here, which asks"
+	@echo "only whether the systems answer: OK. With another one, something went wrong."
 
 test: $(VENV)/.dev ## install all that the tests need, and run them (PYTEST="tests/ui -x" and the like are handed on)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder $(PYTEST)
