@@ -285,7 +285,7 @@ class Session:
             candidates=candidates,
             findings=record.findings(entries),
             answered=coverage.answered,
-            asked=coverage.asked,
+            asked=coverage.due,
         )
         document = Document(drafted, demo=self.demo)
         self.ledger.put_document(POSTMORTEM, document.markdown)

@@ -119,3 +119,17 @@ def test_it_is_kept_on_record_and_as_a_file_without_secrets(tmp_path: Path) -> N
     assert "hunter22" not in text
     assert "deployment/orders" in text
     assert problems(ledger.folder) == []
+
+
+def test_what_a_failed_cell_did_not_get_to_ask_was_not_answered(tmp_path: Path) -> None:
+    ops = Session(
+        runbook="forensics", environment="e", places=[], thresholds=Thresholds(), ledger=Ledger(tmp_path / "evidence")
+    )
+    ops.cell_started("a", 1)
+    ops.cell_ended("a", 1, "ValueError: of our own")
+    ops.cell_questions("a", [{"query": "alerts.alerts", "kind": "alertmanager"}])
+    before = timeline.candidates(ops.timeline(), onset=ONSET, service="orders")
+    ops.draft_postmortem(before, service="orders", start=START, end=END, onset=None)
+    text = (tmp_path / "postmortem.md").read_text()
+    assert "0 of 1 questions were answered" in text
+    assert "questions were answered." not in text
