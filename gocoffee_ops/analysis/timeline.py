@@ -36,9 +36,11 @@ KINDS = (
 )
 # What a kind tells of is seen, not done: it comes after whatever changed, and is no candidate for having come first.
 SYMPTOMS = frozenset({"alert", "error onset", "log onset", "log novelty", "statement onset"})
+# What a kind tells of is done, by somebody or by a program that somebody set up.
+CHANGES = frozenset({"rollout", "scaling", "config change", "secret change"})
 HALF_LIFE_S = 600.0  # a change this long before the onset counts half of one at the onset
 REACH_S = 6 * 3600.0  # what is older is no candidate
-SLACK_S = 60.0  # an onset is known to the minute: what came within it may have come before
+SLACK_S = 60.0  # an onset is known to the minute: a change within it may have come before
 SLOW_STATEMENT = "duration: "  # how PostgreSQL logs a statement that took long
 
 MOMENTS = Schema(
@@ -251,7 +253,8 @@ def candidates(
 
     score = proximity x overlap x rarity. It says where to look first; that one thing came before another does not make it
     the cause. Symptoms (alerts, error and log onsets) are left out, as is what is older than six hours. An onset is known to
-    the minute: what came within that minute may have come before it, and is a candidate with a `before_onset_s` below 0.
+    the minute: what was changed within that minute may have come before it, and is a candidate with a `before_onset_s`
+    below 0. Events and restarts of that minute are as likely what came of it, and are none.
     """
     own_nodes = frozenset(nodes)
     rows = records(timeline)
@@ -259,7 +262,8 @@ def candidates(
     found = []
     for row in rows:
         before = (onset - row["time"]).total_seconds()
-        if row["kind"] in SYMPTOMS or not -SLACK_S < before <= REACH_S:
+        late = -before >= SLACK_S if row["kind"] in CHANGES else before < 0.0
+        if row["kind"] in SYMPTOMS or late or before > REACH_S:
             continue
         proximity = 0.5 ** (max(before, 0.0) / HALF_LIFE_S)
         overlap = _overlap(row, service, namespace, cluster, own_nodes)

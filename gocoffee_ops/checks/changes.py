@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from gocoffee_ops.checks.grading import MEMORY_OPTIMIZATION, concluded, grade, numbers
+from gocoffee_ops.checks.grading import MEMORY_OPTIMIZATION, concluded, grade, numbers, seconds
 from gocoffee_ops.frames import records
 from gocoffee_ops.model import Finding, Status, Thresholds
 
@@ -44,9 +44,11 @@ def changed_before_onset(timeline: pd.DataFrame, candidates: pd.DataFrame) -> li
     rows = records(candidates)
     if rows:
         first = rows[0]
+        before = first["before_onset_s"]
+        when = f"{seconds(before)} before" if before >= 0 else "within its minute"
         reason = (
             f"{len(rows)} changes before the onset; look first at {first['subject']}, "
-            f"{first['before_onset_s'] / 60:.0f} min before ({first['kind']}: {first['what']})"
+            f"{when} ({first['kind']}: {first['what']})"
         )
         figures = numbers(first, "score", "before_onset_s") | {"changes": len(rows)}
     else:

@@ -150,6 +150,17 @@ def test_what_came_within_the_onsets_minute_may_have_come_before_it() -> None:
         service="orders",
     )
     assert [(row["before_onset_s"], row["proximity"]) for row in records(found)] == [(-30.0, 1.0)]
+    (said,) = checks.changed_before_onset(moments(), found)
+    assert "look first at deployment/orders, within its minute (rollout: " in said.reason
+
+
+@pytest.mark.parametrize("kind", ["event", "restart", "node event", "annotation"])
+def test_what_was_only_seen_within_the_onsets_minute_is_no_candidate(kind: str) -> None:
+    seen = {"kind": kind, "subject": "pod/orders-0", "service": "orders"}
+    found = timeline.candidates(
+        moments(seen | {"time": at(0.05)}, seen | {"time": at(-0.05)}), onset=ONSET, service="orders"
+    )
+    assert list(found["before_onset_s"]) == [3.0]
 
 
 def test_a_statement_that_postgres_logs_for_taking_long_has_its_onset() -> None:
@@ -220,7 +231,7 @@ def test_a_timeline_that_lacks_a_source_is_unknown_whatever_else_it_shows() -> N
     ranked = timeline.candidates(whole, onset=ONSET, service="orders")
     (found,) = checks.changed_before_onset(whole, ranked)
     assert (found.status, found.numbers["changes"]) == (Status.OK, 1)
-    assert "3 min before" in found.reason
+    assert "look first at deployment/orders, 3 min before" in found.reason
     whole.attrs["gaps"] = ["cluster/us: changes.rollouts"]
     (found,) = checks.changed_before_onset(whole, ranked)
     assert found.status is Status.UNKNOWN

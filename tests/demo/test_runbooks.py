@@ -77,5 +77,6 @@ def test_the_forensics_report_tells_the_story_with_its_evidence(tmp_path: Path) 
         "alert/PodCrashLooping",
     ]
     assert [next(i for i, line in enumerate(moments) if part.replace("_", "\\_") in line) for part in told]
-    candidates = [line for line in draft.splitlines() if "min before" in line or line.startswith("| 0.")]
-    assert "release 4.1.1" in candidates[1], "the release is looked at first"
+    _, _, candidates = draft.partition("| min before |")
+    assert "release 4.1.1" in candidates.splitlines()[2], "the release is looked at first"
+    assert "look first at deployment/order-service" in found["changed_before_onset", "timeline"].reason
