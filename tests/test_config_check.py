@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import UTC, datetime
 
 import pytest
@@ -10,6 +11,7 @@ from gocoffee_ops.config import DatabaseConfig, Environment
 from gocoffee_ops.model import Status
 from gocoffee_ops.places import open_places
 from gocoffee_ops.places.checked import check_environment
+from tests.http_server import Answer, Asked, serving
 from tests.testbed.postgres import PostgresServer
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
@@ -62,3 +64,23 @@ def test_a_dsn_that_is_badly_written_shows_no_part_of_its_password(dsn: str, mon
     assert [place.detail for place in opened.places] == [
         "a DSN that is not written as a URL should be (from $CHECKED_DSN)"
     ]
+
+
+def test_all_kinds_of_systems_are_asked_at_once() -> None:
+    both = threading.Barrier(2)  # neither server answers before the other is asked
+
+    def answer(_: Asked) -> Answer:
+        both.wait(timeout=20)
+        return Answer(body=b"[]")
+
+    with serving(answer) as grafana, serving(answer) as alertmanager:
+        environment = Environment.model_validate(
+            {
+                "name": "prod",
+                "grafana": [{"name": "main", "url": grafana.url}],
+                "alertmanagers": [{"name": "main", "url": alertmanager.url}],
+            }
+        )
+        checked = {line.target: line for line in check_environment(environment)}
+    assert checked["grafana/main"].status is Status.OK
+    assert not both.broken

@@ -73,7 +73,9 @@ def check_environment(environment: Environment) -> list[Checked]:
             held=opened.held,
         )
         judged: dict[str, Finding] = {}
-        for kind in dict.fromkeys(place.target.kind for place in opened.places):
+        kinds = list(dict.fromkeys(place.target.kind for place in opened.places))
+        session.ahead(*(PROBES[kind] for kind in kinds))  # all at once: one that hangs costs the others no time
+        for kind in kinds:
             try:
                 table = PROBES[kind](session)
             except OpsError:
