@@ -60,16 +60,16 @@ def changed_before_onset(timeline: pd.DataFrame, candidates: pd.DataFrame) -> li
 
 
 def places_answer(answers: pd.DataFrame) -> list[Finding]:
-    """Which places of the environment do not answer? Each of them is UNKNOWN, as is whatever rests on it.
+    """Which places of the environment do not answer? One that could not be asked is UNKNOWN, as is whatever rests on it.
 
     >>> import pandas as pd
-    >>> row = {"target": "redis/sessions", "answers": False, "said": "not read: refused"}
-    >>> said(places_answer(pd.DataFrame([row, {"target": "cluster/eu", "answers": True, "said": None}])))
+    >>> row = {"target": "redis/sessions", "answers": False, "status": "UNKNOWN", "said": "not read: refused"}
+    >>> said(places_answer(pd.DataFrame([row, {"target": "cluster/eu", "answers": True, "status": "OK", "said": None}])))
     ['UNKNOWN redis/sessions: does not answer: not read: refused']
     """
     table = records(answers)
     findings = [
-        Finding(Status.UNKNOWN, "places_answer", row["target"], f"does not answer: {row['said']}")
+        Finding(Status(row["status"]), "places_answer", row["target"], f"does not answer: {row['said']}")
         for row in table
         if not row["answers"]
     ]

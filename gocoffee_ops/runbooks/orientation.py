@@ -40,6 +40,7 @@ ANSWERS = Schema(
     (
         Column("target", "string"),
         Column("answers", "boolean"),
+        Column("status", "string", help="UNKNOWN where it could not be asked; of an address that is down its outage's"),
         Column("where", "string"),
         Column("said", "string", optional=True, help="why it does not answer"),
     ),
@@ -86,31 +87,35 @@ def environments(start: Path | None = None) -> pd.DataFrame:
 def answers(ops: Session) -> pd.DataFrame:
     """Does every place of this session's environment answer now? Each is asked its first question, all at once.
 
-    Columns: target, answers, where, said (why it does not). A place that does not answer is an UNKNOWN finding, too.
+    Columns: target, answers, status, where, said (why it does not). A place that could not be asked is an UNKNOWN finding, too.
+    An address that was asked and from which nothing came, as it refuses or its name is not known, does not answer either.
     """
-    from gocoffee_ops.places.checked import PROBES
+    from gocoffee_ops.places.checked import JUDGES, PROBES
 
     kinds = [kind for kind in PROBES if ops.targets(kind)]
-    failed: dict[str, str] = {}
+    failed: dict[str, tuple[Status, str]] = {}
 
     def ask(kind: str) -> None:
         try:
             table = PROBES[kind](ops)
         except OpsError:
             return  # a finding for each of its targets, which is read below
-        del table
+        if "failed_of_samples" not in table.columns:
+            return
+        silent = table[table["status"].isna() & (table["failed"] == table["samples"])]
+        failed.update({one.subject: (one.status, one.reason) for one in JUDGES[kind](silent, ops.thresholds)})
 
     with ThreadPoolExecutor(max(1, len(kinds)), thread_name_prefix="answers") as pool:
         list(pool.map(ask, kinds))
     for finding in ops.findings:
         if finding.status is Status.UNKNOWN and finding.check in {PROBES[kind].name for kind in kinds}:
-            failed[finding.subject] = finding.reason
-    rows = [
-        {"target": str(place.target), "answers": str(place.target) not in failed, "where": place.detail}
-        | {"said": failed.get(str(place.target))}
-        for kind in kinds
-        for place in ops.places(kind)
-    ]
+            failed[finding.subject] = (finding.status, finding.reason)
+    rows: list[dict[str, str | bool | None]] = []
+    for place in (place for kind in kinds for place in ops.places(kind)):
+        status, said = failed.get(str(place.target), (Status.OK, None))
+        row: dict[str, str | bool | None] = {"target": str(place.target), "where": place.detail}
+        row |= {"answers": status is Status.OK, "status": status.value, "said": said}
+        rows.append(row)
     frame = ANSWERS.from_rows(rows)
     frame.attrs["evidence"] = []
     return frame

@@ -273,10 +273,13 @@ CASES = [
     ("providers_operational", Status.CRIT, [table(endpoints.provider_status, PAGE | {"indicator": "major"})]),
     ("providers_operational", Status.UNKNOWN, [table(endpoints.provider_status, PAGE | {"indicator": "splendid"})]),
 ]
-ANSWER = {"target": "redis/sessions", "answers": True, "said": None}
+ANSWER = {"target": "redis/sessions", "answers": True, "status": "OK", "said": None}
+SILENT = ANSWER | {"answers": False, "said": "refused"}
 CASES += [
     ("places_answer", Status.OK, [filled(ANSWERS, ANSWER)]),
-    ("places_answer", Status.UNKNOWN, [filled(ANSWERS, ANSWER, ANSWER | {"answers": False, "said": "refused"})]),
+    ("places_answer", Status.UNKNOWN, [filled(ANSWERS, ANSWER, SILENT | {"status": "UNKNOWN"})]),
+    ("places_answer", Status.WARN, [filled(ANSWERS, ANSWER, SILENT | {"status": "WARN"})]),
+    ("places_answer", Status.CRIT, [filled(ANSWERS, ANSWER, SILENT | {"status": "CRIT"})]),
     ("places_answer", Status.UNKNOWN, [filled(ANSWERS)]),
 ]
 CASES += telemetry_cases.CASES

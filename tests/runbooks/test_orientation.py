@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from gocoffee_ops.config import CONFIG_VARIABLE
+from gocoffee_ops.checks import places_answer
+from gocoffee_ops.config import CONFIG_VARIABLE, Environment
 from gocoffee_ops.evidence.ledger import Ledger
+from gocoffee_ops.evidence.redact import Redactor
 from gocoffee_ops.model import Status, Target, Thresholds
 from gocoffee_ops.places.live import open_system
 from gocoffee_ops.runbooks import orientation
@@ -57,26 +59,43 @@ def test_a_configuration_that_cannot_be_read_is_said_and_the_demo_is_still_there
     assert table["environment"][1] == "demo"
 
 
-def test_a_place_that_does_not_answer_is_told_with_its_reason(tmp_path: Path) -> None:
-    from gocoffee_ops.config import Environment
-    from gocoffee_ops.evidence.redact import Redactor
+def asking(tmp_path: Path, systems: dict[str, list[dict[str, object]]]) -> Session:
+    """A session of an environment of these systems."""
+    environment = Environment.model_validate({"name": "prod", **systems})
+    now = datetime.now(UTC)
+    places: list[Place] = [open_system(system, now, Redactor()) for system in environment.systems]
+    return Session(
+        runbook="start-here", environment="prod", places=places, thresholds=Thresholds(), ledger=Ledger(tmp_path)
+    )
 
+
+def test_a_place_that_does_not_answer_is_told_with_its_reason(tmp_path: Path) -> None:
     with serving(lambda _: Answer(body=b"[]")) as grafana:
-        environment = Environment.model_validate(
-            {
-                "name": "prod",
-                "grafana": [
-                    {"name": "up", "url": grafana.url},
-                    {"name": "down", "url": f"http://127.0.0.1:{unused_port()}"},
-                ],
-            }
-        )
-        now = datetime.now(UTC)
-        places: list[Place] = [open_system(system, now, Redactor()) for system in environment.systems]
-        ops = Session(
-            runbook="start-here", environment="prod", places=places, thresholds=Thresholds(), ledger=Ledger(tmp_path)
-        )
+        down = f"http://127.0.0.1:{unused_port()}"
+        ops = asking(tmp_path, {"grafana": [{"name": "up", "url": grafana.url}, {"name": "down", "url": down}]})
         table = orientation.answers(ops)
     assert list(zip(table["target"], table["answers"], strict=True)) == [("grafana/up", True), ("grafana/down", False)]
     assert "refused" in table["said"][1]
     assert [(f.status, f.subject) for f in ops.findings] == [(Status.UNKNOWN, str(Target("grafana", "down")))]
+
+
+def test_an_address_from_which_nothing_comes_does_not_answer_and_one_that_is_ill_does(tmp_path: Path) -> None:
+    down = f"http://127.0.0.1:{unused_port()}"
+    with serving(lambda _: Answer(status=503)) as ill:
+        table = orientation.answers(
+            asking(
+                tmp_path,
+                {
+                    "endpoints": [{"name": "ill", "url": ill.url}, {"name": "down", "url": down}],
+                    "dependencies": [{"name": "mail", "url": down, "severity": "WARN"}],
+                },
+            )
+        )
+    assert list(zip(table["target"], table["answers"], table["status"], strict=True)) == [
+        ("endpoint/ill", True, "OK"),
+        ("endpoint/down", False, "CRIT"),
+        ("dependency/mail", False, "WARN"),
+    ]
+    assert "refused" in table["said"][1]
+    found = places_answer(table)
+    assert [(f.status, f.subject) for f in found] == [(Status.CRIT, "endpoint/down"), (Status.WARN, "dependency/mail")]
