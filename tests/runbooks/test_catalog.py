@@ -53,3 +53,10 @@ def test_a_file_that_is_no_notebook_is_refused(tmp_path: Path, text: str) -> Non
     path.write_text(text, encoding="utf-8")
     with pytest.raises(UsageError, match="read a notebook"):
         catalog.find(str(path))
+
+
+@pytest.mark.parametrize("book", catalog.runbooks(), ids=lambda book: book.name)
+def test_a_runbook_judges_of_every_log_that_it_reads_how_much_of_it_was_read(book: catalog.Runbook) -> None:
+    code = [cell["source"] for cell in catalog.load(book.path)["cells"] if cell["cell_type"] == "code"]
+    read = sum(source.count("= logs.lines(ops") for source in code)
+    assert sum(source.count("checks.logs_covered") for source in code) == read
