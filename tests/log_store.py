@@ -64,6 +64,16 @@ class Elasticsearch:
                 window = part["range"]["@timestamp"]
                 if not window["gte"] <= one["@timestamp"] < window["lt"]:
                     return False
-            elif "match_phrase" in part and any(one[name] != value for name, value in part["match_phrase"].items()):
+            elif "match_phrase" in part:
+                if any(one[name] != value for name, value in part["match_phrase"].items()):
+                    return False
+            elif "bool" in part and not any(_is_term(one, option["term"]) for option in part["bool"]["should"]):
                 return False
         return True
+
+
+def _is_term(one: dict[str, Any], term: dict[str, dict[str, Any]]) -> bool:
+    """A keyword is one term: another case is another one, unless it is asked for without."""
+    (name, asked), *_ = term.items()
+    there, wanted = one[name], asked["value"]
+    return bool(there.lower() == wanted.lower() if asked.get("case_insensitive") else there == wanted)

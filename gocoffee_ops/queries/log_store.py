@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from gocoffee_ops.analysis.logs.levels import spellings
 from gocoffee_ops.frames import Column, Schema
 from gocoffee_ops.queries.log_schemas import LOG_LINES
 from gocoffee_ops.queries.query import Ask, Rows, query
@@ -45,7 +46,9 @@ def lines(
     window_s: float = 3600.0,
     max_lines: int = 20_000,
 ) -> Rows:
-    """Which lines of the window does the log store hold, of a service, of a level, or that match `search` (Lucene's syntax)?
+    """Which lines of the window does the log store hold, of a service, of a level or worse, or that match `search` (Lucene)?
+
+    A level is searched for as loggers write it, in upper and lower case: `ERROR` and `err` are errors, a panic is worse.
 
     The window ends at `end` (else when the run began) and begins at `start` (else `window_s` before its end). Oldest first, at
     most `max_lines`: how many there are in all is stated when that cuts some. What failed shards or the server's own time
@@ -58,7 +61,12 @@ def lines(
     """
     store, window = ask.source, window_of(ask.as_of, start, end, window_s)
     asked = {store.fields.service: service, store.fields.level: level}
-    filters: list[Mapping[str, Any]] = [{"match_phrase": {name: value}} for name, value in asked.items() if value]
+    filters: list[Mapping[str, Any]] = []
+    if service:
+        filters.append({"match_phrase": {store.fields.service: service}})
+    if level:
+        words = [{"value": word, "case_insensitive": True} for word in spellings(level)]
+        filters.append({"bool": {"should": [{"term": {store.fields.level: word}} for word in words]}})
     if search:
         filters.append({"query_string": {"query": search, "default_field": store.fields.message}})
     needed = [store.fields.time, store.fields.message, *(name for name, value in asked.items() if value)]

@@ -92,6 +92,16 @@ def test_service_level_and_window_are_the_stores_to_search_by(
     assert asked["query"]["bool"]["filter"][-1] == {"query_string": {"query": "li*", "default_field": "message"}}
 
 
+def test_a_level_is_found_however_the_logger_writes_it_and_a_worse_one_with_it(
+    store: Elasticsearch, server: HttpServer, tmp_path: Path
+) -> None:
+    written = ["ERROR", "err", "Panic", "warn", "INFO"]
+    store.documents = [document(i) | {"log.level": level} for i, level in enumerate(written)]
+    found = log_store.lines(session(tmp_path, server.url), level="error")
+    assert list(found["level"]) == ["ERROR", "err", "Panic"]
+    assert log_store.lines(session(tmp_path / "other", server.url), level="audit").empty
+
+
 def test_a_limit_that_was_hit_says_how_many_there_are(store: Elasticsearch, server: HttpServer, tmp_path: Path) -> None:
     store.documents = [document(i) for i in range(500)]
     ops = session(tmp_path, server.url)

@@ -68,6 +68,18 @@ def _canonical(value: str | int) -> str | None:
     return _WORDS.get(word) or (_canonical(int(word)) if word.isdecimal() else _WORDS.get(_STEP.sub("", word)))
 
 
+def spellings(level: str) -> tuple[str, ...]:
+    """How loggers write a level or a worse one, in lower case; a word that is no level of ours stands for itself.
+
+    >>> "err" in spellings("ERROR"), "panic" in spellings("error"), "warn" in spellings("error"), spellings("audit")
+    (True, True, False, ('audit',))
+    """
+    known = canonical(level)
+    if known is None:
+        return (level,)
+    return tuple(word for word, named in _WORDS.items() if LEVELS.index(named) <= LEVELS.index(known))
+
+
 def worst_first(levels: set[str]) -> tuple[str, ...]:
     """Different levels, the worst first.
 
