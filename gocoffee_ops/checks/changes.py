@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from gocoffee_ops.checks.grading import MEMORY_OPTIMIZATION, concluded, grade, numbers, seconds
+from gocoffee_ops.checks.grading import MEMORY_OPTIMIZATION, concluded, counted, grade, numbers, seconds
 from gocoffee_ops.frames import records
 from gocoffee_ops.model import Finding, Status, Thresholds
 
@@ -46,8 +47,9 @@ def changed_before_onset(timeline: pd.DataFrame, candidates: pd.DataFrame) -> li
         first = rows[0]
         before = first["before_onset_s"]
         when = f"{seconds(before)} before" if before >= 0 else "within its minute"
+        onset = first["time"] + timedelta(seconds=before)  # which may be the run's own moment, where no symptom began
         reason = (
-            f"{len(rows)} changes before the onset; look first at {first['subject']}, "
+            f"{counted(len(rows), 'moment')} before {onset:%Y-%m-%d %H:%M:%S} UTC; look first at {first['subject']}, "
             f"{when} ({first['kind']}: {first['what']})"
         )
         figures = numbers(first, "score", "before_onset_s") | {"changes": len(rows)}

@@ -231,7 +231,9 @@ def test_a_timeline_that_lacks_a_source_is_unknown_whatever_else_it_shows() -> N
     ranked = timeline.candidates(whole, onset=ONSET, service="orders")
     (found,) = checks.changed_before_onset(whole, ranked)
     assert (found.status, found.numbers["changes"]) == (Status.OK, 1)
-    assert "look first at deployment/orders, 3 min before" in found.reason
+    assert (
+        f"1 moment before {ONSET:%Y-%m-%d %H:%M:%S} UTC; look first at deployment/orders, 3 min before" in found.reason
+    )
     whole.attrs["gaps"] = ["cluster/us: changes.rollouts"]
     (found,) = checks.changed_before_onset(whole, ranked)
     assert found.status is Status.UNKNOWN
