@@ -68,7 +68,8 @@ def draft(
         _summary(service, onset, findings, answered, asked),
         _impact(findings),
         _timeline(timeline),
-        _factors(candidates, findings, onset),
+        _factors(candidates, onset),
+        _wrong(findings),
         _open(timeline, findings, onset),
     )
     return Postmortem(title, parts)
@@ -108,7 +109,7 @@ def _timeline(timeline: pd.DataFrame) -> Part:
     )
 
 
-def _factors(candidates: pd.DataFrame, findings: Sequence[Finding], onset: datetime | None) -> Part:
+def _factors(candidates: pd.DataFrame, onset: datetime | None) -> Part:
     rows = records(candidates)
     sentence = (
         "What changed before the onset, in the order in which to look at it. To have come first is not to be the cause."
@@ -119,10 +120,18 @@ def _factors(candidates: pd.DataFrame, findings: Sequence[Finding], onset: datet
         (f"{row['before_onset_s'] / 60:.1f}", row["kind"], row["subject"], row["what"], f"{row['score']:.2f}")
         for row in rows[:CANDIDATES_SHOWN]
     )
-    wrong = [f for f in findings if f.status in {Status.CRIT, Status.WARN} and f.check not in IMPACT]
     note = f"the first {CANDIDATES_SHOWN} of {len(rows)} changes" if len(rows) > CANDIDATES_SHOWN else ""
     columns = ("min before", "kind", "subject", "what", "score")
-    return Part("Contributing factors", (sentence,), tuple(_quoted(wrong)), columns, shown, note)
+    return Part("Contributing factors", (sentence,), columns=columns, rows=shown, note=note)
+
+
+def _wrong(findings: Sequence[Finding]) -> Part:
+    """What is wrong besides: whether it has to do with the incident is for people to say."""
+    wrong = [f for f in findings if f.status in {Status.CRIT, Status.WARN} and f.check not in IMPACT]
+    sentence = "Read when this was run, which may be long after; it need not have to do with the incident."
+    if not wrong:
+        return Part("What was wrong when this was read", ("Nothing that was read.",))
+    return Part("What was wrong when this was read", (sentence,), tuple(_quoted(wrong)))
 
 
 def _open(timeline: pd.DataFrame, findings: Sequence[Finding], onset: datetime | None) -> Part:

@@ -61,6 +61,7 @@ def test_it_has_the_parts_that_a_postmortem_needs_and_quotes_with_evidence() -> 
         "### Impact",
         "### Timeline (UTC)",
         "### Contributing factors",
+        "### What was wrong when this was read",
         "### Open questions",
     ]
     assert "CRIT service/orders (eu): 12 % of requests failed \\[logs.lines()@cluster/eu\\]" in text
@@ -76,6 +77,16 @@ def test_what_is_unknown_stands_among_the_open_questions() -> None:
     assert "no symptom's beginning was found" in open_questions
     assert "UNKNOWN: neither error rates nor endpoints were judged" in text
     assert "When it began is UNKNOWN" in text
+
+
+def test_what_is_wrong_now_is_not_listed_as_what_changed_before() -> None:
+    wrong = Finding(Status.WARN, "pods_ready", "deployment/menu", "1 of 2 pods is not ready")
+    text = drafted(wrong, rows=(ROLLOUT | {"time": ONSET - timedelta(minutes=3)},))
+    before, _, now = text.partition("### What was wrong when this was read")
+    assert "deployment/menu" not in before
+    assert "WARN deployment/menu: 1 of 2 pods is not ready" in now
+    assert "revision 4" in before
+    assert "Nothing that was read." in drafted()
 
 
 def test_a_cap_is_stated() -> None:
