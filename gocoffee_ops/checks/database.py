@@ -63,6 +63,8 @@ def statements_heavy(statements: pd.DataFrame, *, thresholds: Thresholds) -> lis
     ...     "calls": 80, "total_exec_ms": 100_000.0, "share": 0.12, "stats_reset_at": None}
     >>> said(statements_heavy(pd.DataFrame([row]), thresholds=Thresholds()))
     ['WARN statement/42: coffee: 1,250.0 ms a call, 80 calls, 12 % of all statement time: SELECT * FROM orders']
+    >>> said(statements_heavy(pd.DataFrame([row | {"calls": 1}]), thresholds=Thresholds()))
+    ['WARN statement/42: coffee: 1,250.0 ms a call, 1 call, 12 % of all statement time: SELECT * FROM orders']
     """
     table = records(statements)
     findings = []
@@ -74,7 +76,7 @@ def statements_heavy(statements: pd.DataFrame, *, thresholds: Thresholds) -> lis
             continue
         since = f" since {row['stats_reset_at']:%Y-%m-%d %H:%M} UTC" if row["stats_reset_at"] else ""
         reason = (
-            f"{row['mean_exec_ms']:,.1f} ms a call, {row['calls']:,} calls, {percent(row['share'])} of all statement "
+            f"{row['mean_exec_ms']:,.1f} ms a call, {counted(row['calls'], 'call')}, {percent(row['share'])} of all statement "
             f"time{since}: {shortened(row['statement'])}"
         )
         findings.append(_statement(worst([slow, heavy]), "statements_heavy", row, reason))
