@@ -280,12 +280,12 @@ def candidates(
     return frame
 
 
-def first_onset(timeline: pd.DataFrame, *, service: str = "") -> datetime | None:
-    """When did the first symptom show, of the service if one is named? None when the timeline holds none."""
+def first_onset(timeline: pd.DataFrame, *, service: Sequence[str] = ()) -> datetime | None:
+    """When did the first symptom show, of these services if any are named? None when the timeline holds none."""
     times = [
         row["time"]
         for row in records(timeline)
-        if row["kind"] in {"error onset", "log onset", "statement onset"} and service in {"", row["service"]}
+        if row["kind"] in {"error onset", "log onset", "statement onset"} and (not service or row["service"] in service)
     ]
     return min(times, default=None)
 
@@ -293,15 +293,10 @@ def first_onset(timeline: pd.DataFrame, *, service: str = "") -> datetime | None
 def onset_of(
     timeline: pd.DataFrame, *, otherwise: datetime, service: Sequence[str] = (), started: str = ""
 ) -> datetime:
-    """The moment before which changes are looked for: when somebody says that it `started`, else when the first symptom
-    showed, else `otherwise`.
-
-    `service` names the services whose symptoms count; without any, all of them. Raises UsageError for a `started` that is no time.
+    """The moment before which changes are looked for: when somebody says that it `started`, else the first onset of these
+    services (see `first_onset`), else `otherwise`. Raises UsageError for a `started` that is no time.
     """
-    if started:
-        return read_time(started)
-    firsts = [first_onset(timeline, service=name) for name in service or ("",)]
-    return min((first for first in firsts if first is not None), default=otherwise)
+    return read_time(started) if started else first_onset(timeline, service=service) or otherwise
 
 
 def _overlap(row: Row, service: str, namespace: str, cluster: str, nodes: frozenset[str]) -> float:

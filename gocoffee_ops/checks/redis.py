@@ -43,6 +43,8 @@ def _healthy(row: Row, thresholds: Thresholds) -> list[Finding]:
     found: list[tuple[Status, str]] = []
     if row["refused"] is not None:
         found.append((Status.CRIT, f"it serves nothing: {row['refused']}"))
+    if row["rdb_last_save_ok"] is None and not row["aof_enabled"]:
+        found.append((Status.UNKNOWN, "it does not tell whether its last background save was well"))
     if row["rdb_last_save_ok"] is False:
         found.append((Status.CRIT, "its last background save failed: by default it then refuses writes"))
     if row["aof_enabled"] and row["aof_last_write_ok"] is False:

@@ -181,7 +181,7 @@ def test_the_first_onset_is_the_services_own() -> None:
         base | {"service": "orders", "time": at(-2)},
         base | {"service": "orders", "kind": "rollout", "time": at(-20)},
     )
-    assert timeline.first_onset(found, service="orders") == at(-2)
+    assert timeline.first_onset(found, service=["orders"]) == at(-2)
     assert timeline.first_onset(found) == at(-9)
     assert timeline.first_onset(moments()) is None
 

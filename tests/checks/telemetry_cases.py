@@ -57,6 +57,7 @@ CASES: list[tuple[str, Status, list[pd.DataFrame]]] = [
     ("redis_healthy", WARN, [table(redis.server, SERVER | AOF | {"aof_last_rewrite_ok": False})]),
     ("redis_healthy", CRIT, [table(redis.server, SERVER | {"clients_of_max": 0.95})]),
     ("redis_healthy", CRIT, [table(redis.server, SERVER | {"refused": "LOADING"})]),
+    ("redis_healthy", UNKNOWN, [table(redis.server, SERVER | {"rdb_last_save_ok": None})]),
     ("redis_healthy", CRIT, [table(redis.server, SERVER | {"rdb_last_save_ok": False})]),
     ("redis_healthy", CRIT, [table(redis.server, SERVER | AOF | {"aof_last_write_ok": False})]),
     ("redis_healthy", UNKNOWN, [table(redis.server, SERVER | {"clients_of_max": None})]),
