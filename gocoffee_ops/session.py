@@ -265,7 +265,9 @@ class Session:
         """What was marked so far as one table, oldest first, with what could not be read stated beside it."""
         merged = timeline.merge(*(one for marked in self._moments.values() for one in marked))
         unread = [f for f in self.findings if f.status is Status.UNKNOWN and f.reason.startswith(NOT_READ)]
+        failed = record.failed_cells(self.ledger.entries()).values()
         merged.attrs["gaps"] = [f"{finding.subject}: {finding.check}" for finding in unread]
+        merged.attrs["gaps"] += [f"what a cell that raised would have marked: {error}" for error in failed]
         if merged.attrs["untimed"]:
             merged.attrs["truncated"] = [f"{merged.attrs['untimed']} rows have no time, and are on no timeline"]
         return merged

@@ -45,6 +45,16 @@ def test_a_timeline_names_what_could_not_be_read(ops: Session) -> None:
     assert ops.timeline().attrs["gaps"] == ["cluster/us: changes.rollouts"]
 
 
+def test_a_timeline_names_the_cells_that_raised_before_they_could_mark_anything(ops: Session) -> None:
+    ops.cell_started("one", 1)
+    ops.cell_ended("one", 1, "KeyError: 'images'")
+    assert ops.timeline().attrs["gaps"] == ["what a cell that raised would have marked: KeyError: 'images'"]
+    ops.cell_started("one", 2)
+    ops.mark(moment("deployment/a"))
+    ops.cell_ended("one", 2, "")
+    assert ops.timeline().attrs["gaps"] == []
+
+
 def placed(tmp_path: Path, **as_of: datetime) -> Session:
     places = [Place(Target(kind, "one"), moment, connect=lambda: None) for kind, moment in as_of.items()]
     return Session(runbook="r", environment="e", places=places, thresholds=Thresholds(), ledger=Ledger(tmp_path))
