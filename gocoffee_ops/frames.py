@@ -15,15 +15,18 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-Dtype = Literal["string", "Int64", "Float64", "boolean", "timestamp", "list[string]"]
+Dtype = Literal["string", "Int64", "Float64", "decimal", "boolean", "timestamp", "list[string]"]
 Content = Literal["plain", "sql"]
+
+DECIMAL_DIGITS, DECIMAL_PLACES = 38, 12  # what a `decimal` holds
 
 
 @dataclass(frozen=True)
 class Column:
     """One column: its dtype, unit and meaning. `content="sql"` marks statement text, whose literals are redacted.
 
-    `timestamp` is `datetime64[us, UTC]`; `list[string]` holds tuples. A column that is not `optional` holds no missing value.
+    `timestamp` is `datetime64[us, UTC]`; `list[string]` holds tuples; `decimal` is exact, for money: it holds `decimal.Decimal`s.
+    A column that is not `optional` holds no missing value.
     """
 
     name: str
@@ -69,6 +72,7 @@ class Schema:
             "string": pa.string(),
             "Int64": pa.int64(),
             "Float64": pa.float64(),
+            "decimal": pa.decimal128(DECIMAL_DIGITS, DECIMAL_PLACES),
             "boolean": pa.bool_(),
             "timestamp": pa.timestamp("us", tz="UTC"),
             "list[string]": pa.list_(pa.string()),
@@ -140,6 +144,8 @@ class Schema:
             array = table.column(column.name)
             if column.dtype == "list[string]":
                 data[column.name] = pd.Series(_tuples(array), dtype=object)
+            elif column.dtype == "decimal":
+                data[column.name] = pd.Series(array.to_pylist(), dtype=object)
             elif column.dtype == "timestamp":
                 data[column.name] = array.to_pandas().dt.as_unit("us")
             else:
@@ -170,10 +176,12 @@ def _tuples(array: pa.ChunkedArray) -> list[tuple[str | None, ...] | None]:
 
 
 def _converted_silently(dtype: Dtype, values: Iterable[Any]) -> str:
-    """What Arrow would take without a word and change: a text for the list of its letters, 1.5 for 1."""
-    if dtype not in {"list[string]", "Int64"}:
+    """What Arrow would take without a word and change: a text for the list of its letters, 1.5 for 1, 0.1 for a decimal."""
+    if dtype not in {"list[string]", "Int64", "decimal"}:
         return ""
     types = set(map(type, values))
+    if dtype == "decimal" and any(issubclass(kind, float | str) for kind in types):
+        return "it holds a number that is not exact, or a text"
     if dtype == "list[string]" and str in types:
         return "it holds a text"
     floats = dtype == "Int64" and any(issubclass(kind, float) for kind in types)

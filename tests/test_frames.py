@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from io import BytesIO
 from typing import Any
 
@@ -84,6 +85,23 @@ def test_any_table_survives_parquet(rows: list[dict[str, Any]]) -> None:
     pd.testing.assert_frame_equal(before, after, check_exact=True)
     tuples = [{**r, "labels": None if r["labels"] is None else tuple(r["labels"])} for r in rows]
     assert records(after) == tuples
+
+
+MONEY = Schema("money", (Column("cost", "decimal", "USD", optional=True),))
+
+
+@given(st.lists(st.none() | st.decimals(-(10**20), 10**20, places=12), max_size=5))
+def test_money_survives_parquet_exactly(values: list[Decimal | None]) -> None:
+    sink = BytesIO()
+    pq.write_table(MONEY.table([{"cost": value} for value in values]), sink)
+    after = MONEY.frame(MONEY.check(pq.read_table(BytesIO(sink.getvalue()))))
+    assert after["cost"].tolist() == values
+
+
+@pytest.mark.parametrize("value", [0.1, "0.1", Decimal("1e-13"), Decimal(10) ** 26, Decimal("NaN")])
+def test_what_is_no_exact_number_is_no_money(value: Any) -> None:
+    with pytest.raises(SchemaError, match="column cost of table money"):
+        MONEY.table([{"cost": value}])
 
 
 def test_an_arrow_table_of_the_schema_stays_and_any_other_is_refused() -> None:

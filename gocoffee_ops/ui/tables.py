@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from gocoffee_ops.ui.style import wrap
@@ -142,6 +143,8 @@ def _column(name: str, values: pd.Series[Any]) -> _Shown:
         return _Shown(words, "", _missing(lambda v: "yes" if v else "no"))
     if dtype.startswith(("int", "uint", "float")):
         return _number(name, words, values, whole=not dtype.startswith("float"))
+    if isinstance(next(iter(values.dropna()), None), Decimal):
+        return _Shown(words, "gc-num", _missing(lambda v: _plain(v, 2)))
     if name.endswith(_SQL):
         return _Shown(words, "", _missing(_sql))
     return _Shown(words, "", _missing(_text))
@@ -163,7 +166,7 @@ def _number(name: str, words: str, values: pd.Series[Any], *, whole: bool) -> _S
     return _Shown(words, "gc-num", _missing(lambda v: _plain(v, digits)))
 
 
-def _plain(value: float, digits: int) -> str:
+def _plain(value: float | Decimal, digits: int) -> str:
     if not math.isfinite(value):
         return f"{value}"
     text = f"{value:,.{digits}f}"

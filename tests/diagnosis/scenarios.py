@@ -235,7 +235,9 @@ def no_scheduler(stage: Stage) -> None:
 )
 def node_not_ready(stage: Stage) -> None:
     dead = node("dead")
-    dead["spec"] = {"taints": [{"key": "scenario", "value": "dead", "effect": "NoSchedule"}]}  # for no other scenario's pods
+    dead["spec"] = {
+        "taints": [{"key": "scenario", "value": "dead", "effect": "NoSchedule"}]
+    }  # for no other scenario's pods
     stage.create(dead)
     stage.condition("node", "dead", "Ready", "True")
     stage.create(deployment("there", replicas=2, nodeName="dead"), service("there"))

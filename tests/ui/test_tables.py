@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from html.parser import HTMLParser
 
 import pandas as pd
@@ -95,6 +96,15 @@ def test_not_a_number_is_missing_in_numpy_floats() -> None:
 def test_numbers_are_aligned_to_the_right_with_their_heading() -> None:
     parsed = cells(html(pd.DataFrame({"calls": [1], "name": ["a"]})))
     assert parsed.css == ["gc-num", "", "gc-num", ""]
+
+
+def test_money_is_shown_in_cents_and_less_than_a_cent_is_not_nothing() -> None:
+    money = Schema("t", (Column("billed", "decimal", optional=True),))
+    values = [None, Decimal("1234567.125"), Decimal("-0.5"), Decimal("0.00012"), Decimal(0)]
+    page = _Cells()
+    page.feed(html(money.from_rows([{"billed": value} for value in values])))
+    assert [row[0] for row in page.rows[1:]] == ["n/a", "1,234,567.12", "-0.50", "0.00012", "0.00"]
+    assert page.css == ["gc-num"] * 6
 
 
 @pytest.mark.parametrize("column", ["name", "statement", "definition"])
