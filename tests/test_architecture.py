@@ -29,6 +29,7 @@ PLANTS = [
     ("pure", "gocoffee_ops/analysis/__init__.py", "from gocoffee_ops.evidence import record"),
     ("kubernetes", "gocoffee_ops/session.py", "import kubernetes"),
     ("psycopg", "gocoffee_ops/sources/deadline.py", "from psycopg import sql"),
+    ("adbc", "gocoffee_ops/queries/database.py", "import adbc_driver_postgresql.dbapi"),
     ("papermill", "gocoffee_ops/ui/panels.py", "from papermill import execute"),
     ("papermill", "gocoffee_ops/session.py", "import nbclient.client"),
     ("ipython", "gocoffee_ops/ui/panels.py", "from IPython.display import display"),
@@ -43,6 +44,7 @@ PLANTS = [
 # Every package from outside that the project imports, with who may; the contracts guard those with one owner.
 OUTSIDE = {
     "IPython": "runbooks, ui.display",
+    "adbc_driver_postgresql": "sources.postgres",
     "click": "cli, runbooks",
     "filelock": "any",
     "httpx": "sources.http",
@@ -151,7 +153,8 @@ def test_a_package_from_outside_is_imported_by_its_owners_alone(graph: grimp.Imp
 
 def test_every_package_from_outside_is_declared_as_a_dependency(graph: grimp.ImportGraph) -> None:
     project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
-    declared = [*project["dependencies"], *project["optional-dependencies"]["lab"]]
+    extras = project["optional-dependencies"].values()
+    declared = [*project["dependencies"], *(text for extra in extras for text in extra)]
     names = {canonicalize_name(Requirement(text).name) for text in declared} | {"pydantic-core"}  # it is pydantic's own
     distributions = packages_distributions()
     undeclared = {

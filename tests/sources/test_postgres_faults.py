@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import adbc_driver_postgresql.dbapi  # noqa: F401  here, so that no question's deadline pays for loading it
 import pytest
 
 from gocoffee_ops.demo.database import READER
@@ -51,7 +52,17 @@ def fault_of(dsn: str, ask: Callable[[Database, Deadline], object] | None = None
 
 def sleep(database: Database, deadline: Deadline) -> None:
     """A question that would take long."""
+    with database._transaction("test", deadline) as connection:
+        connection.execute("SELECT pg_sleep(60)")
+
+
+def sleep_for_a_frame(database: Database, deadline: Deadline) -> None:
+    """The same, answered in columns by another driver."""
     database.read_frame("SELECT pg_sleep(60)", deadline)
+
+
+both_ways = pytest.mark.parametrize("ask", [sleep, sleep_for_a_frame])
+Ask = Callable[[Database, Deadline], None]
 
 
 @contextmanager
@@ -212,8 +223,33 @@ def test_too_many_connections_are_said_plainly(postgres: PostgresServer) -> None
     assert "too many connections" in error.why
 
 
-def test_a_statement_time_out_is_a_deadline_that_says_so(postgres_major: PostgresServer) -> None:
-    error = fault_of(postgres_major.tcp_dsn(), sleep)
+def test_too_many_connections_for_a_frames_own_are_said_plainly(postgres: PostgresServer) -> None:
+    with postgres.connect() as admin:
+        admin.execute(f"ALTER ROLE {READER} CONNECTION LIMIT 1")
+        try:
+            error = fault_of(
+                postgres.tcp_dsn(READER), lambda database, deadline: database.read_frame("SELECT 1 AS i", deadline)
+            )
+        finally:
+            admin.execute(f"ALTER ROLE {READER} CONNECTION LIMIT 10")
+    assert isinstance(error, ServerFault)
+    assert "too many connections" in error.why
+
+
+def test_a_frames_statement_is_in_no_error(postgres: PostgresServer) -> None:
+    error = fault_of(
+        postgres.tcp_dsn(),
+        lambda database, deadline: database.read_frame(
+            "SELECT 1 / n AS s3cr3t FROM generate_series(-2, 0) n", deadline
+        ),
+    )
+    assert isinstance(error, Malformed)
+    assert error.why == "the server could not convert a value: division by zero"
+
+
+@both_ways
+def test_a_statement_time_out_is_a_deadline_that_says_so(postgres_major: PostgresServer, ask: Ask) -> None:
+    error = fault_of(postgres_major.tcp_dsn(), ask)
     assert isinstance(error, DeadlineExceeded)
     assert "statement time-out" in error.why
 
@@ -231,23 +267,26 @@ def test_a_lock_time_out_is_a_deadline_that_says_so(postgres_major: PostgresServ
     assert "lock time-out" in error.why
 
 
-def test_a_question_that_somebody_cancels_is_a_server_fault(postgres: PostgresServer) -> None:
+@both_ways
+def test_a_question_that_somebody_cancels_is_a_server_fault(postgres: PostgresServer, ask: Ask) -> None:
     with meanwhile(when_asked(postgres, "pg_cancel_backend(pid)")):
-        error = fault_of(postgres.tcp_dsn(), sleep)
+        error = fault_of(postgres.tcp_dsn(), ask)
     assert isinstance(error, ServerFault)
     assert "cancelled" in error.why
 
 
-def test_a_backend_that_is_terminated_mid_query_is_a_server_fault(postgres_major: PostgresServer) -> None:
+@both_ways
+def test_a_backend_that_is_terminated_mid_query_is_a_server_fault(postgres_major: PostgresServer, ask: Ask) -> None:
     with meanwhile(when_asked(postgres_major, "pg_terminate_backend(pid)")):
-        error = fault_of(postgres_major.tcp_dsn(), sleep)
+        error = fault_of(postgres_major.tcp_dsn(), ask)
     assert isinstance(error, ServerFault)
     assert "administrator" in error.why
 
 
-def test_a_backend_that_is_killed_mid_query_is_a_server_fault() -> None:
+@both_ways
+def test_a_backend_that_is_killed_mid_query_is_a_server_fault(ask: Ask) -> None:
     with PostgresServer(require_major(WHEEL_MAJOR)) as server, meanwhile(kill_when_asked(server)):
-        error = fault_of(server.tcp_dsn(), sleep)
+        error = fault_of(server.tcp_dsn(), ask)
     assert isinstance(error, ServerFault)
     assert "the connection broke" in error.why
 

@@ -1,4 +1,4 @@
-"""Large results: every value that CSV could lose arrives."""
+"""Large results: every value that a driver could bend arrives as it is."""
 
 from __future__ import annotations
 

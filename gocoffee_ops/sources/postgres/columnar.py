@@ -1,239 +1,189 @@
-"""Large results: COPY in CSV, parsed by Arrow into columns.
+"""Large results: ADBC's driver for PostgreSQL, whose rows become columns of Arrow without ever being Python objects.
 
-Rows never become Python objects. CSV, and not COPY's binary form: Arrow parses the one in C++ on every core, and nothing
-that is installed decodes the other.
+It is the only importer of ADBC, which the extra `bulk` installs. What the driver would bend without a word is turned into
+what it reads truly by the server itself: infinite times and those outside of Python's calendar are moved to its ends, as
+everywhere in this source; numeric comes as float8 and an interval as its seconds; whatever else it could misread, as text.
 
-Integers and oids are Int64, other numbers Float64 (numeric too), intervals Float64 seconds, timestamptz
-`datetime64[us, UTC]`, timestamp and date `datetime64[us]` without a zone, booleans boolean; whatever else is its text, as
-string. Infinite times are the ends of Python's calendar, as everywhere in this source.
+Integers and oids are Int64, other numbers and intervals Float64, timestamptz `datetime64[us, UTC]`, timestamp and date
+`datetime64[us]` without a zone, booleans boolean; the rest is string.
 """
 
 from __future__ import annotations
 
-import selectors
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+import queue
+import threading
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import psycopg
-from psycopg import pq, sql
+from psycopg import sql
 
-from gocoffee_ops.errors import Malformed
-from gocoffee_ops.sources.postgres.connecting import Connection
+from gocoffee_ops.errors import DeadlineExceeded, Malformed, Unsupported
+from gocoffee_ops.sources.deadline import Deadline
+from gocoffee_ops.sources.postgres import translating
+from gocoffee_ops.sources.postgres.connecting import Address, Connection
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-KINDS = {
-    "bool": "boolean",
-    "int2": "Int64",
-    "int4": "Int64",
-    "int8": "Int64",
-    "oid": "Int64",
-    "float4": "Float64",
-    "float8": "Float64",
-    "numeric": "Float64",
-    "interval": "Float64",
-    "timestamptz": "timestamp",
-    "timestamp": "local timestamp",
-    "date": "local timestamp",
+WHAT = "read a frame"
+CONNECTING = "waiting for a session"
+FIRST, LAST = "0001-01-01 00:00:00", "9999-12-31 23:59:59.999999"
+
+
+def _within(kind: str) -> sql.SQL:
+    """A time of that kind, within Python's calendar; NULL stays NULL."""
+    first, last = f"'{FIRST}'::{kind}", f"'{LAST}'::{kind}"
+    kept, late, early = f"BETWEEN {first} AND {last} THEN {{c}}", f"> {last} THEN {last}", f"< {first} THEN {first}"
+    return sql.SQL(f"CASE WHEN {{c}} {kept} WHEN {{c}} {late} WHEN {{c}} {early} END")
+
+
+AS_IT_IS = sql.SQL("{c}")
+AS_TEXT = sql.SQL("CASE WHEN num_nonnulls({c}) = 1 THEN concat({c}) END")  # a cast would write some types differently
+FORMS: Mapping[str, sql.SQL] = {
+    **dict.fromkeys(("bool", "int2", "int4", "int8", "float8", "text", "varchar"), AS_IT_IS),
+    "oid": sql.SQL("{c}::int8"),
+    "float4": sql.SQL("{c}::text::float8"),  # as it is written, not as it is stored
+    "numeric": sql.SQL("{c}::float8"),
+    "interval": sql.SQL("extract(epoch FROM {c})::float8"),
+    "timestamptz": _within("timestamptz"),
+    "timestamp": _within("timestamp"),
+    "date": _within("timestamp"),
 }
-BLOCK_BYTES = 4 << 20
-LATEST_TEXT = "9999-12-31 23:59:59.999999"
-EARLIEST_TEXT = "0001-01-01 00:00:00"
 
 
 @dataclass(frozen=True)
-class _Column:
-    name: str
-    kind: str
-    is_interval: bool
+class Asked:
+    """A query as it is sent, with the names of the columns that it gives."""
+
+    statement: str
+    names: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Copied:
-    """A result that has come: its columns, and its parts, which are being parsed."""
+def asked(connection: Connection, query: str) -> Asked:
+    """How a SELECT's columns are to be asked for; the server describes them, and reads no row."""
+    inner = sql.SQL(f"\n{query.strip().rstrip(';')}\n")  # type: ignore[arg-type, unused-ignore]  # composed by the caller
+    cursor = connection.execute(sql.SQL("SELECT * FROM ({}) AS question LIMIT 0").format(inner))
+    described = cursor.description or ()
+    forms = [_form(connection, column.type_code) for column in described]
+    columns = [sql.Identifier(f"c{i}") for i in range(len(forms))]
+    values = [
+        sql.SQL("{} AS {}").format(form.format(c=column), column) for form, column in zip(forms, columns, strict=True)
+    ]
+    statement = sql.SQL("SELECT {} FROM ({}) AS question ({})").format(
+        sql.SQL(", ").join(values), inner, sql.SQL(", ").join(columns)
+    )
+    return Asked(statement.as_string(connection), tuple(column.name for column in described))
 
-    columns: Sequence[_Column]
-    parts: Sequence[Future[pa.Table]]
+
+def _form(connection: Connection, oid: int) -> sql.SQL:
+    known = connection.adapters.types.get(oid)
+    # Of an array's oid the registry answers with its element's type.
+    return FORMS.get(known.name, AS_TEXT) if known is not None and known.oid == oid else AS_TEXT
 
 
-def copied(connection: Connection, query: str) -> Copied:
-    """Ask, and take all of the answer; each block is parsed while the next one comes."""
-    columns = _columns(connection, query)
-    with ThreadPoolExecutor(1, thread_name_prefix="parse COPY") as parser:
-        blocks = _blocks(connection, _statement(query, columns))
-        parts = [parser.submit(_parsed, columns, rows, data) for rows, data in blocks]
-    return Copied(columns, parts)
+def read(
+    address: Address,
+    question: Asked,
+    settings: Callable[[], Mapping[str, str]],
+    deadline: Deadline,
+    *,
+    application_name: str,
+) -> pd.DataFrame:
+    """The whole answer, in a read-only transaction of a connection of its own.
+
+    `settings` are what is left for it, asked when it begins.
+    The driver's waits cannot be interrupted from here: at the deadline it is told to cancel, and left behind.
+    """
+    reading = _Reading(address.conninfo(deadline, application_name=application_name), question, settings)
+    outcome = reading.outcome(deadline)
+    if outcome is None:
+        raise DeadlineExceeded(
+            WHAT,
+            target=address.describe(),
+            why=f"not complete after {deadline.seconds:g} s; last seen: {reading.seen}",
+            hint="is it overloaded, or the network broken?",
+        )
+    if isinstance(outcome, BaseException):
+        raise _translated(outcome, address.describe(), reading.seen, deadline) from None
+    return _frame(outcome, question, address.describe())
 
 
-def frame(answer: Copied, *, target: str) -> pd.DataFrame:
-    """An answer as a DataFrame; needs no connection any more."""
+class _Reading:
+    """One reading, in a thread of its own."""
+
+    def __init__(self, conninfo: str, question: Asked, settings: Callable[[], Mapping[str, str]]) -> None:
+        self.seen = CONNECTING
+        self._conninfo = conninfo
+        self._question = question
+        self._settings = settings
+        self._connection: Any = None
+        self._done: queue.SimpleQueue[pa.Table | BaseException] = queue.SimpleQueue()
+        threading.Thread(target=self._run, name=WHAT, daemon=True).start()
+
+    def outcome(self, deadline: Deadline) -> pa.Table | BaseException | None:
+        """What came of it; None at the deadline."""
+        try:
+            return self._done.get(timeout=max(deadline.left(), 0))
+        except queue.Empty:
+            if self._connection is not None:
+                threading.Thread(target=self._connection.adbc_cancel, name=f"cancel: {WHAT}", daemon=True).start()
+            return None
+
+    def _run(self) -> None:
+        try:
+            self._done.put(self._table())
+        except BaseException as error:  # noqa: BLE001 - raised by the one who waits
+            self._done.put(error)
+
+    def _table(self) -> pa.Table:
+        try:
+            import adbc_driver_postgresql.dbapi as adbc
+        except ImportError as error:
+            hint = "pip install 'gocoffee-ops[bulk]'"
+            raise Unsupported(WHAT, why="ADBC's driver for PostgreSQL is not installed", hint=hint) from error
+        with adbc.connect(self._conninfo) as self._connection, self._connection.cursor() as cursor:
+            self.seen = "the connection was open"
+            cursor.execute("SET TRANSACTION READ ONLY")
+            calls = ", ".join(f"set_config('{name}', '{value}', true)" for name, value in self._settings().items())
+            cursor.execute(f"SELECT {calls} /* gocoffee-ops: time-outs */")
+            cursor.fetchall()
+            self.seen = "the question was sent, and no whole answer came"
+            cursor.execute(self._question.statement)
+            return cursor.fetch_arrow_table()
+
+
+def _translated(error: BaseException, target: str, seen: str, deadline: Deadline) -> BaseException:
+    """ADBC's error in our words; its own text quotes the statement."""
+    details = dict(getattr(error, "details", None) or ())
+    state = getattr(error, "sqlstate", None)
+    if state is None and not type(error).__module__.startswith("adbc"):
+        return error
+    said = details.get(b"PG_DIAG_MESSAGE_PRIMARY", b"").decode(errors="replace")
+    if not said:
+        said = str(error).partition("\nQuery was:")[0].partition("[libpq] ")[2]
+    if seen == CONNECTING:
+        return translating.of_connecting_text(said.removeprefix("Failed to connect: "), target=target)
+    return translating.of_state(state or "", said, WHAT, target=target, server_gave_up=translating.gave_up(deadline))
+
+
+def _frame(table: pa.Table, question: Asked, target: str) -> pd.DataFrame:
     import pandas as pd
     import pyarrow as pa
 
-    columns = answer.columns
-    try:
-        table = pa.concat_tables([_empty(columns), *(part.result() for part in answer.parts)])
-    except (pa.ArrowException, UnicodeDecodeError) as error:
-        why = str(error).partition(": invalid value")[0]  # the value itself may be anybody's data
-        raise Malformed("read a frame", target=target, why=f"the server's CSV: {why}") from None
-    dtypes = {
+    dtypes: dict[pa.DataType, Any] = {
+        pa.int16(): pd.Int64Dtype(),
+        pa.int32(): pd.Int64Dtype(),
         pa.int64(): pd.Int64Dtype(),
         pa.float64(): pd.Float64Dtype(),
         pa.bool_(): pd.BooleanDtype(),
         pa.string(): pd.StringDtype(),
     }
-    made: pd.DataFrame = table.to_pandas(types_mapper=dtypes.get, split_blocks=True)
-    made.columns = pd.Index([column.name for column in columns])
-    return made
-
-
-def _columns(connection: Connection, query: str) -> list[_Column]:
-    cursor = connection.execute(sql.SQL("SELECT * FROM ({}) AS question LIMIT 0").format(_one(query)))
-    columns = []
-    for column in cursor.description or ():
-        known = connection.adapters.types.get(column.type_code)
-        # Of an array's oid the registry answers with its element's type.
-        name = known.name if known is not None and known.oid == column.type_code else ""
-        columns.append(_Column(column.name, KINDS.get(name, "string"), name == "interval"))
-    return columns
-
-
-def _one(query: str) -> sql.SQL:
-    """The query's text, on lines of its own so that a comment at its end does not swallow what follows."""
-    return sql.SQL(f"\n{query.strip().rstrip(';')}\n")  # type: ignore[arg-type, unused-ignore]  # composed by the caller
-
-
-def _statement(query: str, columns: Sequence[_Column]) -> sql.Composed:
-    names = [sql.Identifier(f"c{i}") for i in range(len(columns))]
-    values = [
-        sql.SQL("extract(epoch FROM {})::float8").format(name) if column.is_interval else name
-        for name, column in zip(names, columns, strict=True)
-    ]
-    return sql.SQL("COPY (SELECT {} FROM ({}) AS question ({})) TO STDOUT (FORMAT csv, ENCODING 'UTF8') ").format(
-        sql.SQL(", ").join(values), _one(query), sql.SQL(", ").join(names)
-    )
-
-
-def _blocks(connection: Connection, statement: sql.Composed) -> Iterator[tuple[int, bytearray]]:
-    """What COPY sends, in blocks of whole rows. psycopg's own loop costs three times as much for each row as this one."""
-    line = connection.pgconn
-    with selectors.DefaultSelector() as selector:
-        selector.register(line.socket, selectors.EVENT_READ)
-
-        def wait() -> None:
-            selector.select(1.0)  # the watchdog ends a longer wait by shutting the socket down
-            line.consume_input()
-
-        line.send_query(statement.as_bytes(connection))
-        while line.flush():
-            wait()
-        _expect(_result(line, wait), pq.ExecStatus.COPY_OUT)
-        rows, data = 0, bytearray()
-        while True:
-            size, row = line.get_copy_data(1)  # one row at a time: that is how the server sends them
-            if size > 0:
-                data += row
-                rows += 1
-                if len(data) >= BLOCK_BYTES:
-                    yield rows, data
-                    rows, data = 0, bytearray()
-            elif size == 0:
-                wait()
-            else:
-                break
-        _expect(_result(line, wait), pq.ExecStatus.COMMAND_OK)
-        while _result(line, wait) is not None:
-            pass
-    if rows:
-        yield rows, data
-
-
-def _result(line: Any, wait: Any) -> Any:
-    while line.is_busy():
-        wait()
-    return line.get_result()
-
-
-def _expect(result: Any, status: pq.ExecStatus) -> None:
-    if result is None:
-        raise psycopg.OperationalError("the connection was lost")
-    if result.status != status:
-        raise psycopg.errors.error_from_result(result)
-
-
-def _parsed(columns: Sequence[_Column], rows: int, data: bytearray) -> pa.Table:
-    import pyarrow as pa
-
     try:
-        return _read_csv(columns, rows, data, times_as_text=False)
-    except pa.ArrowInvalid:
-        if not any("timestamp" in column.kind for column in columns):
-            raise
-        return _bounded(_read_csv(columns, rows, data, times_as_text=True), columns)
-
-
-def _types(columns: Sequence[_Column], *, times_as_text: bool = False) -> dict[str, pa.DataType]:
-    return {f"c{i}": _arrow_type(column.kind, times_as_text=times_as_text) for i, column in enumerate(columns)}
-
-
-def _empty(columns: Sequence[_Column]) -> pa.Table:
-    import pyarrow as pa
-
-    return pa.schema(list(_types(columns).items())).empty_table()
-
-
-def _read_csv(columns: Sequence[_Column], rows: int, data: bytearray, *, times_as_text: bool) -> pa.Table:
-    import pyarrow as pa
-    from pyarrow import csv
-
-    types = _types(columns, times_as_text=times_as_text)
-    # Only where no value holds a line break can the text be cut at any line break, which is faster.
-    broken = data.count(b"\n") != rows or b"\r" in data
-    return csv.read_csv(
-        pa.BufferReader(pa.py_buffer(data)),
-        read_options=csv.ReadOptions(column_names=list(types)),
-        parse_options=csv.ParseOptions(newlines_in_values=broken, ignore_empty_lines=False),
-        convert_options=csv.ConvertOptions(
-            column_types=types,
-            null_values=[""],
-            true_values=["t"],
-            false_values=["f"],
-            strings_can_be_null=True,
-            quoted_strings_can_be_null=False,  # "" is an empty string, nothing at all is NULL
-        ),
-    )
-
-
-def _arrow_type(kind: str, *, times_as_text: bool) -> pa.DataType:
-    import pyarrow as pa
-
-    types: dict[str, pa.DataType] = {
-        "Int64": pa.int64(),
-        "Float64": pa.float64(),
-        "boolean": pa.bool_(),
-        "string": pa.string(),
-        "timestamp": pa.string() if times_as_text else pa.timestamp("us", tz="UTC"),
-        "local timestamp": pa.string() if times_as_text else pa.timestamp("us"),
-    }
-    return types[kind]
-
-
-def _bounded(table: pa.Table, columns: Sequence[_Column]) -> pa.Table:
-    """Times that were read as text, with infinity, years before 1 and years after 9999 moved to the calendar's ends."""
-    import pyarrow.compute as pc
-
-    for i, column in enumerate(columns):
-        if "timestamp" not in column.kind:
-            continue
-        zone = "+00" if column.kind == "timestamp" else ""
-        text = table.column(i)
-        late = pc.match_substring_regex(text, r"^(infinity|\d{5,}-)")
-        early = pc.match_substring_regex(text, r"^-infinity|BC$")
-        text = pc.if_else(late, LATEST_TEXT + zone, pc.if_else(early, EARLIEST_TEXT + zone, text))
-        times = text.cast(_arrow_type(column.kind, times_as_text=False))
-        table = table.set_column(i, table.column_names[i], times)
-    return table
+        made: pd.DataFrame = table.to_pandas(types_mapper=dtypes.get, split_blocks=True)
+    except (pa.ArrowException, UnicodeDecodeError) as error:
+        why = str(error).partition(": invalid value")[0]  # the value itself may be anybody's data
+        raise Malformed(WHAT, target=target, why=why) from None
+    made.columns = pd.Index(question.names)
+    return made

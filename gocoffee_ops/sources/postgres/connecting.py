@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from gocoffee_ops.errors import ConfigError, DeadlineExceeded, SourceError, Unsupported
 from gocoffee_ops.sources.deadline import Deadline
@@ -68,16 +68,25 @@ class Address:
     def _get(self, key: str, variable: str) -> str:
         return str(self._parameters.get(key) or os.environ.get(variable) or "")
 
+    def conninfo(self, deadline: Deadline, *, application_name: str) -> str:
+        """The connection string with all that a connection of ours has, for another client of libpq: a secret."""
+        return make_conninfo("", **self._within(deadline, application_name))
+
+    def _within(self, deadline: Deadline, application_name: str) -> dict[str, Any]:
+        last_seen = "nothing: no time was left to connect"
+        left = deadline.check("connect to PostgreSQL", target=self.describe(), last_seen=last_seen)
+        own = _seconds(self._parameters.get("connect_timeout"))
+        bound = {"connect_timeout": max(2, math.ceil(min(left, own) if own > 0 else left))}
+        return {**KEEPALIVE, **self._parameters, "application_name": application_name, **bound}
+
     def open(self, deadline: Deadline, *, application_name: str, autocommit: bool = True) -> Connection:
         """A connection before the deadline, whatever name resolution, network or server do.
 
         No prepared statements and no session settings, so that it works through pgbouncer in transaction mode.
         """
         target = self.describe()
-        left = deadline.check("connect to PostgreSQL", target=target, last_seen="nothing: no time was left to connect")
-        parameters: dict[str, Any] = {**KEEPALIVE, **self._parameters, "application_name": application_name}
-        own = _seconds(self._parameters.get("connect_timeout"))
-        parameters["connect_timeout"] = max(2, math.ceil(min(left, own) if own > 0 else left))
+        left = deadline.left()
+        parameters = self._within(deadline, application_name)
         handover = _Handover()
 
         def work() -> None:

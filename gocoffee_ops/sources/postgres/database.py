@@ -115,11 +115,13 @@ class Database:
     def read_frame(self, query: str, deadline: Deadline) -> pd.DataFrame:
         """The result of one SELECT, however large, as a DataFrame; its dtypes are those that `columnar` names.
 
-        `query` is sent as it is: values and identifiers are composed by the caller, with `sql`.
+        `query` is sent as it is: values and identifiers are composed by the caller, with `sql`. It is read over a
+        connection of its own. Needs the extra `bulk`; raises Unsupported without it.
         """
-        with self._transaction("read a frame", deadline) as connection:
-            answer = columnar.copied(connection, query)
-        return columnar.frame(answer, target=self.describe())
+        with self._transaction(columnar.WHAT, deadline) as connection:
+            question = columnar.asked(connection, query)
+        name = self._application_name
+        return columnar.read(self._address, question, lambda: _settings(deadline), deadline, application_name=name)
 
     def _require(self, connection: Connection, question: questions.Question) -> None:
         role = question.needs
@@ -167,8 +169,7 @@ class Database:
                 why=f"not complete after {deadline.seconds:g} s; last seen: the question was sent, and no whole answer came",
                 hint="is it overloaded, or the network broken?",
             )
-        gave_up = deadline.left() <= 2 * _margin(deadline.seconds)
-        return translating.of_asking(error, what, target=self.describe(), server_gave_up=gave_up)
+        return translating.of_asking(error, what, target=self.describe(), server_gave_up=translating.gave_up(deadline))
 
     def _begun(self, what: str, deadline: Deadline, search_path: str) -> Connection:
         """A connection in a transaction; a session that broke while it was idle is replaced, once."""
@@ -188,20 +189,11 @@ class Database:
                 raise self._translated(error, what, deadline, watchdog) from None
 
     def _begin(self, connection: Connection, deadline: Deadline, search_path: str) -> Connection:
-        statement_ms = max(1, int(1000 * (deadline.left() - _margin(deadline.left()))))
-        settings: dict[str, int | str] = {
-            "statement_timeout": statement_ms,
-            "lock_timeout": max(1, statement_ms // 2),
-            "idle_in_transaction_session_timeout": statement_ms + 1000,
-            "client_encoding": "UTF8",
-            "DateStyle": "ISO",
-            "IntervalStyle": "postgres",
-            "TimeZone": "UTC",
-        }
+        settings = _settings(deadline)
         if search_path:
             settings["search_path"] = search_path
         # set_config(…, true) is SET LOCAL; but of SET, pg_stat_statements would keep an entry for every other value.
-        calls = [sql.SQL("set_config({}, {}, true)").format(name, str(value)) for name, value in settings.items()]
+        calls = [sql.SQL("set_config({}, {}, true)").format(name, value) for name, value in settings.items()]
         begin = sql.SQL("BEGIN READ ONLY; SELECT {} /* gocoffee-ops: time-outs */").format(sql.SQL(", ").join(calls))
         connection.execute(begin)
         return connection
@@ -213,6 +205,15 @@ class Database:
             connection.close()
 
 
-def _margin(left: float) -> float:
-    """How much sooner the server is to give up than we do: its error says more than a broken connection."""
-    return min(0.25, left / 10)
+def _settings(deadline: Deadline) -> dict[str, str]:
+    """The session's time-outs, a little before the deadline, and the forms in which values are to come."""
+    statement_ms = max(1, int(1000 * (deadline.left() - translating.margin(deadline.left()))))
+    return {
+        "statement_timeout": str(statement_ms),
+        "lock_timeout": str(max(1, statement_ms // 2)),
+        "idle_in_transaction_session_timeout": str(statement_ms + 1000),
+        "client_encoding": "UTF8",
+        "DateStyle": "ISO",
+        "IntervalStyle": "postgres",
+        "TimeZone": "UTC",
+    }

@@ -19,6 +19,7 @@ from gocoffee_ops.errors import (
     Unreachable,
     Unsupported,
 )
+from gocoffee_ops.sources.deadline import Deadline
 
 READER = "connect as the role that deploy/reader.sql makes"
 UPDATE = "ALTER EXTENSION pg_stat_statements UPDATE, when it is older than the server"
@@ -78,30 +79,54 @@ CONNECTING: tuple[tuple[str, Meaning], ...] = (
 
 def of_connecting(error: psycopg.Error, *, target: str) -> SourceError:
     """The error of a connection that did not come about."""
-    why = _shortened(str(error))
+    line = error.pgconn
+    needs, used = (line.needs_password, line.used_password) if line is not None else (False, False)
+    return of_connecting_text(str(error), target=target, needs_password=needs, used_password=used)
+
+
+def of_connecting_text(
+    text: str, *, target: str, needs_password: bool = False, used_password: bool = False
+) -> SourceError:
+    """The same, of libpq's text and what it knows of the password."""
+    why = _shortened(text)
     for pattern, meaning in CONNECTING:
         if re.search(pattern, why):
             return _made("connect to PostgreSQL", meaning, why, target)
-    if error.pgconn is not None and error.pgconn.needs_password:
+    if needs_password:
         return _made("connect to PostgreSQL", STATES["28"], why, target)
     # The server's own words after "SEVERITY:  ", in a language that the table above does not have.
     if re.search(r"\b[^\W\d_]{4,}: {2}\S", why):
-        used_password = error.pgconn is not None and error.pgconn.used_password
         return _made("connect to PostgreSQL", STATES["28"] if used_password else STATES["57"], why, target)
     return Unreachable("connect to PostgreSQL", target=target, why=why, hint="check host, port, network and TLS")
 
 
+def margin(seconds: float) -> float:
+    """How much sooner the server is to give up than we do: its error says more than a broken connection."""
+    return min(0.25, seconds / 10)
+
+
+def gave_up(deadline: Deadline) -> bool:
+    """Whether the server's time-out has passed."""
+    return deadline.left() <= 2 * margin(deadline.seconds)
+
+
 def of_asking(error: psycopg.Error, what: str, *, target: str, server_gave_up: bool) -> SourceError:
     """The error of a question. `server_gave_up`: our statement time-out had passed when it came."""
-    state = error.sqlstate or ""
-    why = error.diag.message_primary or _shortened(str(error))
+    why = error.diag.message_primary or str(error)
+    if not error.sqlstate and not isinstance(error, psycopg.OperationalError):
+        return _made(what, UNDECODED, _shortened(why), target)
+    return of_state(error.sqlstate or "", why, what, target=target, server_gave_up=server_gave_up)
+
+
+def of_state(state: str, said: str, what: str, *, target: str, server_gave_up: bool) -> SourceError:
+    """The same, of an SQLSTATE and what was said with it; without one the connection broke."""
+    why = _shortened(said)
     if state == "57014":  # of a time-out and of a cancellation; the message is in the server's language
         return _made(what, TIMED_OUT if server_gave_up else CANCELLED, why, target)
     if "pg_stat_statements" in why and state in {"42P01", "42883"}:
         return _made(what, (Unsupported, "", f"{PRELOAD}; {UPDATE}"), why, target)
     if not state:
-        broken = isinstance(error, psycopg.OperationalError)
-        return _made(what, BROKEN if broken else UNDECODED, why, target)
+        return _made(what, BROKEN, why, target)
     unlisted: Meaning = (ServerFault, f"SQLSTATE {state}", "")
     return _made(what, STATES.get(state) or STATES.get(state[:2]) or unlisted, why, target)
 
