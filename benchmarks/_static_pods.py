@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-PAGE = 500
+PAGE = 1000
 WARM = "warm"  # a namespace of one pod
 
 

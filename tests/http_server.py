@@ -44,6 +44,7 @@ class Answer:
     stall: bool = False  # nothing is answered at all
     reset: bool = False  # the connection is reset at once
     headers_drip_s: float = 0.0
+    second_half: threading.Event | None = None  # what the other half of the body waits for
 
 
 Script = Callable[[Asked], Answer]
@@ -126,6 +127,11 @@ class HttpServer:
             handler.close_connection = True
         elif answer.drip_s:
             self._drip(handler, body, answer.drip_s)
+        elif answer.second_half is not None:
+            handler.wfile.write(body[: len(body) // 2])
+            handler.wfile.flush()
+            answer.second_half.wait(STALL_S)
+            handler.wfile.write(body[len(body) // 2 :])
         else:
             handler.wfile.write(body)
 

@@ -15,9 +15,11 @@ if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse
 
 Take = Callable[[bytes], bool]  # is handed a part of a body, and says whether it wants more
+Head = Callable[[bytes], bool]  # is handed the beginning of a body, and says whether that was enough
 
 CHUNK = 1 << 18
 LARGEST_HINT = 1 << 26
+HEAD = 4096
 
 
 @dataclass
@@ -28,14 +30,19 @@ class Seen:
     poured: bool = False  # what was handed over cannot be asked for again
 
 
-def whole_body(response: BaseHTTPResponse, deadline: Deadline, seen: Seen) -> bytes | bytearray:
-    """All of it, decompressed."""
+def whole_body(
+    response: BaseHTTPResponse, deadline: Deadline, seen: Seen, head: Head | None = None
+) -> bytes | bytearray:
+    """All of it, decompressed. `head` is shown its beginning as soon as that is there."""
     import urllib3
 
+    zipped = response.headers.get("Content-Encoding", "").lower() == "gzip"
     body = bytearray()  # grown in place: a list of parts, joined at the end, would touch all memory twice
     for chunk in _chunks(response, deadline, seen):
         body += chunk
-    if response.headers.get("Content-Encoding", "").lower() != "gzip":
+        if head is not None and (head(_beginning(body, zipped=zipped)) or len(body) >= HEAD):
+            head = None
+    if not zipped:
         return body
     size = int.from_bytes(body[-4:], "little") + 1  # gzip ends with it, a hint only; a buffer that is full is doubled
     try:
@@ -43,6 +50,16 @@ def whole_body(response: BaseHTTPResponse, deadline: Deadline, seen: Seen) -> by
     except IsalError as error:  # type: ignore[misc]  # its stubs take the class for an instance
         raise urllib3.exceptions.DecodeError(str(error)) from error
     return decompressed
+
+
+def _beginning(body: bytearray, *, zipped: bool) -> bytes:
+    if not zipped:
+        return bytes(body[:HEAD])
+    try:
+        begun: bytes = isal_zlib.decompressobj(wbits=31).decompress(body, max_length=HEAD)
+    except IsalError:  # type: ignore[misc]  # whoever reads the whole says so
+        return b""
+    return begun
 
 
 def poured(response: BaseHTTPResponse, deadline: Deadline, seen: Seen, take: Take) -> bytes:

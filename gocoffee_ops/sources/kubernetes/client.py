@@ -16,10 +16,11 @@ import msgspec
 from gocoffee_ops.errors import DeadlineExceeded, Malformed, OpsError, Throttled, Unauthenticated
 from gocoffee_ops.sources.deadline import Deadline
 from gocoffee_ops.sources.kubernetes import failures, shapes
-from gocoffee_ops.sources.kubernetes.bodies import Seen, Take, poured, whole_body
+from gocoffee_ops.sources.kubernetes.bodies import Head, Seen, Take, poured, whole_body
 from gocoffee_ops.sources.kubernetes.credentials import SERVICE_ACCOUNT, Access, Where, bearer_secrets, load, server_of
 from gocoffee_ops.sources.kubernetes.failures import Failure, Reply, Request
 from gocoffee_ops.sources.kubernetes.lists import PAGE, Kind, Listing, page_decoder
+from gocoffee_ops.sources.kubernetes.paging import Ahead
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -116,19 +117,20 @@ class Cluster:
         listing: Listing[R] = Listing()
         seen = Seen()
 
-        def fetch(token: str = "", *, bounded: bool = True) -> Reply:
+        def fetch(token: str, head: Head) -> Reply:
             parameters = {"limit": str(self._page_size)} if listing.restarts <= PAGED_RESTARTS else {}
             parameters |= {"continue": token} if token else {}
             parameters |= {"fieldSelector": field_selector} if field_selector else {}
             parameters |= {"labelSelector": label_selector} if label_selector else {}
-            return self._fetch(request, parameters, deadline, seen, bounded=bounded)
+            return self._fetch(request, parameters, deadline, seen, bounded=False, head=head)
 
-        reply = fetch()
+        token, ahead = "", Ahead(fetch, partial(self._begin, request=request), deadline)
         while True:
+            reply = self._ended(ahead.page(token), deadline, request, seen)
             if reply.status == 410:
                 listing = Listing(restarts=listing.restarts + 1)
                 seen.text = f"410 Gone, {listing.restarts} times"
-                reply = fetch()
+                token, ahead = "", Ahead(fetch, partial(self._begin, request=request), deadline)
                 continue
             page = self._decode(decoder, reply, request)
             if page.kind != kind.list_kind:
@@ -137,16 +139,16 @@ class Cluster:
             listing.pages += 1
             listing.resource_version = listing.resource_version or page.metadata.resource_version
             seen.text = f"{listing.count} {kind.plural} on {listing.pages} pages"
-            token: str = page.metadata.continue_
-            ahead = self._begin(partial(fetch, token, bounded=False), request) if token else None
+            token = page.metadata.continue_
+            if token:
+                ahead.begin(token)  # where its head did not tell it
             try:
                 listing.items += make(page.items or [])
             except msgspec.MsgspecError as error:  # in what the shape leaves as it came
                 raise self._malformed(request, str(error)) from error
-            if ahead is None:
+            if not token:
                 return listing
             del page, reply  # only one is held, beside the one that comes
-            reply = self._ended(ahead, deadline, request, seen)
 
     def read(self, request: Request, shape: type[T], deadline: Deadline) -> T:
         """One object. Raises the errors of `errors.SourceError`; NotFound when it is not there."""
@@ -198,6 +200,7 @@ class Cluster:
         *,
         bounded: bool = True,
         take: Take | None = None,
+        head: Head | None = None,
     ) -> Reply:
         """A 200 or 410 answer, after as many attempts as help; raises what the last one met.
 
@@ -207,7 +210,7 @@ class Cluster:
         while True:
             deadline.check(request.what, target=self.target, last_seen=seen.text)
             access = self._signed_in(deadline, request)
-            outcome = self._attempt(access, request, parameters, deadline, seen, bounded=bounded, take=take)
+            outcome = self._attempt(access, request, parameters, deadline, seen, bounded=bounded, take=take, head=head)
             if isinstance(outcome, Reply):
                 return outcome
             if seen.poured:
@@ -236,12 +239,13 @@ class Cluster:
         *,
         bounded: bool,
         take: Take | None,
+        head: Head | None,
     ) -> Reply | Failure:
         from urllib3.exceptions import HTTPError
 
         def exchange() -> Reply | Failure:
             try:
-                return self._exchange(access, request, parameters, deadline, seen, take)
+                return self._exchange(access, request, parameters, deadline, seen, take, head)
             except (HTTPError, OSError) as error:
                 return failures.of_exception(
                     error, request, self.target, access.host, access.server_name, access.proxy, deadline
@@ -292,6 +296,7 @@ class Cluster:
         deadline: Deadline,
         seen: Seen,
         take: Take | None,
+        head: Head | None,
     ) -> Reply:
         import urllib3
 
@@ -312,7 +317,7 @@ class Cluster:
             if take is not None and response.status == 200:
                 body: bytes | bytearray = poured(response, deadline, seen, take)
             else:
-                body = whole_body(response, deadline, seen)
+                body = whole_body(response, deadline, seen, head if response.status == 200 else None)
         except BaseException:
             response.close()
             raise

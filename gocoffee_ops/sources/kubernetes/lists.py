@@ -20,7 +20,7 @@ from gocoffee_ops.sources.kubernetes import (
 )
 
 T = TypeVar("T")
-PAGE = 500  # kubectl's own
+PAGE = 1000  # twice kubectl's own: half the round trips, for a page of pods of some 7 MB
 METADATA_LIST = "PartialObjectMetadataList"
 
 

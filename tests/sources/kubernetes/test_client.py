@@ -6,6 +6,7 @@ import gzip
 import threading
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -76,6 +77,56 @@ def test_the_next_page_is_read_while_something_is_made_of_this_one(serve: Serve)
     cluster, _ = serve(script)
     listing = cluster.pages(PODS, make, Deadline.after(15))
     assert (listing.items, listing.count, listing.pages) == (["a", "b"], 2, 2)
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+def test_the_next_page_is_asked_for_while_this_one_still_comes(serve: Serve, zipped: bool) -> None:
+    asked_for_two = threading.Event()
+
+    def script(asked: Asked) -> Answer:
+        if "continue" in asked.query:
+            asked_for_two.set()
+            return pod_list("last")
+        return replace(
+            pod_list(*(f"pod-{i}" for i in range(200)), token="two"), zipped=zipped, second_half=asked_for_two
+        )
+
+    cluster, server = serve(script)
+    assert len(names(cluster)) == 201
+    assert [asked.query.get("continue") for asked in server.asked] == [None, "two"]
+
+
+def test_no_more_than_one_page_waits_to_be_taken(serve: Serve) -> None:
+    made_of_one = threading.Event()
+
+    def script(asked: Asked) -> Answer:
+        page = int(asked.query.get("continue", "0"))
+        return pod_list(f"pod-{page}", token=str(page + 1) if page < 4 else "")
+
+    def make(pods: Sequence[Pod]) -> list[str]:
+        if not made_of_one.is_set():
+            time.sleep(0.5)
+            assert len(server.asked) <= 2
+            made_of_one.set()
+        return [pod.metadata.name for pod in pods]
+
+    cluster, server = serve(script)
+    assert cluster.pages(PODS, make, Deadline.after(15)).items == [f"pod-{i}" for i in range(5)]
+    assert len(server.asked) == 5
+
+
+def test_a_page_that_is_cut_after_its_head_is_asked_for_again(serve: Serve) -> None:
+    first = pod_list("a", token="two")
+    cluster, server = serve(
+        lambda asked: (
+            pod_list("b")
+            if "continue" in asked.query
+            else replace(first, cut_at=len(first.body) - 9)
+            if len([one for one in server.asked if "continue" not in one.query]) == 1
+            else first
+        )
+    )
+    assert names(cluster) == ["a", "b"]
 
 
 def test_a_later_page_that_is_refused_or_never_comes_fails_the_list(serve: Serve) -> None:
