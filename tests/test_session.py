@@ -20,7 +20,9 @@ AT = datetime(2026, 11, 25, 3, 0, tzinfo=UTC)
 
 def moment(subject: str) -> pd.DataFrame:
     row = {"time": AT, "kind": "rollout", "subject": subject, "what": "changed", "source": "", "evidence": ""}
-    return timeline.MOMENTS.from_rows([row | dict.fromkeys(("cluster", "namespace", "service", "node"))])
+    return timeline.MOMENTS.from_rows(
+        [row | dict.fromkeys(("cluster", "namespace", "service", "node", "resolution_s"))]
+    )
 
 
 @pytest.fixture

@@ -1,68 +1,74 @@
 """What changed, and when? Moments of many tables on one timeline, and which of them came before an onset.
 
-Each function here that takes a table of one kind gives the moments in it; `merge` makes one timeline of them. A row without a
-time is on no timeline: it is counted, and the count is kept (`attrs["untimed"]`), so that nothing goes missing in silence.
-
-`candidates` ranks what came before an onset. It orders what to look at, and claims no cause.
+`merge` makes one timeline of the moments of `moments`. `candidates` ranks what came before an onset. It orders what to look at,
+and claims no cause.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from gocoffee_ops.frames import Column, Schema, records
+from gocoffee_ops.analysis.moments import (
+    KINDS,
+    MOMENTS,
+    alerts,
+    configuration,
+    dashboard_notes,
+    error_onsets,
+    events,
+    log_novelties,
+    log_onsets,
+    restarts,
+    rollouts,
+    server_starts,
+)
+from gocoffee_ops.frames import Column, Schema, Tables, records
 from gocoffee_ops.model import read_time
 
 if TYPE_CHECKING:
     import pandas as pd
 
-KINDS = (
-    "rollout",
-    "scaling",
-    "config change",
-    "secret change",
-    "node event",
-    "event",
-    "restart",
-    "alert",
-    "annotation",
-    "error onset",
-    "log onset",
-    "log novelty",
-    "statement onset",
-)
+__all__ = [
+    "CHANGES", "KINDS", "MOMENTS", "ONSETS", "SYMPTOMS", "alerts", "candidates", "configuration", "dashboard_notes", "error_onsets",
+    "events", "first_onset", "log_novelties", "log_onsets", "merge", "nodes_of", "onset_of", "placements", "restarts",
+    "rollouts", "server_starts", "within",
+]  # fmt: skip
+
+Row = Mapping[str, Any]
+# When trouble began to show.
+ONSETS = frozenset({"error onset", "log onset", "statement onset"})
 # What a kind tells of is seen, not done: it comes after whatever changed, and is no candidate for having come first.
-SYMPTOMS = frozenset({"alert", "error onset", "log onset", "log novelty", "statement onset"})
+SYMPTOMS = frozenset({"alert", "log novelty", *ONSETS})
 # What a kind tells of is done, by somebody or by a program that somebody set up.
 CHANGES = frozenset({"rollout", "scaling", "config change", "secret change"})
+# What events tell of that mostly comes of an outage.
+AFTERMATH = frozenset({"BackOff", "CrashLoopBackOff", "Failed", "Killing", "ProbeError", "Unhealthy"})
+# What events tell of a node that is well: on the timeline, and no candidate.
+SOUND = frozenset(
+    {
+        "NodeHasNoDiskPressure",
+        "NodeHasSufficientMemory",
+        "NodeHasSufficientPID",
+        "NodeReady",
+        "RegisteredNode",
+        "Starting",
+    }
+)
 HALF_LIFE_S = 600.0  # a change this long before the onset counts half of one at the onset
 REACH_S = 6 * 3600.0  # what is older is no candidate
-SLACK_S = 60.0  # an onset is known to the minute: a change within it may have come before
-SLOW_STATEMENT = "duration: "  # how PostgreSQL logs a statement that took long
-
-MOMENTS = Schema(
-    "timeline",
-    (
-        Column("time", "timestamp"),
-        Column("kind", "string", help=", ".join(KINDS)),
-        Column("subject", "string", help="what it happened to, as kubectl would name it"),
-        Column("what", "string", help="what happened, in a few words"),
-        Column("cluster", "string", optional=True),
-        Column("namespace", "string", optional=True),
-        Column("service", "string", optional=True, help="the workload that it belongs to"),
-        Column("node", "string", optional=True),
-        Column("source", "string", help="the question that it was read by"),
-        Column("evidence", "string", help="the record that it rests on; empty for a table that was read by nothing"),
-    ),
+SLACK_S = (
+    60.0  # for an onset that somebody named, or that is known to the minute: a change within it may have come before
 )
+CLOCKS_S = 2.0  # the API server's times are whole seconds, and clocks differ
 
 CANDIDATES = Schema(
     "candidates",
     (
         Column("score", "Float64", "ratio", "product of proximity, overlap and rarity, each 0 to 1"),
+        Column("role", "string", help="change, event, or aftermath: what mostly comes of an outage, and stands last"),
         Column("time", "timestamp"),
         Column("before_onset_s", "Float64", "s"),
         Column("kind", "string"),
@@ -76,156 +82,6 @@ CANDIDATES = Schema(
         Column("evidence", "string"),
     ),
 )  # fmt: skip
-
-SERVICE_LABELS = ("service", "app", "deployment", "statefulset", "job")
-Row = Mapping[str, Any]
-Moment = Callable[[Row], dict[str, Any] | None]
-
-
-def rollouts(table: pd.DataFrame) -> pd.DataFrame:
-    """Each revision of a Deployment, when it was written (or its ReplicaSet was made)."""
-
-    def moment(row: Row) -> dict[str, Any]:
-        said = f"revision {row['revision']}: {', '.join(row['images'])}"
-        more = [f"by {row['changed_by']}" if row["changed_by"] else "", f"({row['cause']})" if row["cause"] else ""]
-        return {
-            "time": row["written_at"] or row["created_at"],
-            "subject": f"deployment/{row['deployment']}",
-            "what": " ".join(filter(None, [said, *more])),
-            "service": row["deployment"],
-        }
-
-    return _moments(table, "rollout", moment)
-
-
-def configuration(table: pd.DataFrame, *, kind: str = "config change") -> pd.DataFrame:
-    """Each ConfigMap (or Secret: `kind="secret change"`) when it was last written; names and times, never values."""
-    of = "secret" if kind == "secret change" else "configmap"
-
-    def moment(row: Row) -> dict[str, Any]:
-        by = f" by {row['changed_by']}" if row["changed_by"] else ""
-        said = "created" if row["changed_at"] == row["created_at"] else "changed"
-        return {"time": row["changed_at"], "subject": f"{of}/{row['name']}", "what": f"{said}{by}"}
-
-    return _moments(table, kind, moment)
-
-
-def events(table: pd.DataFrame) -> pd.DataFrame:
-    """The cluster's events at their first sight: scaling, what befell nodes, and the warnings among the rest."""
-
-    def moment(row: Row) -> dict[str, Any] | None:
-        kind, _, name = row["object"].partition("/")
-        if row["reason"] in {"ScalingReplicaSet", "SuccessfulRescale"}:
-            named = "scaling"
-        elif kind == "node":
-            named = "node event"
-        elif row["type"] == "Warning":
-            named = "event"
-        else:
-            return None
-        often = f" ({row['count']} times, last {row['last_seen_at']:%H:%M:%S})" if row["count"] > 1 else ""
-        return {
-            "time": row["first_seen_at"] or row["last_seen_at"],
-            "kind": named,
-            "subject": row["object"],
-            "what": f"{row['reason']}: {row['message']}{often}",
-            "service": _workload(kind, name),
-            "node": name if kind == "node" else None,
-        }
-
-    return _moments(table, "event", moment)
-
-
-def restarts(table: pd.DataFrame) -> pd.DataFrame:
-    """The last end of each container that was started again."""
-
-    def moment(row: Row) -> dict[str, Any] | None:
-        if not row["restarts"] or row["last_reason"] is None:
-            return None
-        return {
-            "time": row["last_finished_at"],
-            "subject": f"pod/{row['pod']}",
-            "what": f"{row['container']} ended: {row['last_reason']}",
-            "service": _workload("pod", row["pod"]),
-        }
-
-    return _moments(table, "restart", moment)
-
-
-def alerts(table: pd.DataFrame) -> pd.DataFrame:
-    """Each alert when it began to fire; silenced ones too, and it is said."""
-
-    def moment(row: Row) -> dict[str, Any]:
-        labels = dict(label.partition("=")[::2] for label in row["labels"])
-        state = "" if row["state"] == "active" else f" ({row['state']})"
-        return {
-            "time": row["starts_at"],
-            "subject": f"alert/{row['alert']}",
-            "what": f"{row['severity'] or 'no severity'}{state}: {row['summary'] or 'no summary'}",
-            "service": next((labels[name] for name in SERVICE_LABELS if name in labels), None),
-        }
-
-    return _moments(table, "alert", moment)
-
-
-def dashboard_notes(table: pd.DataFrame) -> pd.DataFrame:
-    """What was noted on dashboards."""
-
-    def moment(row: Row) -> dict[str, Any]:
-        about = f"alert/{row['alert']}" if row["alert"] else f"dashboard/{row['dashboard_uid'] or 'all'}"
-        said = f"{row['text']} ({', '.join(row['tags'])})" if row["tags"] else row["text"]
-        return {"time": row["at"], "subject": about, "what": said or row["state"] or "a mark without a text"}
-
-    return _moments(table, "annotation", moment)
-
-
-def error_onsets(table: pd.DataFrame) -> pd.DataFrame:
-    """When a service's error rate rose."""
-
-    def moment(row: Row) -> dict[str, Any] | None:
-        before, after = row["before_error_rate"], row["after_error_rate"]
-        if after <= before:
-            return None
-        said = f"error rate from {before:.1%} to {after:.1%}"
-        return {"time": row["onset"], "subject": f"service/{row['service']}", "what": said, "service": row["service"]}
-
-    return _moments(table, "error onset", moment)
-
-
-def log_onsets(table: pd.DataFrame) -> pd.DataFrame:
-    """When a log template's rate rose; of a statement that PostgreSQL logs for taking long, that is its onset."""
-
-    def moment(row: Row) -> dict[str, Any] | None:
-        if row["after_per_min"] <= row["before_per_min"]:
-            return None
-        said = f"{row['template']}: from {row['before_per_min']:.1f} to {row['after_per_min']:.1f} a minute"
-        named = {"kind": "statement onset"} if row["template"].startswith(SLOW_STATEMENT) else {}
-        return named | {
-            "time": row["onset"],
-            "subject": f"service/{row['service']}",
-            "what": said,
-            "service": row["service"],
-        }
-
-    return _moments(table, "log onset", moment)
-
-
-def log_novelties(table: pd.DataFrame) -> pd.DataFrame:
-    """Log templates that the baseline did not hold, when first seen."""
-
-    def moment(row: Row) -> dict[str, Any] | None:
-        if row["change"] != "new":
-            return None
-        said = f"new: {row['template']} ({row['count']} times)"
-        named = {"kind": "statement onset"} if row["template"].startswith(SLOW_STATEMENT) else {}
-        return named | {
-            "time": row["first_seen"],
-            "subject": f"service/{row['service']}",
-            "what": said,
-            "service": row["service"],
-        }
-
-    return _moments(table, "log novelty", moment)
 
 
 def merge(*timelines: pd.DataFrame) -> pd.DataFrame:
@@ -252,18 +108,24 @@ def candidates(
     """Which changes came before the onset, and how near, how related and how rare is each? Highest score first.
 
     score = proximity x overlap x rarity. It says where to look first; that one thing came before another does not make it
-    the cause. Symptoms (alerts, error and log onsets) are left out, as is what is older than six hours. An onset is known to
-    the minute: what was changed within that minute may have come before it, and is a candidate with a `before_onset_s`
-    below 0. Events and restarts of that minute are as likely what came of it, and are none.
+    the cause. Symptoms (alerts, error and log onsets) are left out, as are nodes that say that they are well, and what is older
+    than six hours. What mostly comes of
+    an outage (restarts, BackOff, Killing, Unhealthy) stands behind all else, whatever its score: it is the nearest to the
+    onset of what it comes from.
+
+    What was changed within what the onset is known to may have come before it, and is a candidate with a `before_onset_s`
+    below 0. Events and restarts from then are as likely what came of it, and are none. `nodes` are those that the service runs on
+    (see `nodes_of`); without any, that is stated.
     """
     own_nodes = frozenset(nodes)
     rows = records(timeline)
     often = Counter((row["kind"], row["subject"]) for row in rows)
+    slack_s = _slack(rows, onset)
     found = []
     for row in rows:
         before = (onset - row["time"]).total_seconds()
-        late = -before >= SLACK_S if row["kind"] in CHANGES else before < 0.0
-        if row["kind"] in SYMPTOMS or late or before > REACH_S:
+        late = -before >= slack_s if row["kind"] in CHANGES else before < 0.0
+        if row["kind"] in SYMPTOMS or late or before > REACH_S or _sound(row):
             continue
         proximity = 0.5 ** (max(before, 0.0) / HALF_LIFE_S)
         overlap = _overlap(row, service, namespace, cluster, own_nodes)
@@ -272,20 +134,66 @@ def candidates(
         found.append(
             {name: row[name] for name in shown}
             | {"before_onset_s": before, "proximity": proximity, "overlap": overlap, "rarity": rarity}
-            | {"score": proximity * overlap * rarity}
+            | {"score": proximity * overlap * rarity, "role": _role(row)}
         )
-    found.sort(key=lambda row: (-row["score"], row["before_onset_s"], row["subject"]))
+    found.sort(key=lambda row: (row["role"] == "aftermath", -row["score"], row["before_onset_s"], row["subject"]))
     frame = CANDIDATES.from_rows(found)
     frame.attrs["evidence"] = list(dict.fromkeys(row["evidence"] for row in found if row["evidence"]))
+    if not own_nodes:
+        frame.attrs["truncated"] = [f"on which nodes {service} runs was not read, so that none counts as its own"]
     return frame
+
+
+def placements(pods: pd.DataFrame | Tables) -> pd.DataFrame:
+    """Where the pods run, for `nodes_of`: no moment, but what a timeline carries beside them.
+
+    Takes a table of pods with owner and node, or the tables of a diagnosis; where they were not read nothing is known.
+    """
+    table = pods.read.get("pods.states") if isinstance(pods, Tables) else pods
+    frame = MOMENTS.empty()
+    rows = [] if table is None else records(table)
+    placed = {((row["owner"] or "").partition("/")[2], row["node"]) for row in rows if row["node"] is not None}
+    frame.attrs["placed"] = sorted(placed)
+    return frame
+
+
+def nodes_of(timeline: pd.DataFrame, service: str) -> tuple[str, ...]:
+    """The nodes that a service's pods run on, as `placements` and the moments themselves tell."""
+    placed = {node for owner, node in timeline.attrs.get("placed", ()) if owner == service}
+    seen = {row["node"] for row in records(timeline) if row["service"] == service and row["node"] is not None}
+    return tuple(sorted(placed | seen))
+
+
+def _sound(row: Row) -> bool:
+    return row["kind"] == "node event" and row["what"].partition(":")[0] in SOUND
+
+
+def _role(row: Row) -> str:
+    """What a moment is, seen from an onset after it.
+
+    >>> _role({"kind": "event", "what": "BackOff: back-off restarting failed container"}), _role({"kind": "rollout"})
+    ('aftermath', 'change')
+    """
+    if row["kind"] in CHANGES:
+        return "change"
+    after = row["kind"] == "restart" or (row["kind"] == "event" and row["what"].partition(":")[0] in AFTERMATH)
+    return "aftermath" if after else "event"
+
+
+def _slack(rows: Sequence[Row], onset: datetime) -> float:
+    """For how long after an onset a change may still have come before it: as well as the onset is known."""
+    known = [
+        row["resolution_s"]
+        for row in rows
+        if row["kind"] in ONSETS and row["time"] == onset and row["resolution_s"] is not None
+    ]
+    return min(known) + CLOCKS_S if known else SLACK_S
 
 
 def first_onset(timeline: pd.DataFrame, *, service: Sequence[str] = ()) -> datetime | None:
     """When did the first symptom show, of these services if any are named? None when the timeline holds none."""
     times = [
-        row["time"]
-        for row in records(timeline)
-        if row["kind"] in {"error onset", "log onset", "statement onset"} and (not service or row["service"] in service)
+        row["time"] for row in records(timeline) if row["kind"] in ONSETS and (not service or row["service"] in service)
     ]
     return min(times, default=None)
 
@@ -317,63 +225,10 @@ def _overlap(row: Row, service: str, namespace: str, cluster: str, nodes: frozen
     return 0.2 if cluster and row["cluster"] == cluster else 0.1
 
 
-def _workload(kind: str, name: str) -> str | None:
-    """The workload that an object belongs to, by what controllers append to its name.
-
-    >>> [_workload("pod", "orders-7d9f8b6c5-x2x4z"), _workload("pod", "postgres-0"), _workload("node", "n1")]
-    ['orders', 'postgres', None]
-    """
-    if kind in {"deployment", "statefulset", "daemonset", "horizontalpodautoscaler", "service"}:
-        return name
-    parts = name.split("-")
-    if kind == "replicaset":
-        return "-".join(parts[:-1]) or name
-    if kind != "pod":
-        return None
-    if len(parts) > 2 and len(parts[-1]) == 5 and not parts[-2].isalpha():
-        return "-".join(parts[:-2])
-    return "-".join(parts[:-1]) if len(parts) > 1 else name
-
-
-def _moments(table: pd.DataFrame, kind: str, moment: Moment) -> pd.DataFrame:
-    """The rows of one table as moments; a row whose moment has no time is counted."""
-    evidence = table.attrs.get("evidence", [])
-    source = table.attrs.get("query", "")
-    rows, untimed = [], 0
-    for row in records(table):
-        found = moment(row)
-        if found is None:
-            continue
-        if found["time"] is None:
-            untimed += 1
-            continue
-        cluster = row.get("cluster")
-        base = {
-            "kind": kind,
-            "cluster": cluster,
-            "namespace": row.get("namespace"),
-            "service": None,
-            "node": row.get("node"),
-            "source": source or (evidence[0].partition("(")[0] if evidence else kind),
-            "evidence": _cited(evidence, cluster),
-        }
-        rows.append(base | found)
-    rows.sort(key=lambda row: (row["time"], row["subject"], row["what"]))
-    frame = MOMENTS.from_rows(rows)
-    frame.attrs["evidence"] = list(evidence)
-    frame.attrs["untimed"] = untimed
-    return frame
-
-
-def _cited(evidence: list[str], cluster: str | None) -> str:
-    """The record of the row's own cluster, where a table rests on several."""
-    own = [key for key in evidence if key.rpartition("@")[2].partition("#")[0] == f"cluster/{cluster}"]
-    return (own or evidence or [""])[0]
-
-
 def _finished(rows: list[dict[str, Any]], parts: Iterable[pd.DataFrame]) -> pd.DataFrame:
     frame = MOMENTS.from_rows(rows)
     tables = list(parts)
     frame.attrs["evidence"] = list(dict.fromkeys(key for one in tables for key in one.attrs.get("evidence", ())))
+    frame.attrs["placed"] = sorted({tuple(pair) for one in tables for pair in one.attrs.get("placed", ())})
     frame.attrs["untimed"] = sum(one.attrs.get("untimed", 0) for one in tables)
     return frame

@@ -46,7 +46,7 @@ def changed_before_onset(timeline: pd.DataFrame, candidates: pd.DataFrame) -> li
     if rows:
         first = rows[0]
         before = first["before_onset_s"]
-        when = f"{seconds(before)} before" if before >= 0 else "within its minute"
+        when = f"{seconds(before)} before" if before >= 0 else f"{seconds(-before)} after, within what it is known to"
         onset = first["time"] + timedelta(seconds=before)  # which may be the run's own moment, where no symptom began
         reason = (
             f"{counted(len(rows), 'moment')} before {onset:%Y-%m-%d %H:%M:%S} UTC; look first at {first['subject']}, "

@@ -20,7 +20,13 @@ from gocoffee_ops.ui.documents import Document
 
 START = datetime(2026, 11, 25, 2, 30, tzinfo=UTC)
 ONSET, END = START + timedelta(minutes=30), START + timedelta(hours=1)
-PLACE: dict[str, Any] = {"cluster": "eu", "namespace": "go-coffee", "service": "orders", "node": None, "source": "q"}
+PLACE: dict[str, Any] = {
+    "cluster": "eu",
+    "namespace": "go-coffee",
+    "service": "orders",
+    "node": None,
+    "source": "q",
+} | {"resolution_s": None}
 ROLLOUT = PLACE | {
     "kind": "rollout",
     "subject": "deployment/orders",

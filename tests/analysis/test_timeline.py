@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from gocoffee_ops import checks
 from gocoffee_ops.analysis import timeline
-from gocoffee_ops.analysis.logs.schemas import NOVELTY, ONSETS
+from gocoffee_ops.analysis.logs.schemas import ERROR_ONSETS, NOVELTY, ONSETS
 from gocoffee_ops.errors import UsageError
-from gocoffee_ops.frames import records
+from gocoffee_ops.frames import Tables, records
 from gocoffee_ops.model import Status
-from gocoffee_ops.queries import alerts, cluster, dashboards, workloads
+from gocoffee_ops.queries import alerts, cluster, dashboards, database, pods, workloads
 from tests.checks.tables import filled, table
 
 ONSET = datetime(2026, 11, 25, 3, 0, tzinfo=UTC)
@@ -33,7 +33,7 @@ def events(*rows: dict[str, Any]) -> pd.DataFrame:
 
 
 def moments(*rows: dict[str, Any]) -> pd.DataFrame:
-    plain = dict.fromkeys(("cluster", "namespace", "service", "node")) | {
+    plain = dict.fromkeys(("cluster", "namespace", "service", "node", "resolution_s")) | {
         "what": "it changed",
         "source": "",
         "evidence": "",
@@ -151,7 +151,7 @@ def test_what_came_within_the_onsets_minute_may_have_come_before_it() -> None:
     )
     assert [(row["before_onset_s"], row["proximity"]) for row in records(found)] == [(-30.0, 1.0)]
     (said,) = checks.changed_before_onset(moments(), found)
-    assert "look first at deployment/orders, within its minute (rollout: " in said.reason
+    assert "look first at deployment/orders, 30.0 s after, within what it is known to (rollout: " in said.reason
 
 
 @pytest.mark.parametrize("kind", ["event", "restart", "node event", "annotation"])
@@ -166,7 +166,14 @@ def test_what_was_only_seen_within_the_onsets_minute_is_no_candidate(kind: str) 
 def test_a_statement_that_postgres_logs_for_taking_long_has_its_onset() -> None:
     service = {"cluster": "eu", "namespace": "go-coffee", "service": "postgres-primary", "template_id": "t-1"}
     slow = service | {"template": "duration: <num> ms statement: SELECT * FROM orders"}
-    began = {"onset": at(-1), "onset_low": at(-2), "onset_high": at(0), "ratio": 9.0, "p_value": 0.001}
+    began = {
+        "onset": at(-1),
+        "onset_low": at(-2),
+        "onset_high": at(0),
+        "resolution_s": 120.0,
+        "ratio": 9.0,
+        "p_value": 0.001,
+    }
     rates = {"before_per_min": 0.0, "after_per_min": 9.0}
     onsets = filled(ONSETS, slow | began | rates, slow | began | rates | {"template": "checkpoint complete"})
     assert list(timeline.log_onsets(onsets)["kind"]) == ["log onset", "statement onset"]
@@ -197,6 +204,98 @@ def test_the_onset_is_what_somebody_says_else_the_first_symptom_else_the_end() -
     assert timeline.onset_of(moments(), otherwise=end) == end
     with pytest.raises(UsageError, match="names no zone"):
         timeline.onset_of(found, otherwise=end, started="2026-11-25T02:00")
+
+
+RESTARTED = {
+    "kind": "restart",
+    "subject": "pod/orders-7d9f8b6c5-x2x4z",
+    "service": "orders",
+    "what": "app ended: Error",
+}
+BACKED_OFF = RESTARTED | {"kind": "event", "what": "BackOff: back-off restarting failed container"}
+RELEASED = {"kind": "rollout", "subject": "deployment/orders", "service": "orders", "what": "revision 7"}
+
+
+@pytest.mark.parametrize("after", [RESTARTED, BACKED_OFF, BACKED_OFF | {"what": "Killing: stopping container"}])
+def test_what_comes_of_an_outage_never_stands_before_a_change(after: dict[str, Any]) -> None:
+    """As in an outage whose start nobody named: the restarts are nearer to the end of the window than the release."""
+    other = {"kind": "config change", "subject": "configmap/flags", "time": at(-300)}
+    found = moments(after | {"time": at(-0.5)}, RELEASED | {"time": at(-40)}, other)
+    ranked = records(timeline.candidates(found, onset=ONSET, service="orders"))
+    assert [row["role"] for row in ranked] == ["change", "change", "aftermath"]
+    assert ranked[0]["subject"] == "deployment/orders"
+    assert ranked[2]["score"] > ranked[0]["score"]  # shown as it is, and behind all the same
+    (said,) = checks.changed_before_onset(moments(), timeline.candidates(found, onset=ONSET, service="orders"))
+    assert "look first at deployment/orders" in said.reason
+
+
+def test_a_node_of_the_service_counts_more_than_a_node_of_others() -> None:
+    placed = timeline.placements(
+        table(
+            cluster.pods,
+            {"owner": "deployment/orders", "node": "n1"},
+            {"owner": "deployment/orders", "node": None},
+            {"owner": "deployment/payments", "node": "n2"},
+        )
+    )
+    failed = {"kind": "node event", "what": "NodeNotReady: it is gone", "namespace": "", "time": at(-2)}
+    nodes = [failed | {"subject": f"node/{name}", "node": name} for name in ("n1", "n2")]
+    line = timeline.within(timeline.merge(moments(*nodes), placed), at(-60), at(60))
+    own = timeline.nodes_of(line, "orders")
+    assert own == ("n1",)
+    ranked = records(timeline.candidates(line, onset=ONSET, service="orders", nodes=own))
+    assert [(row["subject"], row["overlap"]) for row in ranked] == [("node/n1", 0.6), ("node/n2", 0.1)]
+    blind = timeline.candidates(line, onset=ONSET, service="orders", nodes=timeline.nodes_of(line, "carts"))
+    assert "was not read, so that none counts as its own" in blind.attrs["truncated"][0]
+
+
+def test_where_pods_run_is_taken_from_a_diagnosis_and_not_known_where_they_were_not_read() -> None:
+    states = table(pods.states, {"owner": "deployment/orders", "node": "n1"})
+    read = timeline.placements(Tables(("eu",), {"pods.states": states}, {}))
+    assert timeline.nodes_of(timeline.merge(read), "orders") == ("n1",)
+    assert timeline.nodes_of(timeline.merge(timeline.placements(Tables(("eu",), {}, {}))), "orders") == ()
+
+
+def test_a_node_that_says_that_it_is_well_is_no_candidate() -> None:
+    well = {
+        "kind": "node event",
+        "subject": "node/n1",
+        "node": "n1",
+        "what": "RegisteredNode: it is here",
+        "time": at(-1),
+    }
+    assert timeline.candidates(moments(well), onset=ONSET, service="orders", nodes=["n1"]).empty
+
+
+def test_a_change_after_an_onset_that_is_known_to_the_second_is_no_candidate() -> None:
+    began = {
+        "kind": "error onset",
+        "subject": "service/orders",
+        "service": "orders",
+        "time": ONSET,
+        "resolution_s": 0.5,
+    }
+    late = RELEASED | {"time": at(0.5)}
+    assert timeline.candidates(moments(began, late), onset=ONSET, service="orders").empty
+    coarse = began | {"resolution_s": 60.0}
+    assert len(timeline.candidates(moments(coarse, late), onset=ONSET, service="orders")) == 1
+    assert len(timeline.candidates(moments(late), onset=ONSET, service="orders")) == 1
+
+
+def test_an_onset_that_is_known_to_minutes_says_so() -> None:
+    began = {"onset": at(-1), "onset_low": at(-2), "onset_high": at(0), "ratio": 9.0, "p_value": 0.001}
+    rates = {"before_error_rate": 0.01, "after_error_rate": 0.5}
+    coarse, fine = (filled(ERROR_ONSETS, began | rates | {"resolution_s": s}) for s in (120.0, 0.2))
+    assert timeline.error_onsets(coarse)["what"][0] == "error rate from 1.0 % to 50.0 % (known to 120 s)"
+    assert timeline.error_onsets(fine)["what"][0] == "error rate from 1.0 % to 50.0 %"
+    assert timeline.error_onsets(coarse)["resolution_s"][0] == 120.0
+
+
+def test_a_database_that_started_stands_on_the_timeline() -> None:
+    found = timeline.server_starts(table(database.server, {"database": "coffee", "started_at": at(-3)}))
+    assert [(row["time"], row["subject"], row["kind"]) for row in records(found)] == [
+        (at(-3), "database/coffee", "event")
+    ]
 
 
 def test_what_people_noted_on_dashboards_stands_on_the_timeline() -> None:

@@ -40,6 +40,7 @@ def moments(n: int = 3) -> pd.DataFrame:
         "namespace": "go-coffee",
         "service": "orders",
         "node": None,
+        "resolution_s": None,
         "source": "q",
         "evidence": "",
     }

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from gocoffee_ops.analysis.logs import splits
 from gocoffee_ops.analysis.logs.columns import cited
 from gocoffee_ops.analysis.logs.intervals import poisson_tail
 from gocoffee_ops.analysis.logs.mining import KEY
+from gocoffee_ops.analysis.logs.rates import requests_of
 from gocoffee_ops.analysis.logs.schemas import BURSTS, ERROR_ONSETS, ONSETS
 
 if TYPE_CHECKING:
@@ -20,8 +22,8 @@ if TYPE_CHECKING:
     from gocoffee_ops.model import Window
 
 SURE = 0.01  # a change or a burst that chance alone gives more often than this is none
-_SUPPORT = 1.92  # log-likelihood below the best split: half of chi-squared's 95 % point with one degree of freedom
-_CONTAINER = ["cluster", "namespace", "service", "container"]
+_SERVICE = ["cluster", "namespace", "service"]
+_CONTAINER = [*_SERVICE, "container"]
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ def change_point(counts: Sequence[float], exposure: Sequence[float]) -> Change |
         return None
     before, after = k[best] / e[best], (k[-1] - k[best]) / (e[-1] - e[best])
     gain = gain / _dispersion(np.asarray(counts), np.asarray(exposure), best + 1, before, after)
-    near = np.flatnonzero(gain >= gain[best] - _SUPPORT)
+    near = np.flatnonzero(gain >= gain[best] - splits.SUPPORT)
     p_value = min(1.0, (n - 1) * math.erfc(math.sqrt(max(0.0, gain[best]))))
     return Change(best + 1, int(near[0]) + 1, int(near[-1]) + 1, float(before), float(after), p_value)
 
@@ -86,7 +88,8 @@ def _dispersion(counts: npt.NDArray[Any], exposure: npt.NDArray[Any], at: int, b
 def onset(templated: pd.DataFrame, window: Window) -> pd.DataFrame:
     """When did a template begin to come more or less often? Surest first; templates without a sure change are left out.
 
-    Method: one Poisson change point on the counts of the window's minutes, see `change_point`; sure is p ≤ 0.01.
+    Method: one Poisson change point on the counts of the window's minutes, see `change_point`; sure is p ≤ 0.01. Around that
+    minute, the record at which the rate changes best, see `splits`: the onset is as fine as the records' times.
 
     Columns: those of `ONSETS`.
     """
@@ -96,17 +99,23 @@ def onset(templated: pd.DataFrame, window: Window) -> pd.DataFrame:
         change = change_point(counts.tolist(), [1.0] * len(counts))
         if change is None or change.p_value > SURE:
             continue
+        named = dict(zip(KEY, key, strict=True))
+        own = templated[(templated[_SERVICE] == [named[name] for name in _SERVICE]).all(axis=1)]
+        events, known = (_seconds(one) for one in (own[own["template_id"] == named["template_id"]], own))
         rates = {"before_per_min": change.before, "after_per_min": change.after}
-        rows.append(dict(zip(KEY, key, strict=True)) | _told(change, minutes) | rates)
+        split = splits.of_events(events, known, _around(change, minutes, 60.0), change.before / 60, change.after / 60)
+        rows.append(named | _told(change, minutes, 60.0, split) | rates)
     rows.sort(key=lambda row: (row["p_value"], row["onset"], row["template_id"]))
     return cited(ONSETS.from_rows(rows), templated)
 
 
-def error_onset(rates: pd.DataFrame) -> pd.DataFrame:
+def error_onset(rates: pd.DataFrame, requests: pd.DataFrame | None = None) -> pd.DataFrame:
     """When did a service's error rate change? Surest first; services without a sure change are left out.
 
     Method: one change point on the errors of the buckets of `error_rate`, with the requests as exposure, so that more
-    traffic with as large a share of errors is no change; sure is p ≤ 0.01. Buckets without requests are left out.
+    traffic with as large a share of errors is no change; sure is p ≤ 0.01. Buckets without requests are left out. With the
+    records that the rates were counted from (`requests`), the onset is the first request at the new rate, see `splits`;
+    without them it is known to the bucket.
 
     Columns: those of `ERROR_ONSETS`.
     """
@@ -117,9 +126,16 @@ def error_onset(rates: pd.DataFrame) -> pd.DataFrame:
         if change is None or change.p_value > SURE:
             continue
         shares = {"before_error_rate": change.before, "after_error_rate": change.after}
-        rows.append(dict(zip(_CONTAINER, key, strict=True)) | _told(change, group["start"].tolist()) | shares)
+        starts, bucket_s = group["start"].tolist(), float(group["bucket_s"].iloc[0])
+        split = None
+        if requests is not None:
+            own = requests_of(requests[(requests[_CONTAINER] == list(key)).all(axis=1)]).sort_values("time")
+            failed = (own["status"] >= 500).to_numpy(dtype=bool)
+            span = _around(change, starts, bucket_s)
+            split = splits.of_requests(_seconds(own), failed, span, change.before, change.after)
+        rows.append(dict(zip(_CONTAINER, key, strict=True)) | _told(change, starts, bucket_s, split) | shares)
     rows.sort(key=lambda row: (row["p_value"], row["onset"], row["service"]))
-    return cited(ERROR_ONSETS.from_rows(rows), rates)
+    return cited(ERROR_ONSETS.from_rows(rows), rates, *([] if requests is None else [requests]))
 
 
 def bursts(templated: pd.DataFrame, window: Window) -> pd.DataFrame:
@@ -198,11 +214,33 @@ def _by_minute(
     return minutes, series if number > 1 else {}
 
 
-def _told(change: Change, starts: Sequence[Any]) -> dict[str, Any]:
+def _seconds(records: pd.DataFrame) -> npt.NDArray[np.float64]:
+    """The records' times in order, in seconds since 1970."""
+    import numpy as np
+
+    times = records["time"].dropna().astype("datetime64[us, UTC]").astype("int64").to_numpy()
+    seconds: npt.NDArray[np.float64] = np.sort(times) / 1e6
+    return seconds
+
+
+def _around(change: Change, starts: Sequence[Any], bucket_s: float) -> tuple[float, float]:
+    """Where a change may lie: its buckets, and the one before, at whose end it may have begun."""
+    return starts[change.low].timestamp() - bucket_s, starts[change.high].timestamp() + bucket_s
+
+
+def _told(change: Change, starts: Sequence[Any], bucket_s: float, split: splits.Split | None) -> dict[str, Any]:
+    import pandas as pd
+
+    at, low, high = starts[change.at], starts[change.low], starts[change.high]
+    resolution_s = (high - low).total_seconds() + bucket_s
+    if split is not None:
+        at, low, high = (pd.Timestamp(round(s * 1e6), unit="us", tz="UTC") for s in (split.at, split.low, split.high))
+        resolution_s = split.high - split.low
     return {
-        "onset": starts[change.at],
-        "onset_low": starts[change.low],
-        "onset_high": starts[change.high],
+        "onset": at,
+        "onset_low": low,
+        "onset_high": high,
+        "resolution_s": resolution_s,
         "ratio": change.after / change.before if change.before else None,
         "p_value": change.p_value,
     }

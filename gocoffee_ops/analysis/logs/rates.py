@@ -31,7 +31,7 @@ def error_rate(records: pd.DataFrame, *, bucket_s: float = 60.0) -> pd.DataFrame
 
     if not len(records):
         return cited(ERROR_RATE.empty(), records)
-    request = records["status"].notna() & (records["method"].notna() | records["path"].notna())
+    request = _is_request(records)
     counted = pd.DataFrame(
         {
             **{name: records[name] for name in _KEY[:-1]},
@@ -50,6 +50,15 @@ def error_rate(records: pd.DataFrame, *, bucket_s: float = 60.0) -> pd.DataFrame
     rates["error_rate"] = rates["errors"] / rates["requests"]
     rates["bucket_s"] = float(bucket_s)
     return cited(ERROR_RATE.frame(_table(rates)), records)
+
+
+def requests_of(records: pd.DataFrame) -> pd.DataFrame:
+    """The records that tell of a request: those with a status and a method or path."""
+    return records[_is_request(records)]
+
+
+def _is_request(records: pd.DataFrame) -> pd.Series[bool]:
+    return records["status"].notna() & (records["method"].notna() | records["path"].notna())
 
 
 def _table(rates: pd.DataFrame) -> object:

@@ -124,9 +124,12 @@ NOVELTY = Schema(
 )
 
 _CHANGE = (
-    Column("onset", "timestamp", help="start of the first bucket of the new rate"),
-    Column("onset_low", "timestamp", help="95 % interval of the onset"),
+    Column(
+        "onset", "timestamp", help="of the first record at the new rate; without records, start of its first bucket"
+    ),
+    Column("onset_low", "timestamp", help="95 % interval of the onset, from the last record before it"),
     Column("onset_high", "timestamp", help="95 % interval of the onset"),
+    Column("resolution_s", "Float64", "s", help="how fine the onset is known: the width of its interval"),
     Column("ratio", "Float64", "times", optional=True, help="rate after over rate before; missing where it was 0"),
     Column("p_value", "Float64", "ratio", help="chance of such a change anywhere in the series if nothing changed"),
 )

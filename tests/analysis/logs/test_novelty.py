@@ -179,6 +179,42 @@ def test_an_onset_is_told_with_its_interval() -> None:
     assert found[0]["ratio"] > 4
 
 
+def test_an_onset_is_the_record_at_which_it_began_and_not_its_minute() -> None:
+    """Errors begin 37.5 s into a minute; the service's last record before is a second older."""
+    began = 40 + 37.5 / 60
+    errors = [line(f"ERROR no beans in store {i}", at(began + i / 30)) for i in range(300)]
+    steady = [line("INFO tick", at(m + 0.5)) for m in range(60)] + [line("INFO tick", at(began - 1 / 60))]
+    (found,) = records(onset(templated(parse(table(errors + steady))), HOUR))
+    assert found["onset"] == at(began)
+    assert found["onset_low"] == at(began - 1 / 60)
+    assert found["resolution_s"] == pytest.approx(1.0)
+
+
+def test_an_error_rates_onset_is_the_first_request_at_the_new_rate() -> None:
+    draw = random.Random(3)
+    began = 20.7
+
+    def access(minute: float, status: int) -> dict[str, object]:
+        return line(f'{{"msg":"m","status":{status},"method":"GET","path":"/"}}', at(minute))
+
+    times = [m / 20 for m in range(600)]
+    rows = [access(t, 503 if t >= began and draw.random() < 0.9 else 200) for t in times]
+    served = parse(table(rows))
+    (coarse,) = records(error_onset(error_rate(served)))
+    (fine,) = records(error_onset(error_rate(served), served))
+    assert coarse["resolution_s"] >= 60
+    assert abs((fine["onset"] - at(began)).total_seconds()) <= 9.0  # three requests: nine of ten fail
+    assert fine["onset_low"] <= at(began) <= fine["onset_high"]
+    assert fine["resolution_s"] < 20
+
+
+def test_a_rate_that_falls_ends_with_its_last_record() -> None:
+    rows = [line(f"ERROR no beans in store {i}", at(i / 20)) for i in range(401)]  # to minute 20
+    rows += [line("INFO tick", at(m + 0.25)) for m in range(60)]
+    (found,) = records(onset(templated(parse(table(rows))), HOUR))
+    assert (found["onset"], found["onset_high"]) == (at(20), at(20.25))
+
+
 def test_more_traffic_with_the_same_share_of_errors_is_no_onset() -> None:
     def access(minute: int, status: int) -> dict[str, object]:
         return line(f'{{"msg":"m","status":{status},"method":"GET","path":"/"}}', at(minute))
