@@ -190,6 +190,11 @@ def _converted_silently(dtype: Dtype, values: Iterable[Any]) -> str:
     return ""
 
 
+def unread(target: str, query: str) -> str:
+    """The problem that a target gave no answer to a question: what cannot be told without it comes from that."""
+    return f"unread/{target}/{query}"
+
+
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """A table's rows as plain Python mappings, missing values as None."""
     plain = frame.astype(object)

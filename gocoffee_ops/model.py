@@ -48,6 +48,9 @@ class Finding:
     `subject` is what kubectl would name it (`deployment/orders`, `node/n1`, `database/coffee`). `reason` is one
     sentence with its numbers; `numbers` holds them for machines. `evidence` lists the records that it rests on, `next`
     the runbooks to open.
+
+    `problem` names what it is a sign of, where other checks may see that too, and `because` what would explain it, if there is
+    a finding of that: so one problem is one finding, and `parts` are those that it was folded from, each as it was made.
     """
 
     status: Status
@@ -59,6 +62,9 @@ class Finding:
     namespace: str = ""
     evidence: tuple[str, ...] = ()
     next: tuple[str, ...] = ()
+    problem: tuple[str, ...] = ()
+    because: tuple[str, ...] = ()
+    parts: tuple[Finding, ...] = ()
 
     def citing(self, evidence: Iterable[str]) -> Finding:
         """The same finding, resting on `evidence` unless it names its own."""
@@ -76,11 +82,14 @@ class Finding:
             "numbers": dict(self.numbers),
             "evidence": list(self.evidence),
             "next": list(self.next),
+            "problem": list(self.problem),
+            "because": list(self.because),
+            "parts": [part.to_record() for part in self.parts],
         }
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Finding:
-        """Read what `to_record` wrote."""
+        """Read what `to_record` wrote; the last three are missing in older records."""
         return cls(
             status=Status(record["status"]),
             check=record["check"],
@@ -91,7 +100,15 @@ class Finding:
             namespace=record["namespace"],
             evidence=tuple(record["evidence"]),
             next=tuple(record["next"]),
+            problem=tuple(record.get("problem", ())),
+            because=tuple(record.get("because", ())),
+            parts=tuple(cls.from_record(part) for part in record.get("parts", ())),
         )
+
+    @property
+    def made(self) -> tuple[Finding, ...]:
+        """The findings as checks made them: its parts, or itself."""
+        return self.parts or (self,)
 
     @property
     def key(self) -> tuple[str, str, str, str]:
@@ -149,6 +166,10 @@ class Window:
     def before(self, hours: float) -> Window:
         """The window of that length that ends where this one starts: its baseline."""
         return Window.ending(self.start, timedelta(hours=hours))
+
+    def until(self, other: Window) -> Window:
+        """From where this one starts to where another one ends."""
+        return Window(self.start, other.end)
 
     @property
     def seconds(self) -> float:
@@ -328,7 +349,8 @@ class Thresholds:
         10.0, "times", "an error's rate over the baseline's, at the low end of its interval", _OURS
     )
     log_new_errors_crit: int = _limit(10, "records", "a new kind of error that came so often", _OURS)
-
+    log_errors_warn: int = _limit(1, "records", "records of level error in a window that is compared with none", _OURS)
+    restarted_warn_s: float = _limit(3_600.0, "s", "since a database server started; less is worse", "an hour")
     redis_clients_warn: float = _limit(0.80, "ratio", "clients of a Redis, of maxclients", _OURS)
     redis_clients_crit: float = _limit(0.95, "ratio", "clients of a Redis, of maxclients", _OURS)
     redis_memory_warn: float = _limit(0.80, "ratio", "memory of a Redis, of maxmemory", _OURS)

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from gocoffee_ops.analysis import postmortem, timeline
 from gocoffee_ops.errors import IncompleteRun, NotRecorded, OpsError, UsageError
-from gocoffee_ops.evidence import record
+from gocoffee_ops.evidence import folding, record
 from gocoffee_ops.evidence.ledger import Ledger
 from gocoffee_ops.evidence.replay import Key, Recording
+from gocoffee_ops.expectations import Expectations
+from gocoffee_ops.frames import unread
 from gocoffee_ops.model import Contacts, Finding, Status, Target, Thresholds, Window, read_time, worst
 from gocoffee_ops.ui.contacts import ContactsPanel
 from gocoffee_ops.ui.display import selected, show
@@ -28,7 +30,6 @@ if TYPE_CHECKING:
 
 Check = Callable[..., Sequence[Finding]]
 
-NOT_READ = "not read: "
 POSTMORTEM = "postmortem.md"
 LATE_SHARE = 0.2  # of the deadline, for a target whose last question ended late
 
@@ -72,10 +73,12 @@ class Session:
         held: Sequence[object] = (),
         interactive: bool = False,
         contacts: Contacts | None = None,
+        expectations: Expectations | None = None,
     ) -> None:
         self.runbook = runbook
         self.environment = environment
         self.thresholds = thresholds
+        self.expectations = expectations or Expectations()
         self.ledger = ledger
         self.query_deadline_s = query_deadline_s
         self.demo = demo
@@ -102,6 +105,7 @@ class Session:
                 "query_deadline_s": query_deadline_s,
                 "thresholds": asdict(thresholds),
                 "contacts": recorded,
+                "expectations": self.expectations.to_record(),
                 "targets": [
                     {
                         "kind": place.target.kind,
@@ -173,8 +177,10 @@ class Session:
     def gap(self, key: Key, error: OpsError) -> None:
         """A question that got no answer is an UNKNOWN finding."""
         cluster = key.target.removeprefix("cluster/") if key.target.startswith("cluster/") else ""
+        problem = (unread(key.target, key.query), folding.for_want_of(key.target, error.why or error.what))
+        reason, cited = f"{folding.UNREAD}{error}", (str(key),)
         self._find(
-            Finding(Status.UNKNOWN, key.query, key.target, f"{NOT_READ}{error}", cluster=cluster, evidence=(str(key),))
+            Finding(Status.UNKNOWN, key.query, key.target, reason, cluster=cluster, evidence=cited, problem=problem)
         )
 
     def truncation(self, key: Key, stated: str) -> None:
@@ -226,12 +232,13 @@ class Session:
         self.show(shown)
 
     def judge(self, check: Check, *tables: pd.DataFrame | Tables, **options: Any) -> None:
-        """Apply a check to tables with the environment's thresholds; record and show its findings.
+        """Apply a check to tables with the environment's thresholds and expectations; record and show its findings.
 
         A check that says nothing has judged nothing: that is UNKNOWN.
         """
-        if "thresholds" in inspect.signature(check).parameters:
-            options["thresholds"] = self.thresholds
+        wanted = inspect.signature(check).parameters
+        stated = {"thresholds": self.thresholds, "expectations": self.expectations}
+        options |= {name: value for name, value in stated.items() if name in wanted}
         evidence = list(dict.fromkeys(e for table in tables for e in table.attrs.get("evidence", ())))
         found = [finding.citing(evidence) for finding in check(*tables, **options)]
         if not found:
@@ -254,8 +261,14 @@ class Session:
 
     @property
     def findings(self) -> list[Finding]:
-        """All findings that stand so far."""
+        """All findings that stand so far, one a problem."""
         return record.findings(self.ledger.entries())
+
+    @property
+    def unread(self) -> list[Finding]:
+        """The questions so far that got no answer, or a part of one: a finding for each."""
+        made = record.made(self.ledger.entries())
+        return [f for f in made if f.status is Status.UNKNOWN and f.reason.startswith(folding.UNREAD)]
 
     def mark(self, *moments: pd.DataFrame) -> None:
         """Put moments (tables of `timeline`) on the run's timeline; a cell that runs again puts its own on it anew."""
@@ -264,9 +277,11 @@ class Session:
     def timeline(self) -> pd.DataFrame:
         """What was marked so far as one table, oldest first, with what could not be read stated beside it."""
         merged = timeline.merge(*(one for marked in self._moments.values() for one in marked))
-        unread = [f for f in self.findings if f.status is Status.UNKNOWN and f.reason.startswith(NOT_READ)]
+        lacking: dict[str, list[str]] = {}
+        for finding in self.unread:
+            lacking.setdefault(finding.subject, []).append(finding.check)
         failed = record.failed_cells(self.ledger.entries()).values()
-        merged.attrs["gaps"] = [f"{finding.subject}: {finding.check}" for finding in unread]
+        merged.attrs["gaps"] = [f"{target}: {', '.join(dict.fromkeys(asked))}" for target, asked in lacking.items()]
         merged.attrs["gaps"] += [f"what a cell that raised would have marked: {error}" for error in failed]
         if merged.attrs["untimed"]:
             merged.attrs["truncated"] = [f"{merged.attrs['untimed']} rows have no time, and are on no timeline"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,11 @@ import pytest
 from gocoffee_ops.config import CONFIG_VARIABLE, Environment, environment, find_config, load_config
 from gocoffee_ops.config.systems import IDENTITIES
 from gocoffee_ops.errors import ConfigError
+from gocoffee_ops.evidence.ledger import Ledger
+from gocoffee_ops.expectations import Expectations
 from gocoffee_ops.model import Thresholds
+from gocoffee_ops.places import open_places, replay_places
+from gocoffee_ops.session import Session
 
 ONE = '[environments.prod]\n[[environments.prod.clusters]]\nname = "eu"\ncontext = "eu"\n'
 EXAMPLE = Path(__file__).parent.parent / "gocoffee.example.toml"
@@ -110,6 +115,7 @@ CLUSTER = '[[environments.p.clusters]]\nname = "a"\ncontext = "a"\n'
 DATABASE = '[[environments.p.databases]]\nname = "d"\n'
 ENDPOINT = '[[environments.p.endpoints]]\nname = "e"\nurl = "https://e.example.com/health"\n'
 DEPENDENCY = '[[environments.p.dependencies]]\nname = "d"\nurl = "https://d.example.com"\n'
+AT_REST = "[environments.p]\nat_rest = ['{}']\n" + CLUSTER
 P0 = CLUSTER + "[environments.p.contacts.escalation.P0]\nprimary = 'x'\n"
 MISTAKES = [
     ("[environments", "not TOML"),
@@ -163,6 +169,9 @@ MISTAKES = [
         r"escalation\.P0\.primry is not a key .*primary,",
     ),
     (CLUSTER + "[environments.p.links]\na = 'ftp://x'", r"links\.a is not a link"),
+    (AT_REST.format("promo"), r"at_rest\[0\] is not a workload .*NAMESPACE/deployment/NAME"),
+    (AT_REST.format("shop/daemonset/agent"), r"at_rest\[0\] is not a workload"),
+    (AT_REST.format("else/shop/deployment/promo"), r"at_rest: 'else/shop/deployment/promo' names cluster 'else'"),
     (P0, r"P0\.response_time is missing"),
     (P0 + "response_time = 'soon'", r"P0\.response_time is not a length of time .*'15 minutes', '1 hour'"),
     (P0 + "response_time = '0 minutes'", r"P0\.response_time is not a length of time"),
@@ -277,3 +286,23 @@ def test_every_threshold_says_its_unit_meaning_and_source() -> None:
     units = {"ratio", "times", "s", "ms", "MiB", "rows", "scans", "restarts", "days", "records", "requests"}
     assert {info.unit for info in infos} <= units
     assert all(info.help and info.source and info.low <= info.default <= info.high for info in infos)
+
+
+def test_what_an_environment_states_reaches_a_session_and_its_replay(tmp_path: Path) -> None:
+    text = """[environments.p]
+at_rest = ["shop/deployment/promo", "c/shop/statefulset/batch"]
+clusters = [{ name = "c", context = "c" }]
+redis = [{ name = "main", url = "redis://main", min_replicas = 2 }, { name = "copy", url = "redis://copy" }]
+"""
+    environment = load_config(_written(tmp_path, text)).environments["p"]
+    opened = open_places(environment, now=datetime(2026, 1, 5, tzinfo=UTC))
+    assert opened.expectations == Expectations(environment.at_rest, {"main": 2})
+    Session(
+        runbook="r",
+        environment="p",
+        places=[],
+        thresholds=opened.thresholds,
+        ledger=Ledger(tmp_path / "run" / "evidence"),
+        expectations=opened.expectations,
+    )
+    assert replay_places(tmp_path / "run").expectations == opened.expectations

@@ -54,6 +54,8 @@ url = "https://prometheus.example.com/us"
         (REDIS + 'url = "redis://cache"\nuser = "reader"', "user and a password together"),
         (REDIS + 'url = "redis://cache"\npassword_env = "A"\npassword_file = "b"', "stands beside"),
         (REDIS + 'url = "redis://cache"\nca_file = "ca.pem"', "rediss://"),
+        (REDIS + 'url = "redis://cache"\nmin_replicas = 0', "min_replicas"),
+        (REDIS + 'url = "redis://cache"\nmin_replicas = "two"', "min_replicas"),
         (
             '[[environments.prod.prometheus]]\nname = "p"\nurl = "http://p"\n'
             '[environments.prod.prometheus.metrics]\nrequests = "up{}"',

@@ -130,8 +130,10 @@ def test_only_the_timed_thresholds_of_the_demo_are_shorter() -> None:
     ours, usual = demo_thresholds(), Thresholds()
     shorter = {i.name for i in Thresholds.info() if getattr(ours, i.name) != getattr(usual, i.name)}
     sessions = ("active", "idle_in_transaction", "blocked")
-    assert shorter == {f"{what}_{level}_s" for what in sessions for level in ("warn", "crit")} | {"statement_share_ms"}
-    assert all(0 < getattr(ours, name) < getattr(usual, name) for name in shorter)
+    timed = {f"{what}_{level}_s" for what in sessions for level in ("warn", "crit")} | {"statement_share_ms"}
+    assert shorter == timed | {"restarted_warn_s"}
+    assert all(0 < getattr(ours, name) < getattr(usual, name) for name in timed)
+    assert ours.restarted_warn_s == 0  # its server starts when somebody asks for it
 
 
 def test_a_replay_needs_no_configuration_and_reads_nothing_live(tmp_path: Path) -> None:

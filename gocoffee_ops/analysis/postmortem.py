@@ -150,5 +150,6 @@ def _quoted(findings: Iterable[Finding]) -> Iterable[str]:
     for finding in sorted(findings, key=lambda f: (-f.status.severity, f.check, f.subject)):
         where = " ".join(part for part in (finding.cluster, finding.namespace) if part)
         place = f"{finding.subject} ({where})" if where else finding.subject
-        cited = f" [{', '.join(finding.evidence)}]" if finding.evidence else ""
+        evidence = dict.fromkeys(key for part in finding.made for key in part.evidence)
+        cited = f" [{', '.join(evidence)}]" if evidence else ""
         yield f"{finding.status.value} {place}: {finding.reason}{cited}"

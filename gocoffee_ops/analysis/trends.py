@@ -135,12 +135,13 @@ def finding_changes(findings: Sequence[Finding], previous: pd.DataFrame) -> pd.D
 
     Columns: change, status, previous_status, check, subject, cluster, namespace, reason.
     """
-    now = _worst((f.key, f.status, f.reason) for f in findings)
+    made = [part for finding in findings for part in finding.made]
+    now = _worst((f.key, f.status, f.reason) for f in made)
     before = _worst(
         ((row["check"], row["cluster"], row["namespace"], row["subject"]), Status(row["status"]), row["reason"])
         for row in records(previous)
     )
-    judged = Judged(findings)
+    judged = Judged(made)
     rows = []
     for key in now | before:
         this, that = now.get(key), before.get(key)

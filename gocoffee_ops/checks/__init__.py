@@ -10,12 +10,11 @@ from gocoffee_ops.checks.changes import changed_before_onset, places_answer, sin
 from gocoffee_ops.checks.database import (
     cache_hits,
     connections_free,
-    nobody_blocked,
     reader_role,
     replicas_follow,
-    sessions_moving,
     settings_in_force,
     statements_heavy,
+    statements_quick,
     statements_slower,
 )
 from gocoffee_ops.checks.diagnosis import cluster_diagnosis
@@ -27,10 +26,13 @@ from gocoffee_ops.checks.endpoints import (
     providers_operational,
 )
 from gocoffee_ops.checks.inside import answers_inside
+from gocoffee_ops.checks.kept import dashboards_found, errors_stored, log_store_reaches
 from gocoffee_ops.checks.log_coverage import logs_covered
-from gocoffee_ops.checks.logs import error_rate_below, log_window_covered, nothing_new_in_logs
+from gocoffee_ops.checks.logs import error_rate_below, errors_logged, log_window_covered, nothing_new_in_logs
 from gocoffee_ops.checks.metrics import error_rate, latency, memory_trend, saturation
 from gocoffee_ops.checks.redis import redis_healthy, redis_memory, redis_replicas_follow
+from gocoffee_ops.checks.rollouts import rollouts_done
+from gocoffee_ops.checks.sessions import nobody_blocked, servers_kept_running, sessions_moving
 from gocoffee_ops.checks.storage import indexes_useful, tables_indexed, tables_vacuumed, wraparound_far
 from gocoffee_ops.checks.workloads import (
     deployments_available,
@@ -50,15 +52,19 @@ __all__ = [
     "changed_before_onset",
     "cluster_diagnosis",
     "connections_free",
+    "dashboards_found",
     "dependencies_reachable",
     "deployments_available",
     "endpoints_fast",
     "endpoints_healthy",
     "error_rate",
     "error_rate_below",
+    "errors_logged",
+    "errors_stored",
     "events_heard",
     "indexes_useful",
     "latency",
+    "log_store_reaches",
     "log_window_covered",
     "logs_covered",
     "memory_trend",
@@ -79,11 +85,14 @@ __all__ = [
     "replicas_follow",
     "requested_against_used",
     "resources_declared",
+    "rollouts_done",
     "saturation",
+    "servers_kept_running",
     "sessions_moving",
     "settings_in_force",
     "since_previous_run",
     "statements_heavy",
+    "statements_quick",
     "statements_slower",
     "tables_indexed",
     "tables_vacuumed",

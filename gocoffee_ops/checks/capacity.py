@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from gocoffee_ops.checks import problems
 from gocoffee_ops.checks.grading import (
     CLUSTER_UPDATE,
     COST_ANALYSIS,
@@ -49,7 +50,17 @@ def node_health(nodes: pd.DataFrame) -> list[Finding]:
 def _node(row: Mapping[str, Any]) -> list[Finding]:
     def found(status: Status, reason: str, following: str = SERVICE_DOWN) -> Finding:
         subject = f"node/{row['node']}"
-        return Finding(status, "node_health", subject, reason, cluster=row["cluster"], next=(following,))
+        same = (problems.node(row["cluster"], row["node"]),)
+        return Finding(
+            status,
+            "node_health",
+            subject,
+            reason,
+            cluster=row["cluster"],
+            next=(following,),
+            problem=same,
+            because=same,
+        )
 
     findings = []
     if not row["ready"]:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from gocoffee_ops.checks import problems
 from gocoffee_ops.checks.grading import (
     DATABASE_SLOWDOWN,
     QUERY_TUNING,
@@ -17,7 +18,7 @@ from gocoffee_ops.checks.grading import (
     seconds,
 )
 from gocoffee_ops.frames import records
-from gocoffee_ops.model import Finding, Number, Status, Thresholds, worst
+from gocoffee_ops.model import Finding, Status, Thresholds, worst
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -91,6 +92,37 @@ def statements_heavy(statements: pd.DataFrame, *, thresholds: Thresholds) -> lis
     )
 
 
+def statements_quick(delta: pd.DataFrame, *, thresholds: Thresholds) -> list[Finding]:
+    """Which statements that ended between two looks at the counters were slow on average? What still runs is not among them.
+
+    >>> import pandas as pd
+    >>> row = {"database": "coffee", "queryid": "42", "statement": "SELECT * FROM orders", "mean_exec_ms": 1250.0,
+    ...     "calls": 2, "share": 0.9, "window_s": 1.0}
+    >>> said(statements_quick(pd.DataFrame([row]), thresholds=Thresholds()))
+    ['WARN statement/42: coffee: 1,250.0 ms a call over 2 calls that ended within 1.0 s: SELECT * FROM orders']
+    >>> said(statements_quick(pd.DataFrame([row]).head(0), thresholds=Thresholds()))
+    ['OK statements: no statement ended between the two looks; what still runs is among the sessions']
+    """
+    table = records(delta)
+    findings = []
+    for row in table:
+        status = grade(row["mean_exec_ms"], thresholds.statement_mean_warn_ms)
+        if status is not Status.OK:
+            reason = (
+                f"{row['mean_exec_ms']:,.1f} ms a call over {counted(row['calls'], 'call')} that ended within "
+                f"{seconds(row['window_s'])}: {shortened(row['statement'])}"
+            )
+            findings.append(_statement(status, "statements_quick", row, reason))
+    if not table:
+        reason = "no statement ended between the two looks; what still runs is among the sessions"
+        return [Finding(Status.OK, "statements_quick", "statements", reason, {"read": 0})]
+    slowest = max(row["mean_exec_ms"] or 0.0 for row in table)
+    fine = f"the slowest of {counted(len(table), 'statement')} took {slowest:,.1f} ms a call"
+    return concluded(
+        findings, check="statements_quick", subject="statements", fine=fine, read=len(table), none="nothing was read"
+    )
+
+
 def statements_slower(changes: pd.DataFrame, *, thresholds: Thresholds) -> list[Finding]:
     """Which statements became slower since an earlier run? What there is nothing to compare with is said.
 
@@ -143,96 +175,15 @@ def statements_slower(changes: pd.DataFrame, *, thresholds: Thresholds) -> list[
 def _statement(status: Status, check: str, row: Row, reason: str) -> Finding:
     figures = numbers(row, *(name for name in STATEMENT_NUMBERS if name in row))
     subject = f"statement/{row['queryid']}"
-    return Finding(status, check, subject, f"{row['database']}: {reason}", figures, next=(QUERY_TUNING,))
-
-
-def sessions_moving(activity: pd.DataFrame, *, thresholds: Thresholds) -> list[Finding]:
-    """Which statements run for long, and which transactions stand idle? An idle session is neither. (H07)
-
-    One finding for an application's running sessions and one for its idle transactions, with the oldest of them: a pid
-    is another one next week, the application is not.
-
-    >>> import pandas as pd
-    >>> row = {"database": "coffee", "pid": 7, "application": "orders", "backend_type": "client backend",
-    ...     "state": "idle in transaction", "age_s": 75.0, "blocked_by": (), "statement": "UPDATE orders SET …"}
-    >>> print(said(sessions_moving(pd.DataFrame([row]), thresholds=Thresholds()))[0])
-    WARN application/orders (idle in transaction): coffee: pid 7, is idle in transaction for 1 min 15 s: UPDATE orders SET …
-    """
-    table = records(activity)
-    groups: dict[tuple[str, str, bool], list[Row]] = {}
-    findings = []
-    for row in table:
-        if row["backend_type"] not in {"client backend", "parallel worker"} or row["state"] in {"idle", "disabled"}:
-            continue
-        if row["state"] is None or row["age_s"] is None:
-            reason = f"{row['database']}: the state of session {row['pid']} cannot be seen by this role"
-            findings.append(Finding(Status.UNKNOWN, "sessions_moving", _application(row["application"]), reason))
-            continue
-        idle = row["state"].startswith("idle in transaction")
-        groups.setdefault((row["database"], row["application"], idle), []).append(row)
-    findings += [_oldest(sessions, idle, thresholds) for (_, _, idle), sessions in groups.items()]
-    fine = f"none of {counted(len(table), 'session')} runs or stands in a transaction for long"
-    return concluded(
-        findings, check="sessions_moving", subject="sessions", fine=fine, read=len(table), none="no session was seen"
-    )
-
-
-def _oldest(sessions: list[Row], idle: bool, thresholds: Thresholds) -> Finding:
-    row = max(sessions, key=lambda session: session["age_s"])
-    limits = (
-        (thresholds.idle_in_transaction_warn_s, thresholds.idle_in_transaction_crit_s)
-        if idle
-        else (thresholds.active_warn_s, thresholds.active_crit_s)
-    )
-    many = f"the oldest of {len(sessions)}, " if len(sessions) > 1 else ""
-    blocked = f", waiting for {', '.join(row['blocked_by'])}" if row["blocked_by"] else ""
-    reason = (
-        f"{row['database']}: {many}pid {row['pid']}, is {row['state']} for {seconds(row['age_s'])}{blocked}: "
-        f"{shortened(row['statement'])}"
-    )
-    figures: dict[str, Number | str] = {"age_s": round(row["age_s"], 1), "sessions": len(sessions)}
-    subject = _application(row["application"]) + (" (idle in transaction)" if idle else "")
-    return Finding(grade(row["age_s"], *limits), "sessions_moving", subject, reason, figures, next=(DATABASE_SLOWDOWN,))
-
-
-def _application(name: str | None) -> str:
-    return f"application/{name or 'unnamed'}"
-
-
-def nobody_blocked(blocking: pd.DataFrame, activity: pd.DataFrame, *, thresholds: Thresholds) -> list[Finding]:
-    """Who waits for whom? One finding a root blocker, with all that wait behind it.
-
-    >>> import pandas as pd
-    >>> row = {"database": "coffee", "pid": 8, "root_pid": 7, "root_application": "orders", "root_state": "active",
-    ...     "root_statement": "ALTER TABLE orders ADD note text", "waiting_s": 12.0}
-    >>> print(said(nobody_blocked(pd.DataFrame([row]), pd.DataFrame([row]), thresholds=Thresholds()))[0])
-    WARN application/orders: coffee: pid 7 (active) blocks 1 session, the longest for 12.0 s: ALTER TABLE orders ADD note text
-    """
-    roots: dict[tuple[str, int], list[Row]] = {}
-    for row in records(blocking):
-        roots.setdefault((row["database"], row["root_pid"]), []).append(row)
-    findings = []
-    for (database, root), rows in roots.items():
-        longest = max(row["waiting_s"] for row in rows)
-        first = rows[0]
-        waiting = len({row["pid"] for row in rows})
-        reason = (
-            f"{database}: pid {root} ({first['root_state'] or 'no session'}) "
-            f"blocks {counted(waiting, 'session')}, the longest for {seconds(longest)}: {shortened(first['root_statement'])}"
-        )
-        findings.append(
-            Finding(
-                worst([grade(longest, thresholds.blocked_warn_s, thresholds.blocked_crit_s)]),
-                "nobody_blocked",
-                _application(first["root_application"]),
-                reason,
-                {"waiting": waiting, "waiting_s": round(longest, 1)},
-                next=(DATABASE_SLOWDOWN,),
-            )
-        )
-    fine = f"no session is blocked beyond {seconds(thresholds.blocked_warn_s)}"
-    return concluded(
-        findings, check="nobody_blocked", subject="sessions", fine=fine, read=len(activity), none="no session was seen"
+    return Finding(
+        status,
+        check,
+        subject,
+        f"{row['database']}: {reason}",
+        figures,
+        next=(QUERY_TUNING,),
+        problem=(problems.statement(row["database"], row["queryid"]),),
+        because=problems.tables_read(row["database"], row["statement"]),
     )
 
 

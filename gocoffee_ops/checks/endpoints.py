@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from gocoffee_ops.checks import problems
 from gocoffee_ops.checks.grading import SERVICE_DOWN, concluded, counted, grade, numbers
 from gocoffee_ops.frames import records
 from gocoffee_ops.model import Finding, Status, Thresholds
@@ -42,8 +43,7 @@ def endpoints_healthy(health: pd.DataFrame, *, thresholds: Thresholds) -> list[F
         if row["refused"]:
             status, reason = Status.UNKNOWN, f"{_whose(row)}its health was not seen: {row['reason']}"
         figures = numbers(row, "samples", "failed", "status")
-        subject = f"endpoint/{row['endpoint']}"
-        findings.append(Finding(status, "endpoints_healthy", subject, reason, figures, next=(SERVICE_DOWN,)))
+        findings.append(_probed(status, "endpoints_healthy", "endpoint", row, reason, figures))
     fine = f"{_names(table, 'endpoint')} answered as expected in each of {sum(r['samples'] for r in table)} samples"
     return concluded(
         findings, check="endpoints_healthy", subject="endpoints", fine=fine, read=len(table), none=NO_ENDPOINTS
@@ -69,8 +69,7 @@ def endpoints_fast(health: pd.DataFrame, *, thresholds: Thresholds) -> list[Find
         else:
             reason = f"{_whose(row)}p95 is {p95:,.0f} ms, median {row['latency_median_ms']:,.0f} ms ({_steps(row)})"
         figures = numbers(row, "latency_p95_ms", "latency_median_ms", "samples", "failed")
-        subject = f"endpoint/{row['endpoint']}"
-        findings.append(Finding(status, "endpoints_fast", subject, reason, figures, next=(SERVICE_DOWN,)))
+        findings.append(_probed(status, "endpoints_fast", "endpoint", row, reason, figures))
     slowest = max((r["latency_p95_ms"] for r in table if r["latency_p95_ms"] is not None), default=0.0)
     fine = f"p95 of {_names(table, 'endpoint')} is at most {slowest:,.0f} ms"
     return concluded(
@@ -103,7 +102,9 @@ def certificates_valid(probed: pd.DataFrame, *, thresholds: Thresholds) -> list[
             status = grade(-left, -thresholds.certificate_warn_days, -thresholds.certificate_crit_days)
             reason = f"its certificate {when}" if left < 0 else f"its certificate ends in {left:.1f} days, {when[5:]}"
         figures = numbers(row, "certificate_left_days")
-        findings.append(Finding(status, "certificates_valid", f"{kind}/{row[kind]}", reason, figures))
+        same = problems.silence(kind, row[kind]) if left is None else problems.certificate(kind, row[kind])
+        same = problems.certificate(kind, row[kind]) if row["certificate_error"] is not None else same
+        findings.append(Finding(status, "certificates_valid", f"{kind}/{row[kind]}", reason, figures, problem=(same,)))
     soonest = min((r["certificate_left_days"] for r in table if r["certificate_left_days"] is not None), default=0.0)
     fine = f"{counted(len(table), 'certificate')} trusted, the first to end has {soonest:.0f} days left"
     none = "no address was probed over TLS"
@@ -129,9 +130,8 @@ def dependencies_reachable(dependencies: pd.DataFrame, *, thresholds: Thresholds
             continue
         reason = f"{row['reason']} ({_failed(row)})"
         figures = numbers(row, "samples", "failed", "status")
-        subject = f"dependency/{row['dependency']}"
         status = _at_most(row["severity"], status)
-        findings.append(Finding(status, "dependencies_reachable", subject, reason, figures, next=(SERVICE_DOWN,)))
+        findings.append(_probed(status, "dependencies_reachable", "dependency", row, reason, figures))
     answers = ", ".join(f"{row['dependency']} answered {row['status']}" for row in table)
     fine = f"{_names(table, 'dependency')} can be reached ({answers})"
     return concluded(
@@ -180,6 +180,17 @@ def providers_operational(providers: pd.DataFrame) -> list[Finding]:
         read=len(table),
         none="no dependency names a status page: what providers say is not known",
     )
+
+
+def _probed(
+    status: Status, check: str, kind: str, row: Mapping[str, Any], reason: str, figures: Mapping[str, Any]
+) -> Finding:
+    """A finding about an address: its certificate may be what is wrong, and what was not seen is so for every check."""
+    name = row[kind]
+    unseen = (problems.silence(kind, name),) if status is Status.UNKNOWN else ()
+    because = (problems.certificate(kind, name),) if row.get("certificate_error") is not None else ()
+    subject = f"{kind}/{name}"
+    return Finding(status, check, subject, reason, figures, next=(SERVICE_DOWN,), problem=unseen, because=because)
 
 
 def _at_most(severity: str, status: Status) -> Status:

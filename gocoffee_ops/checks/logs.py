@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from gocoffee_ops.checks import problems
 from gocoffee_ops.checks.grading import (
     FORENSICS,
     HIGH_ERROR_RATE,
@@ -92,6 +93,41 @@ def _without_requests(without: Sequence[tuple[Service, int]]) -> Finding:
     )
     figures = {"services": len(without), "error_records": errors}
     return Finding(Status.UNKNOWN, "error_rate_below", "services", reason, figures, next=(HIGH_ERROR_RATE,))
+
+
+def errors_logged(templates: pd.DataFrame, *, thresholds: Thresholds) -> list[Finding]:
+    """Which services log errors? A number without one to compare with: it warns, and never more. One finding a service.
+
+    >>> import pandas as pd
+    >>> row = {"cluster": "eu", "namespace": "go-coffee", "service": "orders", "template": "could not reserve <num> beans",
+    ...     "levels": ("error",), "count": 12, "last_seen": pd.Timestamp("2026-01-05 03:00Z")}
+    >>> said(errors_logged(pd.DataFrame([row]), thresholds=Thresholds()))
+    ['WARN service/orders: 12 records of level error, last at 03:00:00 UTC: could not reserve <num> beans (12 times)']
+    """
+    table = records(templates)
+    findings = []
+    for (cluster, namespace, name), owned in _by_service(table).items():
+        bad = sorted((row for row in owned if set(row["levels"]) & BAD), key=lambda row: -row["count"])
+        count = sum(row["count"] for row in bad)
+        if not bad or grade(count, thresholds.log_errors_warn) is Status.OK:
+            continue
+        worst_level = "fatal" if any("fatal" in row["levels"] for row in bad) else "error"
+        last = max((row["last_seen"] for row in bad if row["last_seen"] is not None), default=None)
+        when = f", last at {last:%H:%M:%S} UTC" if last is not None else ""
+        others = f"; {counted(len(bad) - 1, 'other kind')}" if len(bad) > 1 else ""
+        first = f"{_quoted(bad[0]['template'])} ({counted(bad[0]['count'], 'time')}){others}"
+        reason = f"{counted(count, 'record')} of level {worst_level}{when}: {first}"
+        figures = {"records": count, "templates": len(bad)}
+        subject = f"service/{name}"
+        findings.append(
+            Finding(Status.WARN, "errors_logged", subject, reason, figures, cluster, namespace, next=(HIGH_ERROR_RATE,))
+        )
+    untold = sum(row["count"] for row in table if not row["levels"])
+    fine = f"{counted(len(table), 'kind')} of messages, none of them an error"
+    fine += f"; {counted(untold, 'record')} without a level" if untold else ""
+    return concluded(
+        findings, check="errors_logged", subject="logs", fine=fine, read=len(table), none="no log record was read"
+    )
 
 
 def log_window_covered(horizon: pd.DataFrame, *, thresholds: Thresholds) -> list[Finding]:
@@ -191,7 +227,7 @@ def _grade_change(row: Row, thresholds: Thresholds) -> Status:
 def _news(service: Service, wrong: Sequence[tuple[Status, Row]]) -> Finding:
     cluster, namespace, name = service
     status, first = max(wrong, key=lambda item: (item[0].severity, item[1]["count"]))
-    template = first["template"] if len(first["template"]) <= QUOTED else first["template"][: QUOTED - 1] + "…"
+    template = _quoted(first["template"])
     level = first["levels"][0] if first["levels"] else "no level"
     more = "" if first["change"] == "new" else f", at least {first['ratio_low']:.1f} times the rate before"
     others = f"; {counted(len(wrong) - 1, 'other')} new or more frequent" if len(wrong) > 1 else ""
@@ -199,7 +235,14 @@ def _news(service: Service, wrong: Sequence[tuple[Status, Row]]) -> Finding:
     reason = f"{change}: {template} ({counted(first['count'], 'time')}, {level}{more}){others}"
     figures = {"templates": len(wrong), "template_id": first["template_id"], "count": first["count"]}
     subject = f"service/{name}"
-    return Finding(status, "nothing_new_in_logs", subject, reason, figures, cluster, namespace, next=(FORENSICS,))
+    same = (problems.log(name),)
+    return Finding(
+        status, "nothing_new_in_logs", subject, reason, figures, cluster, namespace, next=(FORENSICS,), problem=same
+    )
+
+
+def _quoted(template: str) -> str:
+    return template if len(template) <= QUOTED else template[: QUOTED - 1] + "…"
 
 
 def _no_baseline(service: Service, unread: Sequence[Row]) -> Finding:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from gocoffee_ops.checks.grading import SERVICE_DOWN, concluded, counted, grade, numbers, percent, seconds
+from gocoffee_ops.expectations import Expectations
 from gocoffee_ops.frames import records
-from gocoffee_ops.model import Finding, Status, Thresholds, worst
+from gocoffee_ops.model import Finding, Number, Status, Thresholds, worst
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,8 +66,12 @@ def _healthy(row: Row, thresholds: Thresholds) -> list[Finding]:
     return [Finding(s, "redis_healthy", subject, reason, figures, next=(SERVICE_DOWN,)) for s, reason in found]
 
 
-def redis_replicas_follow(replicas: pd.DataFrame, server: pd.DataFrame, *, thresholds: Thresholds) -> list[Finding]:
-    """Do replicas follow their master, and how far behind are they?
+def redis_replicas_follow(
+    replicas: pd.DataFrame, server: pd.DataFrame, *, thresholds: Thresholds, expectations: Expectations | None = None
+) -> list[Finding]:
+    """Do replicas follow their master, how far behind are they, and are there as many as the environment expects?
+
+    A replica that is gone is in no master's list: it is missed only where `min_replicas` says how many there should be.
 
     >>> import pandas as pd
     >>> server = pd.DataFrame([{"redis": "cache", "role": "master"}])
@@ -74,24 +79,59 @@ def redis_replicas_follow(replicas: pd.DataFrame, server: pd.DataFrame, *, thres
     ...     "online": True, "lag_bytes": 3 << 20, "lag_s": 1.0, "down_s": None}
     >>> said(redis_replicas_follow(pd.DataFrame([row]), server, thresholds=Thresholds()))
     ['WARN redis/cache: replica 10.0.0.7:6379 is 3.0 MiB and 1.0 s behind']
+    >>> two = Expectations(redis_replicas={"cache": 2})
+    >>> healthy = pd.DataFrame([row | {"lag_bytes": 0}])
+    >>> said(redis_replicas_follow(healthy, server, thresholds=Thresholds(), expectations=two))
+    ['WARN redis/cache: 1 of at least 2 replicas is online']
     """
-    table = records(replicas)
+    table, servers = records(replicas), records(server)
+    expected = (expectations or Expectations()).redis_replicas
+    masters = [row["redis"] for row in servers if row["role"] == "master"]
     findings = []
     for row in table:
         status, reason = _follows(row, thresholds)
         figures = numbers(row, "lag_bytes", "lag_s", "down_s")
+        # A replica names its master by address; only where there is a single one is it plain which that is.
+        of = row["redis"] if row["seen_from"] == "master" else masters[0] if len(masters) == 1 else ""
+        because = (_missing(of),) if of and not row["online"] else ()
         subject = f"redis/{row['redis']}"
-        findings.append(Finding(status, "redis_replicas_follow", subject, reason, figures, next=(SERVICE_DOWN,)))
-    alone = [row["redis"] for row in records(server) if row["redis"] not in {r["redis"] for r in table}]
+        findings.append(
+            Finding(status, "redis_replicas_follow", subject, reason, figures, next=(SERVICE_DOWN,), because=because)
+        )
+    findings += [one for row in servers for one in _enough(row, table, expected.get(row["redis"]))]
+    alone = [row["redis"] for row in servers if row["redis"] not in {r["redis"] for r in table}]
     fine = f"{counted(len(table), 'replica')} followed" if table else "nothing to follow"
+    fine += f"; without a replica: {', '.join(alone)}" if alone else ""
+    unjudged = [name for name in masters if name not in expected]
+    fine += f"; how many {', '.join(unjudged)} should have is not configured (min_replicas)" if unjudged else ""
     return concluded(
-        findings,
-        check="redis_replicas_follow",
-        subject="redis",
-        fine=f"{fine}; without a replica: {', '.join(alone)}" if alone else fine,
-        read=len(server),
-        none="no Redis answered",
+        findings, check="redis_replicas_follow", subject="redis", fine=fine, read=len(servers), none="no Redis answered"
     )
+
+
+def _missing(master: str) -> str:
+    return f"replicas/redis/{master}"
+
+
+def _enough(server: Row, table: Sequence[Row], expected: int | None) -> list[Finding]:
+    """Fewer replicas than expected; a master that has become a replica is said too."""
+    if expected is None:
+        return []
+    name = server["redis"]
+    own = [row for row in table if row["redis"] == name and row["seen_from"] == "master"]
+    online = sum(row["online"] for row in own)
+    figures: dict[str, Number | str] = {"replicas": online, "expected": expected}
+    if server["role"] != "master":
+        status = Status.WARN
+        reason = f"it is a {server['role']}, and a master with at least {counted(expected, 'replica')} was expected"
+    elif online < expected:
+        status = Status.WARN if online else Status.CRIT
+        are = "is" if online == 1 else "are"
+        reason = f"{online or 'none'} of at least {counted(expected, 'replica')} {are} online"
+    else:
+        return []
+    subject, problem = f"redis/{name}", (_missing(name),)
+    return [Finding(status, "redis_replicas_follow", subject, reason, figures, next=(SERVICE_DOWN,), problem=problem)]
 
 
 def _follows(row: Row, thresholds: Thresholds) -> tuple[Status, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from gocoffee_ops.checks import problems
 from gocoffee_ops.checks.grading import DATABASE_SLOWDOWN, QUERY_TUNING, concluded, grade, numbers, percent
 from gocoffee_ops.frames import records
 from gocoffee_ops.model import Finding, Status, Thresholds
@@ -85,7 +86,10 @@ def tables_indexed(tables: pd.DataFrame, *, thresholds: Thresholds) -> list[Find
         )
         figures = numbers(row, "seq_scans", "seq_rows", "index_scans")
         subject = f"table/{row['schema']}.{row['table']}"
-        findings.append(Finding(Status.WARN, "tables_indexed", subject, reason, figures, next=(QUERY_TUNING,)))
+        same = problems.table(row["database"], row["schema"], row["table"])
+        findings.append(
+            Finding(Status.WARN, "tables_indexed", subject, reason, figures, next=(QUERY_TUNING,), problem=same)
+        )
     fine = f"no large one of {len(table)} tables is read from end to end"
     return concluded(findings, check="tables_indexed", subject="tables", fine=fine, read=len(table), none=NO_TABLES)
 

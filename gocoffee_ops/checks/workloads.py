@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from gocoffee_ops.checks import problems
 from gocoffee_ops.checks.grading import (
     COST_ANALYSIS,
     MEMORY_OPTIMIZATION,
@@ -65,7 +66,21 @@ def pods_ready(pods: pd.DataFrame, *, thresholds: Thresholds) -> list[Finding]:
         )
         status = Status.WARN if starting else Status.CRIT
         figures = {"unready": len(unready), "pods": len(owned)}
-        findings.append(Finding(status, "pods_ready", owner, reason, figures, cluster, namespace, next=(SERVICE_DOWN,)))
+        same = (problems.workload(cluster, namespace, owner),)
+        findings.append(
+            Finding(
+                status,
+                "pods_ready",
+                owner,
+                reason,
+                figures,
+                cluster,
+                namespace,
+                next=(SERVICE_DOWN,),
+                problem=same,
+                because=same,
+            )
+        )
     fine = f"{len(table)} pods are ready"
     return concluded(findings, check="pods_ready", subject="pods", fine=fine, read=len(records(pods)), none=NO_PODS)
 
@@ -89,6 +104,7 @@ def pod_restarts(restarts: pd.DataFrame, pods: pd.DataFrame, *, thresholds: Thre
         killed = any(row["oom_killed"] for row in owned)
         status = grade(max(row["restarts"] for row in owned), thresholds.restarts_warn, thresholds.restarts_crit)
         least = "" if all(row["exact"] for row in owned) else "at least "
+        same = (problems.workload(cluster, namespace, owner),)
         causes = sorted({f"{row['last_reason'] or 'no reason given'}" for row in owned})
         reason = (
             f"{least}{counted(count, 'restart')} within {seconds(thresholds.restart_window_s)} ({total} in all); "
@@ -104,6 +120,8 @@ def pod_restarts(restarts: pd.DataFrame, pods: pd.DataFrame, *, thresholds: Thre
                 cluster,
                 namespace,
                 next=(MEMORY_OPTIMIZATION if killed else SERVICE_DOWN,),
+                problem=same,
+                because=same,
             )
         )
     read = len(pods)
@@ -322,7 +340,17 @@ def events_heard(events: pd.DataFrame, horizon: pd.DataFrame) -> list[Finding]:
         text = f"{reason} {counted(count, 'time')}, last at {last:%Y-%m-%d %H:%M:%S} UTC: {group[-1]['message']}"
         figures = {"count": count}
         findings.append(
-            Finding(Status.WARN, "events_heard", subject, text, figures, cluster, namespace, next=(SERVICE_DOWN,))
+            Finding(
+                Status.WARN,
+                "events_heard",
+                subject,
+                text,
+                figures,
+                cluster,
+                namespace,
+                next=(SERVICE_DOWN,),
+                because=problems.owners_of(cluster, namespace, subject),
+            )
         )
     for row in records(horizon):
         if row["oldest_at"] is None:

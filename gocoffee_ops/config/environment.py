@@ -8,7 +8,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, PlainValidator, model_validator
 
-from gocoffee_ops.config.fields import Length, Link, Many, Name, Seconds, Section, wrong
+from gocoffee_ops.config.fields import Length, Link, Many, Name, Seconds, Section, Workload, wrong
 from gocoffee_ops.config.systems import (
     AlertmanagerConfig,
     ClusterConfig,
@@ -24,7 +24,7 @@ from gocoffee_ops.config.systems import (
 from gocoffee_ops.model import Thresholds
 
 DEMO = "demo"
-LOWER_IS_WORSE = ("cache_hit", "certificate", "time_to_limit")  # thresholds
+LOWER_IS_WORSE = ("cache_hit", "certificate", "time_to_limit", "restarted")  # thresholds
 
 
 class Escalation(Section):
@@ -108,6 +108,7 @@ class Environment(Section):
     prometheus: Many[PrometheusConfig] = ()
     elasticsearch: Many[ElasticsearchConfig] = ()
     grafana: Many[GrafanaConfig] = ()
+    at_rest: Many[Workload] = ()
     thresholds: Annotated[Thresholds, PlainValidator(_thresholds)] = Thresholds()
     contacts: Contacts = Contacts()
     limits: Limits = Limits()
@@ -125,6 +126,14 @@ class Environment(Section):
             twice = sorted({name for name in names if names.count(name) > 1})
             if twice:
                 raise wrong(f"{section} names {twice[0]!r} twice", "one name for each")
+        clusters = {cluster.name for cluster in self.clusters}
+        for workload in self.at_rest:
+            cluster, _, rest = workload.partition("/")
+            if rest.count("/") == 2 and cluster not in clusters:
+                raise wrong(
+                    f"at_rest: {workload!r} names cluster {cluster!r}",
+                    f"one of {', '.join(sorted(clusters)) or 'none'}",
+                )
         if not self.demo and not self.systems:
             raise wrong("has nothing to read", f"at least one of {', '.join(dict(self._sections()))}")
         return self
@@ -137,7 +146,7 @@ class Environment(Section):
     def _sections(self) -> Iterator[tuple[str, tuple[System, ...]]]:
         for name in type(self).model_fields:
             value = getattr(self, name)
-            if isinstance(value, tuple):
+            if isinstance(value, tuple) and name != "at_rest":
                 yield name, value
 
 

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import PydanticCustomError
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+_OBJECT = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -80,6 +81,15 @@ def _redis_url(value: str) -> str:
     return value
 
 
+def _workload(value: str) -> str:
+    if not re.fullmatch(rf"({_OBJECT}/)?{_OBJECT}/(deployment|statefulset)/{_OBJECT}", value):
+        raise wrong(
+            "is not a workload",
+            "NAMESPACE/deployment/NAME or NAMESPACE/statefulset/NAME, with CLUSTER/ before it for one",
+        )
+    return value
+
+
 def _identifier(value: str) -> str:
     if not re.fullmatch(r"[A-Za-z_:][A-Za-z0-9_:]*", value):
         raise wrong("is not the name of a metric or a label", "letters, digits, '_' and ':'")
@@ -105,6 +115,7 @@ FilePath = Annotated[Path, PlainValidator(_path)]
 Link = Annotated[str, AfterValidator(_url)]
 Length = Annotated[str, AfterValidator(_length)]  # "15 minutes"; see `in_seconds`
 RedisLink = Annotated[str, AfterValidator(_redis_url)]
+Workload = Annotated[str, AfterValidator(_workload)]  # "shop/deployment/promo"
 Identifier = Annotated[str, AfterValidator(_identifier)]
 Pattern = Annotated[str, Field(min_length=1), AfterValidator(_pattern)]
 Seconds = Annotated[float, Field(gt=0, le=7 * 86_400)]

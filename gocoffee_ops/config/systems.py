@@ -163,11 +163,15 @@ class DependencyConfig(System):
 
 
 class RedisConfig(System):
-    """One Redis server. The password of its user (or of `default`, without one) stands elsewhere, never here."""
+    """One Redis server. The password of its user (or of `default`, without one) stands elsewhere, never here.
+
+    `min_replicas` tells how many replicas should follow it, where it is a master; without it none are missed.
+    """
 
     kind = "redis"
 
     url: RedisLink
+    min_replicas: Annotated[int, Field(ge=1, le=100)] | None = None
     user: str | None = Field(default=None, min_length=1)
     password_env: Variable | None = None
     password_file: FilePath | None = None

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from gocoffee_ops.evidence.folding import folded
 from gocoffee_ops.evidence.ledger import Entry
 from gocoffee_ops.model import Finding
 
@@ -68,7 +69,12 @@ class Coverage:
 
 
 def findings(entries: Iterable[Entry]) -> list[Finding]:
-    """The findings that stand: of a cell that ran more than once, those of its last execution."""
+    """The findings that stand, one a problem: see `made`, and `folding`."""
+    return folded(made(entries))
+
+
+def made(entries: Iterable[Entry]) -> list[Finding]:
+    """The findings as checks made them: of a cell that ran more than once, those of its last execution."""
     last: dict[str, int] = {}
     found: list[tuple[str, int, Finding]] = []
     for entry in entries:

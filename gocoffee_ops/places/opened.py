@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gocoffee_ops.evidence.redact import Redactor
+from gocoffee_ops.expectations import Expectations
 from gocoffee_ops.model import Contacts, Thresholds
 from gocoffee_ops.session import Place
 
@@ -22,3 +23,4 @@ class Opened:
     query_deadline_s: float = 30.0
     replay_of: str = ""
     contacts: Contacts | None = None  # None: a bundle from before they were recorded
+    expectations: Expectations = field(default_factory=Expectations)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gocoffee_ops.evidence.redact import Redactor
+from gocoffee_ops.expectations import Expectations
 from gocoffee_ops.model import Contacts, Escalation
 from gocoffee_ops.places.demo import demo_contacts, demo_database, demo_recorded, demo_thresholds
 from gocoffee_ops.places.live import open_system
@@ -42,7 +43,22 @@ def open_places(environment: Environment, *, now: datetime, replay: Path | None 
         return Opened(environment.name, places, demo_thresholds(), True, redactor, held, limit, contacts=contacts)
     places = tuple(open_system(system, now, redactor) for system in environment.systems)
     contacts = _contacts(environment, now)
-    return Opened(environment.name, places, environment.thresholds, False, redactor, (), limit, contacts=contacts)
+    return Opened(
+        environment.name,
+        places,
+        environment.thresholds,
+        False,
+        redactor,
+        (),
+        limit,
+        contacts=contacts,
+        expectations=_expectations(environment),
+    )
+
+
+def _expectations(environment: Environment) -> Expectations:
+    replicas = {one.name: one.min_replicas for one in environment.redis if one.min_replicas is not None}
+    return Expectations(environment.at_rest, replicas)
 
 
 def _contacts(environment: Environment, now: datetime) -> Contacts:

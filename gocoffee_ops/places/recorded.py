@@ -12,6 +12,7 @@ from gocoffee_ops.errors import EvidenceError, UsageError
 from gocoffee_ops.evidence.ledger import LEDGER
 from gocoffee_ops.evidence.redact import Redactor
 from gocoffee_ops.evidence.replay import Recording
+from gocoffee_ops.expectations import Expectations
 from gocoffee_ops.model import Contacts, Target, Thresholds
 from gocoffee_ops.places.opened import Opened
 from gocoffee_ops.session import Place
@@ -49,6 +50,7 @@ def replay_places(bundle: Path, *, environment: str = "") -> Opened:
         query_deadline_s=session["query_deadline_s"],
         replay_of=str(bundle),
         contacts=Contacts.from_record(session["contacts"]) if session.get("contacts") else None,
+        expectations=Expectations.from_record(session["expectations"]) if "expectations" in session else Expectations(),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -90,7 +90,7 @@ def previous_findings(ask: Ask[RunHistory]) -> Rows:
         [
             {"run": run.name, **{name: finding[name] for name in names}}
             for run in ask.source.runs()[:1]
-            for finding in run.body["findings"]
+            for finding in _made(run)
         ]
     )
 
@@ -114,6 +114,12 @@ def previous_pod_usage(ask: Ask[RunHistory]) -> Rows:
     Raises Tampered when its evidence was changed.
     """
     return Rows(_previous(ask.source, "cluster.pod_usage", PREVIOUS_POD_USAGE, "cluster"))
+
+
+def _made(run: EarlierRun) -> Iterator[Mapping[str, Any]]:
+    """A run's findings as its checks made them, so that how they were folded makes no difference."""
+    for finding in run.body["findings"]:
+        yield from finding.get("parts") or (finding,)
 
 
 def _previous(history: RunHistory, name: str, schema: Schema, kind: str) -> list[dict[str, Any]]:

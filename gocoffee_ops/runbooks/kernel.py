@@ -61,6 +61,7 @@ def start(runbook: str, env: str = "demo") -> Session:
         held=opened.held,
         interactive=_somebody_is_there(),
         contacts=opened.contacts,
+        expectations=opened.expectations,
     )
     if shell is not None:
         _redact_tracebacks(shell, opened.redactor)

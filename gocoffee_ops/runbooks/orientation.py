@@ -107,8 +107,8 @@ def answers(ops: Session) -> pd.DataFrame:
 
     with ThreadPoolExecutor(max(1, len(kinds)), thread_name_prefix="answers") as pool:
         list(pool.map(ask, kinds))
-    for finding in ops.findings:
-        if finding.status is Status.UNKNOWN and finding.check in {PROBES[kind].name for kind in kinds}:
+    for finding in ops.unread:
+        if finding.check in {PROBES[kind].name for kind in kinds}:
             failed[finding.subject] = (finding.status, finding.reason)
     rows: list[dict[str, str | bool | None]] = []
     for place in (place for kind in kinds for place in ops.places(kind)):

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from gocoffee_ops.errors import EvidenceError
+from gocoffee_ops.evidence.folding import told
 from gocoffee_ops.model import Status
 from gocoffee_ops.runbooks.report_index import write_index
 from gocoffee_ops.runbooks.report_record import Found, Run, parsed_time, read
@@ -72,6 +73,7 @@ def _view(run: Run, notebook: Mapping[str, Any]) -> dict[str, Any]:
         "title": run.text("title") or made.title or run.text("runbook") or "Runbook",
         "runbook": run.text("runbook"),
         "environment": run.text("environment"),
+        "compares": _compares(run, notebook),
         "demo": run.raw.get("demo", True) is not False,  # a record that does not say is not taken for production
         "replay_of": run.text("replay_of"),
         "fault": run.text("fault"),
@@ -96,13 +98,20 @@ def _view(run: Run, notebook: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _compares(run: Run, notebook: Mapping[str, Any]) -> bool:
+    """Whether the runbook is one that compares itself with an earlier run, though this run may not have come to it."""
+    code = ("".join(cell.get("source", "")) for cell in notebook["cells"] if cell.get("cell_type") == "code")
+    return run.changes.known or any("history." in source for source in code)
+
+
 def _groups(found: tuple[Found, ...], anchors: Mapping[str, tuple[str, str]]) -> dict[str, list[dict[str, Any]]]:
     """The findings as the first screen lists them: at once, after a click (more warnings), and those that are OK."""
     groups: dict[str, list[dict[str, Any]]] = {"shown": [], "more": [], "ok": []}
     warnings = 0
     for one in found:
         anchor, heading = anchors.get(one.cell, ("", ""))
-        item = {"finding": one.finding, "anchor": anchor, "heading": heading}
+        reason, also = told(one.finding)
+        item = {"finding": one.finding, "anchor": anchor, "heading": heading, "reason": reason, "also": also}
         warnings += one.finding.status is Status.WARN
         if one.finding.status is Status.OK:
             groups["ok"].append(item)

@@ -63,10 +63,16 @@ class Changes:
 
 @dataclass(frozen=True)
 class Found:
-    """A finding, and the cell that made it (as the ledger names cells; empty when it does not say)."""
+    """A finding, and the cells that made it or its parts (as the ledger names cells; empty when it does not say)."""
 
     finding: Finding
     cell: str = ""
+    parts: tuple[Found, ...] = ()
+
+    @property
+    def made(self) -> tuple[Found, ...]:
+        """As it was made: its parts, or itself."""
+        return self.parts or (self,)
 
 
 @dataclass(frozen=True)
@@ -149,22 +155,28 @@ def read(folder: Path, record: Mapping[str, Any] | None = None) -> Run:
     except OpsError as error:
         gaps.append(str(error))
     findings = [Finding.from_record(record) for record in raw.get("findings", ())]
-    found = tuple(Found(f, cell) for f, cell in _placed(findings, entries))
+    found = _placed(findings, entries)
     changes = _changes(raw, findings, entries, folder / EVIDENCE)
     session = next((entry.body for entry in reversed(entries) if entry.kind == "session"), {})
     sources = tuple(raw.get("sources") or session.get("targets", ()))
     return Run(folder, raw, status_of(raw, folder), coverage_of(raw), found, changes, sources, tuple(gaps))
 
 
-def _placed(findings: Iterable[Finding], entries: Iterable[Entry]) -> list[tuple[Finding, str]]:
+def _placed(findings: Iterable[Finding], entries: Iterable[Entry]) -> tuple[Found, ...]:
     """Each finding with the cell that made it, worst first, in the notebook's order within a status."""
     cells: dict[tuple[Any, ...], list[str]] = {}
     for entry in entries:
         if entry.kind == "finding":
             made = Finding.from_record(entry.body)
             cells.setdefault((*made.key, made.status, made.reason), []).append(str(entry.body.get("cell", "")))
-    placed = [(f, cells.get((*f.key, f.status, f.reason), [""])[-1]) for f in findings]
-    return sorted(placed, key=lambda pair: -pair[0].status.severity)
+
+    def placed(finding: Finding) -> Found:
+        parts = tuple(placed(part) for part in finding.parts)
+        own = cells.get((*finding.key, finding.status, finding.reason))
+        same = [part.cell for part in parts if part.finding.key == finding.key]
+        return Found(finding, own[-1] if own else (same or [""])[0], parts)
+
+    return tuple(sorted(map(placed, findings), key=lambda one: -one.finding.status.severity))
 
 
 def _changes(raw: Mapping[str, Any], findings: list[Finding], entries: Iterable[Entry], evidence: Path) -> Changes:
@@ -209,8 +221,9 @@ def _rows(query: Mapping[str, Any], evidence: Path) -> list[dict[str, Any]]:
 
 def _differences(findings: Sequence[Finding], before: Iterable[Mapping[str, Any]]) -> list[Change]:
     """What is new or worse first, then what is gone or better; the words are those of `trends.finding_changes`."""
+    made = [part for finding in findings for part in finding.made]
     now: dict[Key, Finding] = {}
-    for f in findings:
+    for f in made:
         if f.key not in now or f.status.severity > now[f.key].status.severity:
             now[f.key] = f
     was: dict[Key, tuple[Status, str]] = {}
@@ -226,7 +239,7 @@ def _differences(findings: Sequence[Finding], before: Iterable[Mapping[str, Any]
             kind = "worse" if f.status.severity > old.severity else "better"
             kind = "new" if old is Status.OK else "gone" if f.status is Status.OK else kind
             changes.append(Change(kind, old if key in was else None, f.status, f.subject, f.reason))
-    judged = Judged(findings)
+    judged = Judged(made)
     for key, (status, reason) in was.items():
         if status is not Status.OK and key not in now and not judged.covers(key, reason):
             said = f"this run could not read what it rests on; it was: {reason}"

@@ -209,7 +209,7 @@ def _joined(text: Any) -> str:
 def _judge(made: Document, found: Sequence[Found]) -> None:
     """Each section carries the worst of its findings."""
     sections = {section.anchor: section for section in made.sections}
-    for one in found:
+    for one in (part for each in found for part in each.made):
         anchor = made.anchors.get(one.cell, ("", ""))[0]
         section = sections.get(anchor)
         if section and (section.status is None or one.finding.status.severity > section.status.severity):

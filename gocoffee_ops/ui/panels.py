@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from gocoffee_ops.evidence.folding import told
 from gocoffee_ops.model import Finding, Status
 from gocoffee_ops.ui.style import MARKS, badge, wrap
 from gocoffee_ops.ui.tables import DEMO_BANNER
@@ -39,7 +40,8 @@ class FindingsPanel:
         fine = [f for f in self.findings if f.status is Status.OK]
         if len(fine) <= 3:
             return _table(self.findings)
-        folded = f"<details><summary>{badge(Status.OK)} {len(fine)} findings are OK</summary>{_table(fine)}</details>"
+        count = f"{len(fine)} finding is OK" if len(fine) == 1 else f"{len(fine)} findings are OK"
+        folded = f"<details><summary>{badge(Status.OK)} {count}</summary>{_table(fine)}</details>"
         return (_table(bad) if bad else "") + folded
 
 
@@ -115,12 +117,19 @@ def _where(finding: Finding) -> str:
 
 def _table(findings: Sequence[Finding]) -> str:
     rows = "".join(
-        f"<tr><td>{badge(f.status)}</td><td>{_place(f)}{escaped(f.subject)}</td><td>{escaped(f.reason)}</td></tr>"
+        f"<tr><td>{badge(f.status)}</td><td>{_place(f)}{escaped(f.subject)}</td><td>{_said(f)}</td></tr>"
         for f in findings
     )
     head = "".join(f"<th scope='col'>{name}</th>" for name in ("status", "subject", "reason"))
     table = f"<table class='gc-findings'><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
     return f"<div class='gc-box'>{table}</div>"
+
+
+def _said(finding: Finding) -> str:
+    """Its sentence, and below it those of what was folded into it."""
+    reason, others = told(finding)
+    also = "".join(f"<li>{escaped(one)}</li>" for one in others)
+    return f"{escaped(reason)}<ul class='gc-also'>{also}</ul>" if also else escaped(reason)
 
 
 def _place(finding: Finding) -> str:

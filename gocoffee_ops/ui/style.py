@@ -28,6 +28,7 @@ CSS: Final = """
 .gc caption code{color:inherit;background:none;padding:0}
 .gc .gc-sql{font-family:var(--jp-code-font-family,ui-monospace,Menlo,Consolas,monospace);font-size:.92em;line-height:1.4;
  white-space:pre-wrap;overflow-wrap:anywhere;max-height:9.5em;overflow-y:auto;min-width:20em;max-width:46em;margin:0}
+.gc .gc-also{margin:.3em 0 0;padding-left:1.2em;color:var(--gc-dim,var(--jp-content-font-color2,#5b636d))}
 .gc-note{margin:.2em 0 .5em;padding:.35em .7em;border-left:4px solid #b45309}
 .gc-note.gc-gap{border-left-color:#6e4fb0}
 .gc-demo{width:fit-content;margin:.2em 0 .5em;padding:.15em .6em;border:1px dashed #b45309;border-radius:4px;font-weight:600}

@@ -30,7 +30,7 @@ _UNITS: Final = {
     "_bytes": "bytes",
     "_blocks": "blocks",
 }
-_RATIOS: Final = ("ratio", "share")
+_RATIOS: Final = ("ratio", "share", "error_rate", "throttled")
 _SQL: Final = ("statement", "definition")
 _NAMES: Final = ("pid", "version_num", "queryid", "exit_code")  # numbers that name something: no thousands separators
 

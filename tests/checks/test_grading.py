@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from datetime import timedelta
 from typing import Any
 
 import pandas as pd
@@ -10,8 +11,22 @@ import pytest
 
 from gocoffee_ops import checks
 from gocoffee_ops.analysis import trends
-from gocoffee_ops.model import Finding, Status, Thresholds
-from gocoffee_ops.queries import cluster, database, endpoints, history, inside, workloads
+from gocoffee_ops.analysis.logs.schemas import TEMPLATES
+from gocoffee_ops.evidence.folding import folded
+from gocoffee_ops.expectations import Expectations
+from gocoffee_ops.model import Finding, Status, Thresholds, Window
+from gocoffee_ops.queries import (
+    changes,
+    cluster,
+    dashboards,
+    database,
+    endpoints,
+    history,
+    inside,
+    log_store,
+    redis,
+    workloads,
+)
 from gocoffee_ops.runbooks.orientation import ANSWERS
 from tests.checks import log_tables, telemetry_cases
 from tests.checks.tables import MOMENT, filled, table
@@ -282,6 +297,31 @@ CASES += [
     ("places_answer", Status.CRIT, [filled(ANSWERS, ANSWER, SILENT | {"status": "CRIT"})]),
     ("places_answer", Status.UNKNOWN, [filled(ANSWERS)]),
 ]
+WINDOW = Window(MOMENT - timedelta(hours=1), MOMENT + timedelta(hours=1))
+REVISION = {"deployment": "d", "revision": 7, "newest": True, "desired": 2, "ready": 2, "images": ("d:7",)}
+OLDER = REVISION | {"revision": 6, "newest": False, "desired": 0, "ready": 0}
+TEMPLATE = {"service": "orders", "template": "could not reserve <num>", "levels": ("error",), "count": 3}
+DELTA = {"queryid": "1", "statement": "SELECT 1", "calls": 9, "mean_exec_ms": 1.0, "window_s": 1.0}
+STORED = {"service": "orders", "line": "panic", "level": "error", "time": MOMENT}
+STORE = {"index": "logs-*", "lines": 9, "oldest_at": MOMENT - timedelta(hours=2), "newest_at": MOMENT}
+CASES += [
+    ("rollouts_done", Status.OK, [table(changes.rollouts, REVISION, OLDER)]),
+    ("rollouts_done", Status.WARN, [table(changes.rollouts, REVISION | {"ready": 1}, OLDER)]),
+    ("rollouts_done", Status.WARN, [table(changes.rollouts, REVISION, OLDER | {"desired": 1, "ready": 1})]),
+    ("rollouts_done", Status.CRIT, [table(changes.rollouts, REVISION | {"ready": 0}, OLDER)]),
+    ("rollouts_done", Status.UNKNOWN, [table(changes.rollouts)]),
+    ("errors_logged", Status.OK, [filled(TEMPLATES, TEMPLATE | {"levels": ("info",)})]),
+    ("errors_logged", Status.WARN, [filled(TEMPLATES, TEMPLATE)]),
+    ("errors_logged", Status.UNKNOWN, [filled(TEMPLATES)]),
+    ("statements_quick", Status.OK, [table(database.statement_delta, DELTA)]),
+    ("statements_quick", Status.OK, [table(database.statement_delta)]),
+    ("statements_quick", Status.WARN, [table(database.statement_delta, DELTA | {"mean_exec_ms": 2000.0})]),
+    ("errors_stored", Status.OK, [table(log_store.lines), table(log_store.reach, STORE)]),
+    ("errors_stored", Status.WARN, [table(log_store.lines, STORED), table(log_store.reach, STORE)]),
+    ("errors_stored", Status.UNKNOWN, [table(log_store.lines), table(log_store.reach)]),
+    ("dashboards_found", Status.OK, [table(dashboards.search, {"title": "Orders"})]),
+    ("dashboards_found", Status.UNKNOWN, [table(dashboards.search)]),
+]
 CASES += telemetry_cases.CASES
 CASES += log_tables.CASES
 
@@ -306,7 +346,55 @@ def test_every_check_can_say_unknown_but_the_news_of_changes() -> None:
     unknown = {name for name, status, _ in CASES if status is Status.UNKNOWN}
     # Their tables are no single query's own: tests/checks/test_log_coverage.py, test_diagnosis.py.
     apart = {"cluster_diagnosis", "logs_covered"}
-    assert set(checks.__all__) - unknown - apart == {"changed_before_onset", "since_previous_run", "usage_up"}
+    # What they need beside a table is given in tests of their own below.
+    windowed = {"log_store_reaches", "servers_kept_running"}
+    news = {"changed_before_onset", "since_previous_run", "usage_up"}
+    # That no statement ended is an answer: the server had nothing to do, or still does it.
+    assert set(checks.__all__) - unknown - apart - windowed == news | {"statements_quick"}
+
+
+@pytest.mark.parametrize(
+    ("minutes", "limit_s", "status", "said"),
+    [
+        (600, 3600.0, Status.OK, "coffee has run since 2026-01-04 17:00:00 UTC"),
+        (12, 3600.0, Status.WARN, "started at 2026-01-05 02:48:00 UTC, 12 min ago, within the window"),
+        (45, 600.0, Status.WARN, "45 min ago, within the window that is looked at"),
+        (90, 7200.0, Status.WARN, "1 h 30 min ago: whatever"),
+        (90, 3600.0, Status.OK, "has run since"),
+        (-1, 3600.0, Status.WARN, "after this run began"),
+    ],
+)
+def test_a_server_that_started_lately_or_within_the_window_is_a_warning_with_its_time(
+    minutes: int, limit_s: float, status: Status, said: str
+) -> None:
+    server = table(database.server, {"database": "coffee", "started_at": MOMENT - timedelta(minutes=minutes)})
+    server.attrs["as_of"] = {"coffee": MOMENT}
+    (found,) = checks.servers_kept_running(server, thresholds=Thresholds(restarted_warn_s=limit_s), window=WINDOW)
+    assert (found.status, said in found.reason) == (status, True), found.reason
+
+
+def test_for_how_long_a_server_has_run_is_unknown_without_the_moment_of_reading() -> None:
+    server = table(database.server, {"database": "coffee"})
+    assert worst_of(judge(checks.servers_kept_running, server)) is Status.UNKNOWN
+    assert worst_of(judge(checks.servers_kept_running, table(database.server))) is Status.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("row", "status"),
+    [
+        (STORE, Status.OK),
+        (STORE | {"oldest_at": MOMENT}, Status.WARN),
+        (STORE | {"newest_at": MOMENT - timedelta(hours=1, minutes=30)}, Status.UNKNOWN),
+        (STORE | {"oldest_at": None, "newest_at": None}, Status.UNKNOWN),
+        (STORE | {"lacking_fields": ("log.level",)}, Status.UNKNOWN),
+    ],
+)
+def test_a_log_store_is_judged_by_what_it_holds_of_the_window(row: dict[str, Any], status: Status) -> None:
+    assert worst_of(checks.log_store_reaches(table(log_store.reach, row), window=WINDOW)) is status
+
+
+def test_a_log_store_that_was_not_read_is_unknown() -> None:
+    assert worst_of(checks.log_store_reaches(table(log_store.reach), window=WINDOW)) is Status.UNKNOWN
 
 
 def test_every_finding_is_one_sentence_with_a_subject() -> None:
@@ -388,3 +476,42 @@ def test_usage_that_grew_is_a_warning_and_usage_that_did_not_is_fine() -> None:
     assert worst_of(judge(checks.usage_up, grown)) is Status.WARN
     same = trends.usage_changes(now, table(history.previous_pod_usage, before | {"cpu_millicores": 50.0}))
     assert worst_of(judge(checks.usage_up, same)) is Status.OK
+
+
+MAIN = {"redis": "main", "role": "master"}
+FOLLOWS = {"redis": "main", "seen_from": "master", "replica": "10.0.0.7:6379", "master": "main", "state": "online"} | {
+    "online": True,
+    "lag_bytes": 0,
+    "lag_s": 1.0,
+}
+LOST = {"redis": "copy", "seen_from": "replica", "replica": "copy", "master": "10.0.0.1:6379", "state": "down"}
+
+
+@pytest.mark.parametrize(
+    ("rows", "role", "expected", "status", "said"),
+    [
+        ([], "master", None, Status.OK, "how many main should have is not configured (min_replicas)"),
+        ([], "master", 1, Status.CRIT, "none of at least 1 replica are online"),
+        ([FOLLOWS], "master", 2, Status.WARN, "1 of at least 2 replicas is online"),
+        ([FOLLOWS], "master", 1, Status.OK, "1 replica followed"),
+        ([FOLLOWS | {"state": "sync", "online": False}], "master", 1, Status.CRIT, "none of at least 1 replica"),
+        ([], "replica", 1, Status.WARN, "it is a replica, and a master with at least 1 replica was expected"),
+    ],
+)
+def test_a_redis_master_without_the_replicas_that_it_should_have_is_a_finding(
+    rows: list[dict[str, Any]], role: str, expected: int | None, status: Status, said: str
+) -> None:
+    stated = Expectations(redis_replicas={} if expected is None else {"main": expected})
+    tables = table(redis.replicas, *rows), table(redis.server, MAIN | {"role": role})
+    found = checks.redis_replicas_follow(*tables, thresholds=Thresholds(), expectations=stated)
+    assert worst_of(found) is status
+    assert said in " ".join(one.reason for one in found)
+
+
+def test_a_replica_that_is_cut_off_and_the_master_that_misses_it_are_one_finding() -> None:
+    stated = Expectations(redis_replicas={"main": 1})
+    both = table(redis.server, MAIN, {"redis": "copy", "role": "replica"})
+    lost = table(redis.replicas, LOST | {"online": False, "down_s": 9.0})
+    (found,) = folded(checks.redis_replicas_follow(lost, both, thresholds=Thresholds(), expectations=stated))
+    assert (found.status, found.subject) == (Status.CRIT, "redis/main")
+    assert "also redis/copy: the link to its master 10.0.0.1:6379 is down for 9.0 s" in found.reason

@@ -276,9 +276,32 @@ def no_endpoints(stage: Stage) -> None:
     stage.started("typo", 1)
 
 
-@scenario((CRIT, "services_answered", "service/off"), says=("deployment/off is scaled to 0",))
+@scenario(
+    (CRIT, "services_answered", "service/off"),
+    says=(
+        "deployment/off is scaled to 0; if that is on purpose, state it: at_rest = ",
+        '["scaled-to-zero-though-a-service-needs-it/deployment/off"]',
+        "ingress/off (off.example/)",
+    ),
+)
 def scaled_to_zero_though_a_service_needs_it(stage: Stage) -> None:
-    stage.create(deployment("off", replicas=0), service("off"))
+    stage.create(deployment("off", replicas=0), service("off"), ingress("off", "off"))
+
+
+@scenario()
+def at_rest_as_is_stated(stage: Stage) -> None:
+    """A workload that the environment states to be scaled to 0 on purpose, with the Service and the Ingress before it."""
+    stage.create(deployment("off", replicas=0), service("off"), ingress("off", "off"))
+
+
+@scenario(
+    (CRIT, "workloads_run", "deployment/off"),
+    says=("exit code 1 (Error)", "service/off (no ready endpoint)"),
+)
+def stated_to_be_at_rest_and_is_not(stage: Stage) -> None:
+    """What is stated excuses a workload that is at 0, and none that should run."""
+    stage.create(deployment("off", kubelet="crash-loop"), service("off"))
+    stage.started("off", 1)
 
 
 @scenario((CRIT, "services_answered", "service/ported"), says=("http 80/TCP -> web leads nowhere",))

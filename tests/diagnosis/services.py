@@ -16,6 +16,7 @@ from gocoffee_ops.analysis import trends
 from gocoffee_ops.demo.database import READER
 from gocoffee_ops.errors import OpsError
 from gocoffee_ops.evidence.history import RunHistory
+from gocoffee_ops.expectations import Expectations
 from gocoffee_ops.model import Finding, Target, Thresholds
 from gocoffee_ops.queries import database, endpoints, history, redis
 from gocoffee_ops.session import Session
@@ -31,7 +32,8 @@ from tests.testbed.redis import RedisServer, until_followed
 
 RUNBOOK = "incident"
 PATIENCE_S = 60.0  # whatever else the machine does
-AT_ONCE = Thresholds(blocked_warn_s=0.0, idle_in_transaction_warn_s=0.0)  # a session cannot have begun in the past
+# A session cannot have begun in the past, nor can the server.
+AT_ONCE = Thresholds(blocked_warn_s=0.0, idle_in_transaction_warn_s=0.0, restarted_warn_s=0.0)
 LOOK_UP = "SELECT count(*) FROM orders WHERE customer_id = %s"
 SHOP = """
     CREATE TABLE orders (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, customer_id int NOT NULL, note text);
@@ -53,6 +55,12 @@ class Platform:
     answers: dict[str, Answer]
     urls: dict[str, str] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
+    expectations: Expectations = field(default_factory=Expectations)
+
+    def expect(self, replicas: Mapping[str, int]) -> None:
+        """State how many replicas there should be; a Redis that has gone is read no more."""
+        self.expectations = Expectations(redis_replicas=replicas)
+        self.redis = {name: server for name, server in self.redis.items() if name in replicas}
 
     def __post_init__(self) -> None:
         self.authority.cert_pem.write_to_path(str(self.folder / "ca.pem"))
@@ -101,6 +109,7 @@ class Platform:
         dsn = self.shop.postgres.tcp_dsn(READER, self.shop.name)
         ops = live_session(self.folder / "run", databases={"coffee": dsn}, as_of=now, sources=sources)
         ops.thresholds = AT_ONCE
+        ops.expectations = self.expectations
         return ops
 
     def _probe(self, name: str) -> HttpProbe:
@@ -145,7 +154,9 @@ def platform(
 
 
 def _server(ops: Session) -> None:
-    ops.judge(checks.reader_role, database.server(ops))
+    server = database.server(ops)
+    ops.judge(checks.reader_role, server)
+    ops.judge(checks.servers_kept_running, server)
     ops.judge(checks.connections_free, database.connections(ops))
 
 

@@ -20,6 +20,7 @@ class Played:
 
     findings: list[Finding]
     expected: set[tuple[Status, str, str]]
+    names: dict[str, str]
 
     @property
     def wrong(self) -> list[Finding]:
@@ -37,7 +38,7 @@ def played(redis_program: str, tmp_path_factory: pytest.TempPathFactory) -> dict
             with platform(postgres, pair, authority, tmp_path_factory.mktemp(one.name)) as stage:
                 one.play(stage)
                 expected = {(status, check, name.format(**stage.names)) for status, check, name in one.expected}
-                told[one.name] = Played(found(stage.session()), expected)
+                told[one.name] = Played(found(stage.session()), expected, dict(stage.names))
     return told
 
 
@@ -47,7 +48,8 @@ def test_the_scenario_gives_its_findings_and_no_others(scenario: Scenario, playe
     assert {(one.status, one.check, one.subject) for one in of.wrong} == of.expected, [one.reason for one in of.wrong]
     assert len(of.wrong) == len(of.expected)
     reasons = " | ".join(one.reason for one in of.wrong)
-    assert [words for words in scenario.says if words not in reasons] == [], reasons
+    says = [words.format(**of.names) for words in scenario.says]
+    assert [words for words in says if words not in reasons] == [], reasons
 
 
 def test_precision_and_recall_are_whole(played: dict[str, Played], capsys: pytest.CaptureFixture[str]) -> None:
@@ -66,5 +68,5 @@ def test_precision_and_recall_are_whole(played: dict[str, Played], capsys: pytes
 def test_what_is_well_is_said_to_be_by_every_check(played: dict[str, Played]) -> None:
     """No finding is none that was not looked for: each check tells what it looked at."""
     fine = [one.check for one in played["all-is-well"].findings]
-    assert len(fine) == len(set(fine)) == 15
+    assert len(fine) == len(set(fine)) == 16
     assert all(one.evidence for one in played["all-is-well"].findings)

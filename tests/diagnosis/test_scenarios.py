@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import pytest
 
 from gocoffee_ops import checks
+from gocoffee_ops.expectations import Expectations
 from gocoffee_ops.frames import Tables
 from gocoffee_ops.model import Finding, Status, Thresholds
 from gocoffee_ops.queries import diagnosis
@@ -26,6 +27,12 @@ CLASSES = [
     {"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": {"name": "on-demand"},
      "provisioner": "example.com/disks", "volumeBindingMode": "WaitForFirstConsumer"},
 ]  # fmt: skip
+
+
+# What the environment states: two workloads at rest, of which one is not.
+STATED = Expectations(
+    at_rest=("at-rest-as-is-stated/deployment/off", "c/stated-to-be-at-rest-and-is-not/deployment/off")
+)
 
 
 @dataclass(frozen=True)
@@ -64,7 +71,7 @@ def diagnosed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Diagnosed]:
         ops = live_session(tmp_path_factory.mktemp("scenarios"), clusters={"c": cluster.kubeconfig("reader")})
         state = diagnosis.state(ops)
         assert ops.findings == []
-        yield Diagnosed(cluster, state, checks.cluster_diagnosis(state, thresholds=AT_ONCE))
+        yield Diagnosed(cluster, state, checks.cluster_diagnosis(state, thresholds=AT_ONCE, expectations=STATED))
 
 
 @pytest.mark.testbed

@@ -146,13 +146,22 @@ def test_no_earlier_run_is_said(tmp_path: Path) -> None:
     assert "no earlier run to compare with" in text_of(page, '<section class="r-answer"', "</section>")
 
 
-def test_a_run_that_did_not_compare_itself_says_that_nothing_is_known(tmp_path: Path) -> None:
+def test_a_runbook_that_never_compares_weeks_says_nothing_of_what_changed(tmp_path: Path) -> None:
     scene = Scene(tmp_path)
     scene.begin("1")
     scene.end()
     page = render(scene.finish()).read_text(encoding="utf-8")
-    assert "not known: this run did not compare itself" in page
+    assert "What changed" not in page
     assert "no findings at all: nothing was judged" in page
+
+
+def test_a_run_that_did_not_come_to_compare_itself_says_that_nothing_is_known(tmp_path: Path) -> None:
+    scene = Scene(tmp_path)
+    scene.prose("## What changed")
+    scene.begin("earlier = history.runs(ops)")
+    scene.end("not_run")
+    page = render(scene.finish()).read_text(encoding="utf-8")
+    assert "not known: this run did not compare itself" in page
 
 
 def test_a_cell_without_a_record_is_not_taken_for_one_that_ran(tmp_path: Path) -> None:
@@ -174,7 +183,7 @@ def test_evidence_that_cannot_be_read_is_stated(tmp_path: Path) -> None:
     (folder / "evidence" / "ledger.jsonl").write_text("not an entry\n", encoding="utf-8")
     page = render(folder).read_text(encoding="utf-8")
     assert "The record is not whole:" in page
-    assert "What changed:</b> not known" in page
+    assert "What changed since the last run:</b> not known" in page
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from gocoffee_ops.checks import problems as same
 from gocoffee_ops.checks.diagnosis import control_plane, jobs, network, nodes, policies, storage, workloads
 from gocoffee_ops.checks.diagnosis.folding import folded
-from gocoffee_ops.checks.diagnosis.problem import CONTROLLERS, Picture, Problem
+from gocoffee_ops.checks.diagnosis.problem import CONTROLLERS, Picture, Problem, Ref
+from gocoffee_ops.expectations import Expectations
 from gocoffee_ops.frames import Tables
 from gocoffee_ops.model import Finding, Status, Thresholds
 
@@ -78,9 +80,13 @@ AREAS = (
 )
 
 
-def cluster_diagnosis(state: Tables, *, thresholds: Thresholds) -> list[Finding]:
+def cluster_diagnosis(
+    state: Tables, *, thresholds: Thresholds, expectations: Expectations | None = None
+) -> list[Finding]:
     """What is wrong in each cluster? One problem is one finding: at its owner, with the deepest cause that was read, what
     it brought down with it named beside.
+
+    A workload that `expectations` states to be at rest, scaled to 0, is no problem, nor is the Service before it.
 
     A table that was not read is never taken for an empty one: what cannot be told without it is UNKNOWN, by area and
     cluster. Where an area was read everywhere and is well, one OK says what was looked at.
@@ -92,7 +98,8 @@ def cluster_diagnosis(state: Tables, *, thresholds: Thresholds) -> list[Finding]
     >>> said(cluster_diagnosis(state, thresholds=Thresholds()))[0]
     'CRIT apiservice/v1beta1.metrics.k8s.io: not available: MissingEndpoints'
     """
-    pictures = [Picture(name, tables, thresholds) for name, tables in state.by_target().items()]
+    stated = expectations or Expectations()
+    pictures = [Picture(name, tables, thresholds, stated) for name, tables in state.by_target().items()]
     findings = []
     for picture in pictures:
         problems = [one for rule in RULES for one in rule(picture)]
@@ -101,7 +108,12 @@ def cluster_diagnosis(state: Tables, *, thresholds: Thresholds) -> list[Finding]
             reason = "nothing of it could be read, so nothing can be told"
             findings.append(
                 Finding(
-                    Status.UNKNOWN, "cluster_diagnosis", f"cluster/{picture.cluster}", reason, cluster=picture.cluster
+                    Status.UNKNOWN,
+                    "cluster_diagnosis",
+                    f"cluster/{picture.cluster}",
+                    reason,
+                    cluster=picture.cluster,
+                    because=_for_want_of(picture.cluster, state.gaps),
                 )
             )
     findings.sort(key=lambda one: -one.status.severity)
@@ -119,7 +131,19 @@ def _finding(problem: Problem, picture: Picture, state: Tables) -> Finding:
         problem.at.namespace,
         state.evidence(picture.cluster, problem.rests_on),
         problem.next,
+        tuple(_named(at, picture.cluster) for at in (problem.at, *problem.hit)),
+        tuple(_named(cause.at, picture.cluster) for part in problem.because for cause in part),
     )
+
+
+def _named(at: Ref, cluster: str) -> str:
+    """How other checks name what is wrong with this object."""
+    kind, _, name = at.subject.partition("/")
+    return same.node(cluster, name) if kind == "node" else same.workload(cluster, at.namespace, at.subject)
+
+
+def _for_want_of(cluster: str, queries: Iterable[str]) -> tuple[str, ...]:
+    return tuple(same.unread(f"cluster/{cluster}", name) for name in queries)
 
 
 def _concluded(
@@ -137,7 +161,8 @@ def _concluded(
             blind = True
             why = f"{', '.join(missing)} could not be read" if missing else f"there are no {area.subject}"
             reason = f"cannot tell whether all {area.subject} are well: {why}"
-            yield Finding(Status.UNKNOWN, area.check, area.subject, reason, cluster=picture.cluster)
+            because = _for_want_of(picture.cluster, missing)
+            yield Finding(Status.UNKNOWN, area.check, area.subject, reason, cluster=picture.cluster, because=because)
     if not pictures:
         yield Finding(Status.UNKNOWN, area.check, area.subject, "no cluster was read")
     elif not blind and not any(finding.check in area.checks for finding in findings):

@@ -60,6 +60,7 @@ def _with_effects(root: Problem, effects: Sequence[Problem]) -> Problem:
         rests_on=tuple(dict.fromkeys(name for one in (root, *effects) for name in one.rests_on)),
         numbers={**root.numbers, "consequences": len(said)},
         next=tuple(dict.fromkeys(name for one in (root, *effects) for name in one.next)),
+        hit=tuple(one.at for one in effects),
     )
 
 

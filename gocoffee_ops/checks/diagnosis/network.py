@@ -26,7 +26,7 @@ EXTERNAL = "ExternalName"
 def problems(picture: Picture) -> Iterator[Problem]:
     """What is wrong with Services and Ingresses."""
     for row in picture.rows("network.services"):
-        if row["type"] != EXTERNAL:
+        if row["type"] != EXTERNAL and not _at_rest(row, picture):
             yield from _service(row, picture)
     yield from _ingresses(picture)
 
@@ -70,21 +70,36 @@ def _late(row: Row, picture: Picture) -> bool:
     return bool(row["age_s"] >= picture.thresholds.stuck_s)
 
 
+def _behind(row: Row, picture: Picture) -> list[Ref]:
+    """The controllers whose pods a Service selects."""
+    selector = set(row["selector"])
+    return [
+        at
+        for at, one in picture.controllers.items()
+        if selector and at.namespace == row["namespace"] and selector <= set(one["labels"])
+    ]
+
+
+def _at_rest(row: Row, picture: Picture) -> bool:
+    """Whether nobody answers for a Service as all that would is at rest, and that is stated."""
+    behind = _behind(row, picture)
+    return not row["ready"] and bool(behind) and all(picture.rests(at) for at in behind)
+
+
 def _nobody(row: Row, picture: Picture) -> tuple[str, tuple[tuple[Cause, ...], ...]]:
     """Why nobody answers for a Service, and what would explain it."""
     namespace, selector = row["namespace"], set(row["selector"])
     if not selector:
         return "it selects no pods, and nobody has written endpoints for it", ()
-    made = [
-        at for at, one in picture.controllers.items() if at.namespace == namespace and selector <= set(one["labels"])
-    ]
+    made = _behind(row, picture)
     owners = [*(Ref(namespace, name) for name in row["owners"]), *made]
     because = (tuple(dict.fromkeys(Cause(WORKLOADS, at) for at in owners)),)
     if row["pods"]:
         return f"none of its {counted(row['pods'], 'pod')} is ready ({', '.join(row['owners'])})", because
     resting = [at.subject for at in made if not picture.controllers[at]["desired"]]
     if made and len(resting) == len(made):
-        return f"{', '.join(resting)} is scaled to 0", because
+        stated = ", ".join(f'"{namespace}/{subject}"' for subject in resting)
+        return f"{', '.join(resting)} is scaled to 0; if that is on purpose, state it: at_rest = [{stated}]", because
     if made:
         return f"{', '.join(at.subject for at in made)} has no pods", because
     return f"no pod has the labels that it selects ({', '.join(sorted(selector))})", ()
@@ -94,7 +109,7 @@ def _ingresses(picture: Picture) -> Iterator[Problem]:
     dead = {
         (row["namespace"], row["service"])
         for row in picture.rows("network.services")
-        if row["type"] != EXTERNAL and not row["ready"]
+        if row["type"] != EXTERNAL and not row["ready"] and not _at_rest(row, picture)
     }
     paths: dict[Ref, list[Row]] = {}
     for row in picture.rows("network.ingresses"):

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from gocoffee_ops.checks.grading import SERVICE_DOWN
+from gocoffee_ops.expectations import Expectations
 from gocoffee_ops.model import Number, Status, Thresholds
 
 Row = Mapping[str, Any]
@@ -69,6 +70,7 @@ class Problem:
     standalone: bool = True  # else it is worth a word only as a consequence
     numbers: Mapping[str, Number | str] = field(default_factory=dict)
     next: tuple[str, ...] = (SERVICE_DOWN,)
+    hit: tuple[Ref, ...] = ()  # what was folded into it
 
     @property
     def cause(self) -> Cause:
@@ -83,6 +85,7 @@ class Picture:
     cluster: str
     tables: Mapping[str, Sequence[Row]]
     thresholds: Thresholds
+    expectations: Expectations = field(default_factory=Expectations)
 
     def has(self, *queries: str) -> bool:
         """Whether all of these were read."""
@@ -116,6 +119,10 @@ class Picture:
         """Warning events by the object that they are about, newest first."""
         found = self._grouped("cluster.events", "object", "")
         return {at: [row for row in rows if row["type"] == "Warning"] for at, rows in found.items()}
+
+    def rests(self, at: Ref) -> bool:
+        """Whether a workload is scaled to 0, and it is stated that this is on purpose."""
+        return not self.controllers[at]["desired"] and self.expectations.rests(self.cluster, *at)
 
     def warned(self, at: Ref, *reasons: str) -> str | None:
         """The newest warning about an object, of one of these reasons."""
