@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from gocoffee_ops.checks import problems
@@ -27,7 +28,7 @@ def servers_kept_running(
     >>> import pandas as pd
     >>> from datetime import UTC, datetime
     >>> server = pd.DataFrame([{"database": "coffee", "started_at": datetime(2026, 1, 5, 2, 48, tzinfo=UTC)}])
-    >>> server.attrs["as_of"] = {"coffee": datetime(2026, 1, 5, 3, tzinfo=UTC)}
+    >>> server.attrs["as_of"] = {"coffee": "2026-01-05T03:00:00+00:00"}
     >>> said(servers_kept_running(server, thresholds=Thresholds()))
     ['WARN database/coffee: started at 2026-01-05 02:48:00 UTC, 12 min ago: whatever was connected before was cut off']
     """
@@ -35,11 +36,12 @@ def servers_kept_running(
     findings = []
     for row in table:
         subject, started = f"database/{row['database']}", row["started_at"]
-        as_of = server.attrs.get("as_of", {}).get(row["database"])
-        if as_of is None:
+        read_at = server.attrs.get("as_of", {}).get(row["database"])
+        if read_at is None:
             reason = "when it was read is not known, so neither is for how long it has run"
             findings.append(Finding(Status.UNKNOWN, "servers_kept_running", subject, reason))
             continue
+        as_of = datetime.fromisoformat(read_at)
         age_s = max(0.0, (as_of - started).total_seconds())
         within = window is not None and window.start <= started < window.end
         if age_s >= thresholds.restarted_warn_s and not within:

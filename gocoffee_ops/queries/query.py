@@ -287,7 +287,7 @@ class Query(Generic[P]):
         frame.attrs["truncated"] = truncated
         frame.attrs["gaps"] = gaps
         frame.attrs["notes"] = notes
-        frame.attrs["as_of"] = {target.name: ops.as_of(target) for target in targets}
+        frame.attrs["as_of"] = {target.name: ops.as_of(target).isoformat() for target in targets}
         return frame
 
     def _record(self, ops: Reader, key: Key, got: Answer | OpsError, seconds: float, rows: int | None = None) -> None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 ROWS: Final = 20
 WIDE: Final = 6  # columns; of a wider table, those that are the same in every row stand above it
 NAME_CHARACTERS: Final = 56  # a name is not broken over lines; a sentence is given room
+PHRASE_CHARACTERS: Final = 20  # a few words are not broken into a line each
 SQL_CHARACTERS: Final = 1_500
 TEXT_CHARACTERS: Final = 600
 DEMO_BANNER: Final = "Demo data: nothing here is production."
@@ -193,7 +194,9 @@ def _text(value: Any) -> str:
     if len(text) <= NAME_CHARACTERS and not any(c.isspace() for c in text):
         return f"<span class='gc-name'>{escaped(text)}</span>"
     shown = escaped(_stated(text, TEXT_CHARACTERS))
-    return f"<div class='gc-words'>{shown}</div>" if len(text) > NAME_CHARACTERS else shown
+    if len(text) > NAME_CHARACTERS:
+        return f"<div class='gc-words'>{shown}</div>"
+    return f"<div class='gc-phrase'>{shown}</div>" if len(text) > PHRASE_CHARACTERS else shown
 
 
 def _sql(value: Any) -> str:

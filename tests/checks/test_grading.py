@@ -368,7 +368,7 @@ def test_a_server_that_started_lately_or_within_the_window_is_a_warning_with_its
     minutes: int, limit_s: float, status: Status, said: str
 ) -> None:
     server = table(database.server, {"database": "coffee", "started_at": MOMENT - timedelta(minutes=minutes)})
-    server.attrs["as_of"] = {"coffee": MOMENT}
+    server.attrs["as_of"] = {"coffee": MOMENT.isoformat()}
     (found,) = checks.servers_kept_running(server, thresholds=Thresholds(restarted_warn_s=limit_s), window=WINDOW)
     assert (found.status, said in found.reason) == (status, True), found.reason
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Sequence
@@ -275,3 +276,10 @@ def test_a_part_that_was_not_read_is_unknown_lowers_the_coverage_and_is_replayed
         (finding,) = session.findings
         assert (finding.status, "shard 7 failed" in finding.reason) == (Status.UNKNOWN, True)
         assert record.coverage(session.ledger.entries()).by_target == {"cluster/eu": (0, 1)}
+
+
+def test_a_table_carries_the_moment_that_it_was_read_as_of(tmp_path: Path) -> None:
+    """As text: what a table carries beside its rows must pass through Arrow and JSON."""
+    table = moment(_session(tmp_path, {EU: object()}))
+    assert table.attrs["as_of"] == {"eu": scene.AS_OF.isoformat()}
+    assert json.loads(json.dumps(table.attrs)) == table.attrs

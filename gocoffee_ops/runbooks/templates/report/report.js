@@ -4,12 +4,16 @@
   const root = document.documentElement;
   const PAGE = { width: 690, height: 880, legible: 0.75 }; // what A4 and Letter both hold within the margins, in CSS pixels
   for (const box of document.querySelectorAll(".gc-box")) {
-    if (box.scrollWidth > box.clientWidth + 1) {
+    if (box.scrollWidth > box.clientWidth + 1 || box.scrollHeight > box.clientHeight + 1) {
       box.tabIndex = 0;
       box.setAttribute("role", "region");
       const named = box.getAttribute("aria-label") || box.querySelector("caption")?.textContent || "table";
       box.setAttribute("aria-label", named);
     }
+  }
+
+  for (const words of document.querySelectorAll(".gc-words")) {
+    if (words.scrollHeight > words.clientHeight + 1) words.tabIndex = 0;
   }
 
   const colour = (name) => getComputedStyle(root).getPropertyValue(name).trim();
