@@ -1,7 +1,8 @@
 """Logs of containers: many at once, each handed over as it comes, within a budget of bytes and one deadline.
 
 What a log's end looks like is kept beside it: complete, cut by a limit, broken off, refused, or nothing there. The kubelet has
-a way of answering 200 with a sentence of its own in place of lines; as every line is asked for with its time, that is told apart.
+a way of answering 200 with a sentence of its own in place of lines, and a proxy that wants a sign-in with a page; as every line is
+asked for with its time, both are told apart.
 """
 
 from __future__ import annotations
@@ -167,6 +168,7 @@ class _Reading:
         self._cut = ""
         self._over = False
         self._said = ""
+        self._foreign = ""
 
     def read(self, since: datetime) -> None:
         log = self._log
@@ -236,6 +238,9 @@ class _Reading:
         self._hash.update(raw)
         if table.column("time").null_count:
             table = self._without_the_kubelets_own(table)
+        if table.num_rows and self._log.oldest is None and table.column("time").null_count == table.num_rows:
+            self._foreign = self._foreign or str(table.column("line")[0].as_py())
+            return  # no line has a time: they are not a log's
         if table.num_rows == 0:
             return
         span = pc.min_max(table.column("time"))
@@ -263,6 +268,10 @@ class _Reading:
             log.state = "broken" if log.lines else "refused"
             log.reason = f"the kubelet says: {self._said[:SHOWN]}"
             log.error = NotFound(_what(log.stream), target=self._cluster.target, why=log.reason)
+        elif self._foreign:
+            log.state = "broken" if log.lines else "refused"
+            log.reason = f"lines without their times, which are not a log's: {self._foreign[:SHOWN]}"
+            log.error = Malformed(_what(log.stream), target=self._cluster.target, why=log.reason)
 
     def _look_back(self) -> None:
         """The oldest line that the node still has: is it older than the window's start, then nothing was rotated away."""

@@ -136,6 +136,7 @@ def test_previous_logs_are_asked_for_first(scene: Scene) -> None:
         (refusal(404, "NotFound", 'pods "b" not found'), 'pods "b" not found'),
         (Answer(body=b"unable to retrieve container logs for containerd://12ab"), "the kubelet says: unable"),
         (Answer(body=b"failed to try resolving symlinks: no such file\n"), "the kubelet says: failed"),
+        (Answer(body=b"<html>\n<p>Please sign in</p>\n</html>\n"), "lines without their times, which are not a log's: <html>"),
         (Answer(stall=True), "no answer after"),
     ],
 )  # fmt: skip
