@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from gocoffee_ops.frames import Tables
-    from gocoffee_ops.queries.query import Begun, Query, Question
+    from gocoffee_ops.queries.query import Begun, Query, Question, Turn
 
 Check = Callable[..., Sequence[Finding]]
 
@@ -92,6 +92,7 @@ class Session:
         self._calls: dict[tuple[str, str], int] = {}
         self._calls_lock = threading.Lock()
         self._late: set[Target] = set()
+        self._turns: dict[tuple[Target, str], Turn] = {}
         self._cell = _Cell()
         self._begun: dict[tuple[str, str], list[Begun]] = {}
         self._moments: dict[str, list[pd.DataFrame]] = {}
@@ -163,9 +164,28 @@ class Session:
         waiting = self._begun.get((query, args))
         return waiting.pop(0) if waiting else None
 
+    def under_way(self, query: str, args: str) -> bool:
+        """Whether a question with these arguments was begun whose answer nobody has had yet."""
+        return bool(self._begun.get((query, args)))
+
+    def turn(self, target: Target, lane: str) -> Turn:
+        """The next turn of those who ask a target one after the other, in the order in which they were begun."""
+        from gocoffee_ops.queries.query import Turn
+
+        before = self._turns.get((target, lane))
+        after = before.over if before else threading.Event()
+        if before is None:
+            after.set()
+        self._turns[(target, lane)] = Turn(after, threading.Event())
+        return self._turns[(target, lane)]
+
+    def late(self, target: Target) -> bool:
+        """Whether a target's last question ended late."""
+        return target in self._late
+
     def patience(self, target: Target, usual_s: float) -> float:
         """How long to wait for a target: less for one that was late, so that one that hangs costs one whole deadline."""
-        return usual_s * LATE_SHARE if target in self._late else usual_s
+        return usual_s * LATE_SHARE if self.late(target) else usual_s
 
     def answered(self, target: Target, *, late: bool) -> None:
         """A target's question ended; the next ones get the whole deadline again once one ended in time."""

@@ -46,19 +46,19 @@ def questions(namespace: str = "") -> tuple[Question, ...]:
     return (*(one.given() for one in CLUSTER_WIDE), *(one.given(namespace=namespace) for one in NAMESPACED))
 
 
-def state(ops: Reader, *, namespace: str = "", begun: bool = False) -> Tables:
+def state(ops: Reader, *, namespace: str = "") -> Tables:
     """What is there in every cluster, of all kinds that `checks.cluster_diagnosis` looks at, read at once?
 
     Each table is a query of its own: what one role may not list, or one cluster does not answer, is an UNKNOWN finding,
-    and all else is still read. With `namespace`, what lies in namespaces is read of that one alone. `begun` says that
-    `ops.ahead(*diagnosis.questions(namespace))` has already asked.
+    and all else is still read. With `namespace`, what lies in namespaces is read of that one alone. What
+    `ops.ahead(*diagnosis.questions(namespace))` has begun is not asked again.
 
     API and permission: those of the queries in `NAMESPACED` and `CLUSTER_WIDE`. Raises an error only when nothing at all
     could be read.
     """
     asked = questions(namespace)
-    if not begun:
-        for one in asked:
+    for one in asked:
+        if not one.under_way(ops):
             one.begin(ops)
     targets = [str(target) for target in ops.targets("cluster")]
     read: dict[str, pd.DataFrame] = {}

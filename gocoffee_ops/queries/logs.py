@@ -32,7 +32,7 @@ NAMED = 5  # logs that a sentence names
 MIB = 1 << 20
 
 
-@query("cluster", LOG_LINES)
+@query("cluster", LOG_LINES, in_turn=True)
 def lines(
     ask: Ask[Cluster],
     *,

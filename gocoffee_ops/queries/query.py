@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 S = TypeVar("S")
 
+ONE_AT_A_TIME = frozenset({"database"})  # a question's time begins when the one before it has left the connection
 GRACE_S = 1.0  # for a source that notices its own deadline to say what it last saw
 
 
@@ -82,10 +83,21 @@ class Reader(Protocol):
     def call_number(self, query: str, args: str) -> int: ...
     def begin(self, query: str, args: str, begun: Begun) -> None: ...
     def begun(self, query: str, args: str) -> Begun | None: ...
+    def under_way(self, query: str, args: str) -> bool: ...
+    def turn(self, target: Target, lane: str) -> Turn: ...
+    def late(self, target: Target) -> bool: ...
     def patience(self, target: Target, usual_s: float) -> float: ...
     def answered(self, target: Target, *, late: bool) -> None: ...
     def gap(self, key: Key, error: OpsError) -> None: ...
     def truncation(self, key: Key, stated: str) -> None: ...
+
+
+@dataclass(frozen=True)
+class Turn:
+    """A place among those who ask a source that answers one question at a time: after whom, and whether it is over."""
+
+    after: threading.Event
+    over: threading.Event
 
 
 @dataclass(frozen=True)
@@ -120,12 +132,21 @@ class Question:
         """Start asking. See `Query.begin`."""
         self.query.begin(ops, *self.args, **self.kwargs)
 
+    def under_way(self, ops: Reader) -> bool:
+        """Whether it was begun, and nobody has had its answer yet."""
+        return self.query.under_way(ops, *self.args, **self.kwargs)
+
 
 class Query(Generic[P]):
     """A declared question; call it with the session and its arguments."""
 
     def __init__(
-        self, function: Callable[Concatenate[Ask[Any], P], Rows], kind: str, schema: Schema, deadline_s: float | None
+        self,
+        function: Callable[Concatenate[Ask[Any], P], Rows],
+        kind: str,
+        schema: Schema,
+        deadline_s: float | None,
+        in_turn: bool,
     ) -> None:
         self.function = function
         self.kind = kind
@@ -133,6 +154,7 @@ class Query(Generic[P]):
         self.schema = schema.with_first(Column(kind, "string", help=f"name of the {kind} in the environment"))
         self._own = schema
         self._deadline_s = deadline_s
+        self._lane = self.name if in_turn else "" if kind in ONE_AT_A_TIME else None
         signature = inspect.signature(function)
         self._signature = signature.replace(parameters=list(signature.parameters.values())[1:])
         self.__doc__ = function.__doc__
@@ -154,13 +176,23 @@ class Query(Generic[P]):
         canonical = self._canonical_of(ops, *args, **kwargs)
         ops.begin(self.name, canonical, self._begin(ops, canonical, args, kwargs))
 
+    def under_way(self, ops: Reader, *args: P.args, **kwargs: P.kwargs) -> bool:
+        """Whether it was begun with these arguments, and nobody has had its answer yet."""
+        return ops.under_way(self.name, self._canonical_of(ops, *args, **kwargs))
+
     def _begin(self, ops: Reader, canonical: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Begun:
         call = ops.call_number(self.name, canonical)
         targets = tuple(ops.targets(self.kind))
         keys = tuple(Key(self.name, str(target), canonical, call) for target in targets)
         begun = Begun(Key(self.name, self.kind, canonical, call), targets, keys)
+        turns = None if self._lane is None else [ops.turn(target, self._lane) for target in targets]
 
         def work(i: int) -> None:
+            turn = turns[i] if turns else None
+            if turn:
+                turn.after.wait()
+                if ops.late(targets[i]):  # where one hangs, those who wait for it hang at once
+                    turn.over.set()
             started = time.monotonic()
             got: Answer | OpsError
             table = None
@@ -170,6 +202,8 @@ class Query(Generic[P]):
                     table = self._own.check(_decode(got.data))
             except BaseException as error:  # noqa: BLE001 - a thread that ends without an outcome leaves its caller waiting
                 got = self._fault(ops, targets[i], error)
+            if turn:
+                turn.over.set()
             begun.outcomes.put(_Outcome(i, got, table, time.monotonic() - started))
 
         for i in range(len(targets)):
@@ -315,12 +349,15 @@ class Query(Generic[P]):
 
 
 def query(
-    kind: str, schema: Schema, *, deadline_s: float | None = None
+    kind: str, schema: Schema, *, deadline_s: float | None = None, in_turn: bool = False
 ) -> Callable[[Callable[Concatenate[Ask[Any], P], Rows]], Query[P]]:
-    """Declare a function as the query of that name: its target's kind, its schema, and a deadline if not the usual one."""
+    """Declare a function as the query of that name: its target's kind, its schema, and a deadline if not the usual one.
+
+    With `in_turn` one target is asked it once at a time, however many were begun: it costs the target much.
+    """
 
     def declare(function: Callable[Concatenate[Ask[Any], P], Rows]) -> Query[P]:
-        return Query(function, kind, schema, deadline_s)
+        return Query(function, kind, schema, deadline_s, in_turn)
 
     return declare
 

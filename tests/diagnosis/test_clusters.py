@@ -63,7 +63,7 @@ def test_the_healthy_cluster_has_no_finding(healthy_cluster: Cluster, tmp_path: 
 def test_three_lines_of_a_notebook_judge_everything_and_cite_it(cluster: Cluster, tmp_path: Path) -> None:
     ops = live_session(tmp_path, clusters={"planted": cluster.kubeconfig("reader")})
     ops.ahead(*diagnosis.questions("go-coffee"))
-    ops.judge(checks.cluster_diagnosis, diagnosis.state(ops, namespace="go-coffee", begun=True))
+    ops.judge(checks.cluster_diagnosis, diagnosis.state(ops, namespace="go-coffee"))
     assert len(ops.findings) > len(PLANTED)
     recorded = {
         f"{one.body['query']}({one.body['args']})@{one.body['target']}"

@@ -252,6 +252,50 @@ def test_a_question_begun_ahead_that_hangs_costs_its_own_deadline_alone(tmp_path
     assert [entry["call"] for entry in _recorded(ops)] == [0, 1]
 
 
+@query("database", ONE)
+def alone(ask: Ask[list[str]], name: str) -> Rows:
+    """Who else is asking?"""
+    ask.source.append(f"{name} begins")
+    time.sleep(0.02)
+    ask.source.append(f"{name} ends")
+    return Rows([{"x": 1}])
+
+
+@query("database", ONE, deadline_s=0.2)
+def hanging(ask: Ask[object]) -> Rows:
+    """What never comes?"""
+    time.sleep(60)
+    return Rows([])
+
+
+def test_a_database_is_asked_one_question_at_a_time_in_the_order_in_which_they_were_begun(tmp_path: Path) -> None:
+    heard: list[str] = []
+    ops = _session(tmp_path, {Target("database", "d"): heard})
+    names = ["a", "b", "c", "d"]
+    ops.ahead(*(alone.given(name) for name in names))
+    for name in reversed(names):
+        alone(ops, name)
+    assert heard == [f"{name} {what}" for name in names for what in ("begins", "ends")]
+
+
+def test_those_who_wait_for_a_database_that_hangs_then_ask_it_all_at_once(tmp_path: Path) -> None:
+    ops = _session(tmp_path, {Target("database", "d"): threading.Barrier(3)})  # who asks alone does not get past it
+    ops.ahead(hanging, *[meeting_elsewhere] * 3)
+    with pytest.raises(DeadlineExceeded):
+        hanging(ops)
+    assert [list(meeting_elsewhere(ops)["x"]) for _ in range(3)] == [[2]] * 3
+
+
+def test_what_is_under_way_is_known_until_it_is_asked_for(tmp_path: Path) -> None:
+    ops = _session(tmp_path, {EU: object()})
+    question = named.given(3)
+    assert not question.under_way(ops)
+    ops.ahead(question)
+    assert (question.under_way(ops), named.given(4).under_way(ops)) == (True, False)
+    named(ops, 3)
+    assert not question.under_way(ops)
+
+
 @query("cluster", ONE)
 def partly(ask: Ask[object]) -> Rows:
     """Which part of the answer is there?"""
