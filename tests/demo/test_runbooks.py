@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from gocoffee_ops.evidence.ledger import read_entries
-from gocoffee_ops.model import Status
+from gocoffee_ops.config import environment
+from gocoffee_ops.evidence.history import RunHistory
+from gocoffee_ops.evidence.ledger import Ledger, read_entries
+from gocoffee_ops.model import Status, Target
+from gocoffee_ops.places import open_places
+from gocoffee_ops.queries.query import Begun
 from gocoffee_ops.runbooks import catalog, runner
 from gocoffee_ops.runbooks.run_folder import EVIDENCE
+from gocoffee_ops.session import Place, Session
+from tests.testbed.notebook_cells import run_cells
 
 BOOKS = [book.name for book in catalog.runbooks()]
 FINE = {"start-here"}  # all that it reads answers
@@ -20,6 +30,54 @@ SUBJECT = "deployment/order-service"
 def ran(name: str, reports: Path) -> runner.RunResult:
     """A run as `gocoffee-ops run NAME --env demo` makes it."""
     return runner.run(runner.prepare(name, env="demo", reports=reports))
+
+
+class Watched(Session):
+    """Keeps in which cells questions were begun, which ones nobody asked for, and which ones nothing had begun."""
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)
+        self.begun_in: set[str] = set()
+        self.waiting: list[str] = []
+        self.not_begun: list[str] = []
+
+    def begin(self, query: str, args: str, begun: Begun) -> None:
+        self.begun_in.add(self._cell.key)
+        self.waiting.append(f"{query}({args})")
+        super().begin(query, args, begun)
+
+    def begun(self, query: str, args: str) -> Begun | None:
+        found = super().begun(query, args)
+        if found is not None:
+            self.waiting.remove(f"{query}({args})")
+        elif not query.startswith("history."):  # files of our own
+            self.not_begun.append(f"{query}({args})")
+        return found
+
+
+@pytest.mark.parametrize("name", sorted({*BOOKS} - {"start-here"}))
+def test_a_runbook_begins_all_its_questions_before_its_first_section(name: str, tmp_path: Path) -> None:
+    """So that what hangs costs its deadline once, and not as often as it is asked."""
+    now = datetime.now(UTC)
+    opened = open_places(environment("demo"), now=now)
+    history = RunHistory(tmp_path / "reports", name, "demo", {}, now)
+    earlier = Place(Target("history", "reports"), now, connect=lambda: history)
+    ops = Watched(
+        runbook=name,
+        environment="demo",
+        places=[*opened.places, earlier],
+        thresholds=opened.thresholds,
+        ledger=Ledger(tmp_path / "evidence", opened.redactor),
+        demo=True,
+        held=opened.held,
+        contacts=opened.contacts,
+    )
+    with contextlib.redirect_stdout(io.StringIO()):
+        run_cells(catalog.find(name), ops)
+    assert ops.not_begun == []
+    assert ops.begun_in <= {f"{name} 1", f"{name} 2"}  # the set-up, and a cell that only begins
+    assert len([one for one in ops.ledger.entries() if one.kind == "query"]) > 10
+    assert ops.waiting == []  # all that was begun is asked for
 
 
 @pytest.mark.parametrize("name", BOOKS)

@@ -16,7 +16,7 @@ from typing import Any
 
 import yaml
 
-from tests.diagnosis.stage import deployment
+from tests.diagnosis.stage import deployment, service
 from tests.http_server import Asked, HttpServer, says, serving
 from tests.log_store import Elasticsearch
 from tests.review.environment import Configured, Ran, cli
@@ -36,8 +36,8 @@ Systems = Mapping[str, Sequence[Mapping[str, Any]]]  # section of the configurat
 
 
 def _gateway(story: Story, which: str, until: datetime) -> Iterator[lines.Line]:
-    """Access lines of requests that all went well."""
-    return (line for line in lines.gateway(story, which, until) if '" 50' not in line[1])
+    """Access lines of requests that all go well until the story's own begin to fail."""
+    return (line for line in lines.gateway(story, which, until) if story.failing(line[0]) or '" 50' not in line[1])
 
 
 WRITERS: Mapping[str, lines.Lines] = {SERVICE: lines.orders, "api-gateway": _gateway, "postgres": lines.postgres}
@@ -48,17 +48,23 @@ def quiet() -> Story:
     return Story(datetime.now(UTC) + AHEAD)
 
 
+def failing() -> Story:
+    """The bad release is ten minutes old."""
+    return Story(datetime.now(UTC) - timedelta(minutes=10))
+
+
 @contextmanager
-def pods(cluster: Cluster, story: Story, folder: Path, *, kubelet: str = "") -> Iterator[str]:
-    """The shop's Deployments in a new namespace, whose name it gives, with the logs of two hours.
+def pods(cluster: Cluster, story: Story, folder: Path, *, namespace: str = "", kubelet: str = "") -> Iterator[str]:
+    """The shop's Deployments and Services in a new namespace (of that name, or of one of its own), with the logs of two hours.
 
     `kubelet` is how the pods of the order service fare, as the testbed's kubelets know it.
     """
-    namespace = f"shop-{uuid.uuid4().hex[:8]}"
+    namespace = namespace or f"shop-{uuid.uuid4().hex[:8]}"
     cluster.kubectl("create", "namespace", namespace)
     try:
         cluster.kubectl("wait", "--for=create", "serviceaccount/default", "-n", namespace, "--timeout=20s")
         objects = [deployment(name, kubelet=kubelet if name == SERVICE else "") for name in WRITERS]
+        objects += [service(name) for name in WRITERS]
         cluster.kubectl("create", "-n", namespace, "-f", "-", stdin=yaml.safe_dump_all(objects))
         _log(cluster, namespace, story, folder)
         yield namespace
