@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -50,6 +50,12 @@ class Place:
         return "recorded" if self.recording else "live"
 
 
+def latest(places: Iterable[Place]) -> datetime:
+    """Where a window without an end ends: when the clusters are read as of; without clusters, the latest of any place."""
+    places = list(places)
+    return max(place.as_of for place in [one for one in places if one.target.kind == "cluster"] or places)
+
+
 @dataclass
 class _Cell:
     key: str = "none"
@@ -92,7 +98,7 @@ class Session:
         self._calls: dict[tuple[str, str], int] = {}
         self._calls_lock = threading.Lock()
         self._late: set[Target] = set()
-        self._turns: dict[tuple[Target, str], Turn] = {}
+        self._last: dict[tuple[Target, str | None], threading.Event] = {}
         self._cell = _Cell()
         self._begun: dict[tuple[str, str], list[Begun]] = {}
         self._moments: dict[str, list[pd.DataFrame]] = {}
@@ -168,16 +174,19 @@ class Session:
         """Whether a question with these arguments was begun whose answer nobody has had yet."""
         return bool(self._begun.get((query, args)))
 
-    def turn(self, target: Target, lane: str) -> Turn:
-        """The next turn of those who ask a target one after the other, in the order in which they were begun."""
+    def turn(self, target: Target, lane: str | None) -> Turn:
+        """The next turn of those who ask a target one after the other, in the order in which they were begun.
+
+        Who is in no lane waits for nobody.
+        """
         from gocoffee_ops.queries.query import Turn
 
-        before = self._turns.get((target, lane))
-        after = before.over if before else threading.Event()
-        if before is None:
-            after.set()
-        self._turns[(target, lane)] = Turn(after, threading.Event())
-        return self._turns[(target, lane)]
+        turn = Turn(self._last.get((target, lane), threading.Event()), threading.Event())
+        if (target, lane) not in self._last:
+            turn.after.set()
+        if lane is not None:
+            self._last[target, lane] = turn.over
+        return turn
 
     def late(self, target: Target) -> bool:
         """Whether a target's last question ended late."""
@@ -228,8 +237,7 @@ class Session:
         Without an end it is the moment that the clusters are read as of (without clusters, the latest of any place); without
         a start, `hours` before the end. Raises UsageError for what is no time, or ends before it starts.
         """
-        asked = [place for place in self._places.values() if place.target.kind == "cluster"] or self._places.values()
-        until = read_time(end) if end else max(place.as_of for place in asked)
+        until = read_time(end) if end else latest(self._places.values())
         return Window(read_time(start), until) if start else Window.ending(until, timedelta(hours=hours))
 
     def explore(self, question: Callable[..., pd.DataFrame], *known: pd.DataFrame, **arguments: Any) -> None:

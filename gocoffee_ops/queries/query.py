@@ -84,7 +84,7 @@ class Reader(Protocol):
     def begin(self, query: str, args: str, begun: Begun) -> None: ...
     def begun(self, query: str, args: str) -> Begun | None: ...
     def under_way(self, query: str, args: str) -> bool: ...
-    def turn(self, target: Target, lane: str) -> Turn: ...
+    def turn(self, target: Target, lane: str | None) -> Turn: ...
     def late(self, target: Target) -> bool: ...
     def patience(self, target: Target, usual_s: float) -> float: ...
     def answered(self, target: Target, *, late: bool) -> None: ...
@@ -185,14 +185,12 @@ class Query(Generic[P]):
         targets = tuple(ops.targets(self.kind))
         keys = tuple(Key(self.name, str(target), canonical, call) for target in targets)
         begun = Begun(Key(self.name, self.kind, canonical, call), targets, keys)
-        turns = None if self._lane is None else [ops.turn(target, self._lane) for target in targets]
+        turns = [ops.turn(target, self._lane) for target in targets]
 
         def work(i: int) -> None:
-            turn = turns[i] if turns else None
-            if turn:
-                turn.after.wait()
-                if ops.late(targets[i]):  # where one hangs, those who wait for it hang at once
-                    turn.over.set()
+            turns[i].after.wait()
+            if ops.late(targets[i]):  # where one hangs, those who wait for it hang at once
+                turns[i].over.set()
             started = time.monotonic()
             got: Answer | OpsError
             table = None
@@ -202,8 +200,7 @@ class Query(Generic[P]):
                     table = self._own.check(_decode(got.data))
             except BaseException as error:  # noqa: BLE001 - a thread that ends without an outcome leaves its caller waiting
                 got = self._fault(ops, targets[i], error)
-            if turn:
-                turn.over.set()
+            turns[i].over.set()
             begun.outcomes.put(_Outcome(i, got, table, time.monotonic() - started))
 
         for i in range(len(targets)):

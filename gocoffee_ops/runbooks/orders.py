@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,10 @@ def prepare(
     named = values.get("env")
     environment = named if isinstance(named, str) and named else "demo"
     limits, redactor = _checked_environment(environment, book, replay)
+    if not replay:  # the times of a run that is replayed were checked when it was run
+        now = datetime.now(UTC)
+        parameters.check_times(book.parameters, values, now=now, until=_latest(environment, now))
+    parameters.check_times(book.parameters, values)
     return Order(
         runbook=book,
         values=values,
@@ -68,6 +73,14 @@ def prepare(
         redactor=redactor,
         config=_config(environment, book, replay),
     )
+
+
+def _latest(environment: str, now: datetime) -> datetime:
+    """The moment as of which an environment is read now; the demo's is the one at which it was recorded."""
+    from gocoffee_ops import config, session
+    from gocoffee_ops.places.demo import demo_recorded
+
+    return session.latest(demo_recorded(now)) if environment == config.DEMO else now
 
 
 def _config(environment: str, book: Runbook, replay: Path | None) -> Path | None:

@@ -6,10 +6,11 @@ A runbook's first code cell, tagged `parameters`, declares what it takes, one a 
     limit: int = 20  # statements to show [1..100]
     by: str = "total"  # order of the statements {total|mean|calls}
     start: str = ""  # when it began [time]
+    end: str = ""  # when it was over; empty: now [time after start]
 
-The comment is the help text; it may end in a range, in choices, or in `[time]`: ISO 8601 with a zone, or empty. What is given
-is checked against this before anything is contacted: papermill alone accepts a misspelt name, and makes 7 of
-`-p namespace 007`.
+The comment is the help text; it may end in a range, in choices, or in `[time]`: ISO 8601 with a zone, or empty. A time may be
+the end of the window that another one starts. What is given is checked against this before anything is contacted: papermill
+alone accepts a misspelt name, and makes 7 of `-p namespace 007`.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import re
 import tokenize
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal, get_args
 
 from gocoffee_ops.errors import ParameterError, UsageError, unknown_name
@@ -36,7 +38,7 @@ TRUE, FALSE = frozenset({"true", "yes", "on", "1"}), frozenset({"false", "no", "
 INJECTED = "# Parameters"  # the first line of the cell that papermill adds
 _NUMBER = r"-?\d+(?:\.\d+)?"
 _RANGE = re.compile(rf"\s*\[(?P<low>{_NUMBER})?\.\.(?P<high>{_NUMBER})?\]\s*$")
-_TIME = re.compile(r"\s*\[time\]\s*$")
+_TIME = re.compile(r"\s*\[time(?: after (?P<after>\w+))?\]\s*$")
 _CHOICES = re.compile(r"\s*\{(?P<choices>[^{}]*\|[^{}]*)\}\s*$")
 
 
@@ -52,6 +54,7 @@ class Parameter:
     high: float | None = None
     choices: tuple[str, ...] = ()
     time: bool = False
+    after: str = ""  # the time that starts the window of which this one is the end
 
     @property
     def allowed(self) -> str:
@@ -61,7 +64,8 @@ class Parameter:
         'a whole number from 1 to 100'
         """
         if self.time:
-            return f'a time, as {TIME_FORM}, or ""'
+            later = f" after {self.after}" if self.after else ""
+            return f'a time{later}, as {TIME_FORM}, or ""'
         if self.choices:
             text = f"one of {', '.join(self.choices)}"
             return f"any of {', '.join(self.choices)}" if self.type == "list[str]" else text
@@ -83,7 +87,7 @@ class Parameter:
         if self.type == "list[str]":
             return self.check([part.strip() for text in given for part in text.split(",") if part.strip()])
         if len(given) > 1:
-            raise self._wrong(" and ".join(map(repr, given)), "given more than once")
+            raise self.wrong(" and ".join(map(repr, given)), "given more than once")
         text = given[0]
         if self.type == "str":
             return self.check(text)
@@ -94,45 +98,46 @@ class Parameter:
             if self.type == "float":
                 return self.check(float(bare))
         except ValueError:
-            raise self._wrong(repr(text)) from None
+            raise self.wrong(repr(text)) from None
         if bare.lower() in TRUE | FALSE:
             return bare.lower() in TRUE
-        raise self._wrong(repr(text))
+        raise self.wrong(repr(text))
 
     def check(self, value: object) -> Value:
         """The value when it has the type and keeps to the range or choices; raises ParameterError otherwise."""
         if self.type == "list[str]":
             if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
-                raise self._wrong(repr(value))
+                raise self.wrong(repr(value))
             items = [str(item) for item in value]
             if self.choices and not set(items) <= set(self.choices):
-                raise self._wrong(repr(sorted(set(items) - set(self.choices))))
+                raise self.wrong(repr(sorted(set(items) - set(self.choices))))
             return items
         if self.type == "bool":
             if not isinstance(value, bool):
-                raise self._wrong(repr(value))
+                raise self.wrong(repr(value))
             return value
         if self.type == "str":
             if not isinstance(value, str) or (self.choices and value not in self.choices):
-                raise self._wrong(repr(value))
+                raise self.wrong(repr(value))
             if self.time and value:
                 try:
                     read_time(value)
                 except UsageError:
-                    raise self._wrong(repr(value)) from None
+                    raise self.wrong(repr(value)) from None
             return value
         if isinstance(value, bool) or not isinstance(value, int | float):
-            raise self._wrong(repr(value))
+            raise self.wrong(repr(value))
         if self.type == "int" and not isinstance(value, int):
-            raise self._wrong(repr(value))
+            raise self.wrong(repr(value))
         number = float(value) if self.type == "float" else value
         below = self.low is not None and number < self.low
         above = self.high is not None and number > self.high
         if below or above or not math.isfinite(number):
-            raise self._wrong(f"{value:g}")
+            raise self.wrong(f"{value:g}")
         return number
 
-    def _wrong(self, given: str, why: str = "") -> ParameterError:
+    def wrong(self, given: str, why: str = "") -> ParameterError:
+        """The error that says what was given and what may be."""
         why = f"given {given}" if not why else f"{why}: {given}"
         return ParameterError(f"parameter {self.name!r} is wrong", why=why, hint=self.allowed)
 
@@ -141,7 +146,7 @@ def parse(source: str, runbook: str = "") -> tuple[Parameter, ...]:
     """The parameters that a `parameters` cell declares; a cell that is not of that form raises ParameterError.
 
     >>> parse('limit: int = 20  # rows to show [1..100]')
-    (Parameter(name='limit', type='int', default=20, help='rows to show', low=1.0, high=100.0, choices=(), time=False),)
+    (Parameter(name='limit', type='int', default=20, help='rows to show', low=1.0, high=100.0, choices=(), time=False, after=''),)
     """
     try:
         body = ast.parse(source).body
@@ -158,6 +163,10 @@ def parse(source: str, runbook: str = "") -> tuple[Parameter, ...]:
     names = [parameter.name for parameter in found]
     if len(set(names)) != len(names):
         raise _unreadable(runbook, "it names a parameter twice")
+    times = {parameter.name for parameter in found if parameter.time}
+    for parameter in found:
+        if parameter.after and (parameter.after not in times or parameter.after == parameter.name):
+            raise _unreadable(runbook, f"{parameter.name} is a time after {parameter.after}, which is no other time")
     return tuple(found)
 
 
@@ -177,6 +186,33 @@ def typed(parameters: Sequence[Parameter], given: Mapping[str, object]) -> dict[
         if name not in known:
             raise unknown_name("parameter", name, known, ParameterError)
     return {name: known[name].check(value) for name, value in given.items()}
+
+
+def check_times(
+    parameters: Sequence[Parameter],
+    values: Mapping[str, Value],
+    *,
+    now: datetime | None = None,
+    until: datetime | None = None,
+) -> None:
+    """Check that a window starts before its end and lies before `until`, where what is read ends, and that no other time is
+    later than `now`. An end that was not given is `until`. Raises ParameterError.
+
+    >>> both = parse('start: str = ""  # its start [time]\\nend: str = ""  # its end [time after start]')
+    >>> check_times(both, {"start": "2026-11-23T04:00Z", "end": "2026-11-23T03:00Z"})
+    Traceback (most recent call last):
+        ...
+    gocoffee_ops.errors.ParameterError: parameter 'end' is wrong: given '2026-11-23T03:00Z', and for start '2026-11-23T04:00Z'. \
+Try: a time after start, as 2026-11-23T03:00Z, or ""
+    """
+    given = {p.name: p for p in parameters if p.time and values.get(p.name)}
+    starts, ends = {p.after for p in parameters if p.after}, {p.name for p in parameters if p.after}
+    for name, p in given.items():
+        moment, latest = read_time(str(values[name])), until if name in starts | ends else now
+        if latest is not None and (moment > latest or (moment == latest and name in starts)):
+            raise p.wrong(f"{values[name]!r}, which is later than what is read: {latest:%Y-%m-%dT%H:%MZ}")
+        if p.after in given and read_time(str(values[p.after])) >= moment:
+            raise p.wrong(f"{values[name]!r}, and for {p.after} {values[p.after]!r}")
 
 
 def assignments(given: Mapping[str, Value]) -> str:
@@ -209,7 +245,7 @@ def check_injected(cells: Sequence[str], variables: Mapping[str, object]) -> Non
         return
     assigned = [node for node in ast.parse(given).body if isinstance(node, ast.Assign)]
     names = [target.id for node in assigned for target in node.targets if isinstance(target, ast.Name)]
-    typed(parameters, {name: variables.get(name) for name in names})
+    check_times(parameters, typed(parameters, {name: variables.get(name) for name in names}))
 
 
 def _parameter(statement: ast.AnnAssign, comment: str, runbook: str) -> Parameter:
@@ -238,13 +274,14 @@ def _parameter(statement: ast.AnnAssign, comment: str, runbook: str) -> Paramete
             raise _unreadable(runbook, f"{name} has choices, and is {type_}")
         choices = tuple(choice.strip() for choice in match["choices"].split("|"))
         help_ = comment[: match.start()]
-    time = bool(_TIME.search(comment))
-    parameter = Parameter(name, type_, "", help_, low, high, choices, time)  # type: ignore[arg-type]  # one of TYPES
+    time = _TIME.search(comment)
+    after = (time["after"] or "") if time else ""
+    parameter = Parameter(name, type_, "", help_, low, high, choices, bool(time), after)  # type: ignore[arg-type]  # one of TYPES
     try:
         checked = parameter.check(default)
     except ParameterError as error:
         raise _unreadable(runbook, f"its own default is refused: {error}") from error
-    return Parameter(name, parameter.type, checked, help_, low, high, choices, time)
+    return Parameter(name, parameter.type, checked, help_, low, high, choices, bool(time), after)
 
 
 def _comments(source: str) -> dict[int, str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gocoffee_ops.errors import ParameterError
-from gocoffee_ops.runbooks.parameters import check_injected
+from gocoffee_ops.runbooks.parameters import assignments, check_injected
 from tests.runbooks.written import BIN, OK, environment, runbook
 
 DECLARED = 'namespace: str = ""  # one\nlimit: int = 20  # rows [1..100]'
@@ -26,6 +26,13 @@ def test_what_papermill_was_given_is_checked(given: dict[str, object], why: str)
     cell = "\n".join(["# Parameters", *(f"{name} = {value!r}" for name, value in given.items())])
     with pytest.raises(ParameterError, match=why):
         check_injected(["", DECLARED, cell, "ops = 1"], given)
+
+
+def test_a_window_that_papermill_was_given_starts_before_its_end() -> None:
+    declared = 'start: str = ""  # its start [time]\nend: str = ""  # its end [time after start]'
+    given = {"start": "2026-11-23T04:00Z", "end": "2026-11-23T03:00Z"}
+    with pytest.raises(ParameterError, match="'end' is wrong"):
+        check_injected([declared, assignments(given)], given)
 
 
 def test_what_fits_and_what_is_not_ours_passes() -> None:

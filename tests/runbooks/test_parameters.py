@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gocoffee_ops.errors import ParameterError
-from gocoffee_ops.runbooks.parameters import Parameter, Value, assignments, parse, typed, values
+from gocoffee_ops.runbooks.parameters import Parameter, Value, assignments, check_times, parse, typed, values
 
 CELL = """
 env: str = "demo"  # environment of gocoffee.toml
@@ -148,3 +149,58 @@ def test_a_time_is_checked_before_anything_is_contacted() -> None:
 def test_a_time_is_written_as_a_text() -> None:
     with pytest.raises(ParameterError, match="start is a time, and is int"):
         parse("start: int = 0  # when it began [time]")
+
+
+TIMES = parse("""
+start: str = ""  # its start [time]
+end: str = ""  # its end; empty: now [time after start]
+started: str = ""  # when it began [time]
+""")
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"start": "2026-11-23T10:00Z"},
+        {"end": "2026-11-23T10:00Z"},
+        {"start": "2026-11-23T10:00Z", "end": "2026-11-23T12:01+01:00"},
+        {"start": "2026-11-23T10:00Z", "end": "2026-11-23T12:00Z"},
+        {"started": "2026-11-23T12:00Z"},
+    ],
+)
+def test_a_window_that_lies_in_what_is_read_may_be_given(given: dict[str, str]) -> None:
+    check_times(TIMES, values(TIMES, {name: [text] for name, text in given.items()}), now=NOON, until=NOON)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (
+            {"start": "2026-11-23T11:00Z", "end": "2026-11-23T10:00Z"},
+            r"'end' is wrong: given '2026-11-23T10:00Z', and for start '2026-11-23T11:00Z'\. Try: a time after start",
+        ),
+        ({"start": "2026-11-23T11:00Z", "end": "2026-11-23T11:00Z"}, "'end' is wrong"),
+        ({"start": "2026-11-23T11:00Z", "end": "2026-11-23T11:30+01:00"}, "'end' is wrong"),
+        ({"start": "2026-11-23T12:00Z"}, "'start' is wrong.* later than what is read: 2026-11-23T12:00Z"),
+        ({"start": "2026-11-23T12:01Z"}, "'start' is wrong.* later than what is read: 2026-11-23T12:00Z"),
+        ({"end": "2026-11-23T12:01Z"}, "'end' is wrong.* later than what is read"),
+        ({"started": "2026-11-23T12:01Z"}, "'started' is wrong.* later than what is read"),
+    ],
+)
+def test_a_window_that_starts_after_its_end_or_ends_after_what_is_read_is_refused(
+    given: dict[str, str], said: str
+) -> None:
+    with pytest.raises(ParameterError, match=said):
+        check_times(TIMES, values(TIMES, {name: [text] for name, text in given.items()}), now=NOON, until=NOON)
+
+
+def test_what_is_recorded_may_end_before_a_time_that_is_of_no_window() -> None:
+    check_times(TIMES, {"started": "2026-11-23T12:00Z"}, now=NOON, until=datetime(2026, 11, 1, tzinfo=UTC))
+
+
+@pytest.mark.parametrize("after", ["nothing", "end", "limit"])
+def test_a_time_is_after_another_time(after: str) -> None:
+    with pytest.raises(ParameterError, match=f"end is a time after {after}, which is no other time"):
+        parse(f'limit: int = 5  # rows\nend: str = ""  # its end [time after {after}]')
