@@ -12,6 +12,7 @@ from pathlib import Path
 
 from gocoffee_ops.demo.account import run_account, server_environment
 from tests.testbed.postgres import Missing, PostgresServer, free_port
+from tests.testbed.tether import tether
 
 START_DEADLINE_S = 20.0
 
@@ -47,6 +48,7 @@ def pgbouncer(server: PostgresServer, *, connections: int = 1, port: int = 0) ->
             user=account.uid if account.is_other else None,
             group=account.gid if account.is_other else None,
             extra_groups=[] if account.is_other else None,
+            preexec_fn=tether(),  # noqa: PLW1509  set after the switch of account, which clears it
         )
         try:
             _await_start(process)

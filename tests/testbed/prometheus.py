@@ -20,6 +20,7 @@ from typing import Any
 import yaml
 
 from tests.testbed.layout import free_ports
+from tests.testbed.tether import tether
 
 START_S = 40.0
 
@@ -50,6 +51,11 @@ class _Server:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
+    @property
+    def process(self) -> subprocess.Popen[bytes]:
+        assert self._process is not None, "the server is not started"
+        return self._process
+
     def command(self) -> list[str]:
         raise NotImplementedError
 
@@ -58,7 +64,11 @@ class _Server:
         try:
             with log.open("wb") as output:
                 self._process = subprocess.Popen(
-                    self.command(), stdout=output, stderr=subprocess.STDOUT, cwd=self.folder
+                    self.command(),
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    cwd=self.folder,
+                    preexec_fn=tether(),  # noqa: PLW1509  it calls the kernel and nothing else
                 )
             self._wait(self._process, log)
         except BaseException:

@@ -15,6 +15,7 @@ from types import TracebackType
 import redis
 
 from tests.testbed.layout import free_ports
+from tests.testbed.tether import tether
 
 ACL = Path(__file__).parents[2] / "deploy" / "redis-reader.acl"
 READER = "gocoffee_reader"
@@ -83,7 +84,10 @@ class RedisServer:
         text = "".join(f"{name} {value}\n" for name, value in settings.items())
         (self.folder / "redis.conf").write_text(text)
         self._process = subprocess.Popen(
-            [program(), str(self.folder / "redis.conf")], stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT
+            [program(), str(self.folder / "redis.conf")],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.STDOUT,
+            preexec_fn=tether(),  # noqa: PLW1509  it calls the kernel and nothing else
         )
         try:
             self._wait()
