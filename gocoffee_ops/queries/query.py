@@ -146,7 +146,7 @@ class Query(Generic[P]):
         kind: str,
         schema: Schema,
         deadline_s: float | None,
-        in_turn: bool,
+        in_turn: bool = False,
     ) -> None:
         self.function = function
         self.kind = kind

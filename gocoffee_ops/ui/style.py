@@ -22,7 +22,7 @@ CSS: Final = """
 .gc .gc-time,.gc .gc-name{white-space:nowrap}
 .gc td:has(>.gc-name){max-width:none}
 .gc .gc-words{min-width:20em}.gc .gc-phrase{min-width:11em}
-.gc .gc-cap{display:block;position:sticky;left:0;width:fit-content;max-width:min(100%,60em)}
+.gc .gc-cap{display:block;position:sticky;left:0;width:fit-content;min-width:min(30em,75vw);max-width:min(100%,60em)}
 .gc .gc-na{color:var(--gc-dim,var(--jp-content-font-color2,#5b636d));font-style:italic}
 .gc caption{caption-side:top;text-align:left;padding:.2em 0 .4em;color:var(--gc-dim,var(--jp-content-font-color2,#5b636d))}
 .gc caption code{color:inherit;background:none;padding:0}

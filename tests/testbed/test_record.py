@@ -28,7 +28,9 @@ from gocoffee_ops.places.demo import demo_recorded
 from gocoffee_ops.queries import cluster as cluster_queries
 from gocoffee_ops.runbooks import catalog
 from gocoffee_ops.session import Place, Session
+from tests.review.environment import Configured, cli
 from tests.testbed.incident import Incident, incident
+from tests.testbed.incident.environment import NAME
 from tests.testbed.kube_fixtures import start
 from tests.testbed.notebook_cells import run_cells
 from tests.testbed.pg_fixtures import require_major
@@ -39,6 +41,16 @@ from tests.testbed.scenario.load import NAMESPACE
 LIMIT_BYTES = 2_000_000
 NOW = datetime.now(UTC)
 BUSY = "events_heard"  # controllers remark what they have to try again, which depends on how busy the machine is
+ORDERS = "deployment/order-service"
+VERDICTS = {"start-here": ("OK", 0), "database-slowdown": ("WARN", 1)}  # the rest: CRIT
+TOLD = {  # of the incident, in WARN or CRIT
+    "morning-health-check": {("workloads_run", ORDERS), ("alerts_quiet", "alert/HighErrorRate")},
+    "service-down": {("workloads_run", ORDERS), ("endpoints_healthy", "endpoint/api")},
+    "high-error-rate": {("error_rate", "service/api-gateway"), ("nothing_new_in_logs", "service/order-service")},
+    "database-slowdown": {("tables_indexed", "table/public.orders")},
+    "forensics": {("workloads_run", ORDERS), ("nothing_new_in_logs", "service/order-service")},
+    "performance-review": {("pods_ready", ORDERS), ("tables_indexed", "table/public.orders")},
+}
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+\+00:00")
 
 
@@ -137,6 +149,38 @@ def test_recorded_afresh_it_holds_the_same_questions_tables_and_findings(it: Inc
     assert asked(fresh) == asked(DEMO_BUNDLE)
     assert columns(fresh) == columns(DEMO_BUNDLE)
     assert findings(fresh, tmp_path / "a") == findings(DEMO_BUNDLE, tmp_path / "b")
+
+
+@pytest.fixture(scope="module")
+def runs(it: Incident, tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[int, str, Path]]:
+    """Every runbook, run on the incident's environment as a user does: exit status, what was said, the run's folder."""
+    folder = tmp_path_factory.mktemp("user")
+    found = {}
+    for book in catalog.runbooks():
+        done = cli(Configured(it.config.parent), "run", book.name, "--env", NAME, "--reports", str(folder))
+        (made,) = (folder / book.name).glob("[0-9]*")
+        found[book.name] = (done.returncode, done.stdout + done.stderr, made)
+    return found
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("name", [book.name for book in catalog.runbooks()])
+def test_a_user_who_runs_it_on_the_environment_itself_has_it_whole(
+    name: str, runs: dict[str, tuple[int, str, Path]]
+) -> None:
+    """Not on its record: over TLS, as the reader roles, from the configuration."""
+    status, said, folder = runs[name]
+    run = json.loads((folder / "run.json").read_text())
+    assert {cell["state"] for cell in run["cells"]} == {"ok"}, said
+    assert run["coverage"]["percent"] == 100, run["coverage"]
+    assert run["demo"] is False
+    verdict, code = VERDICTS.get(name, ("CRIT", 2))
+    assert (run["status"], run["exit_code"], status) == (verdict, code, code), said
+    wrong = {(one["check"], one["subject"]) for one in run["findings"] if one["status"] in {"WARN", "CRIT"}}
+    assert wrong >= TOLD.get(name, set())
+    report = (folder / "report.html").read_text()
+    assert "This section failed" not in report
+    assert "platform-lead@example.com" in report or "ops.contacts(" not in report
 
 
 def test_a_question_that_was_not_recorded_is_never_read_live(tmp_path: Path) -> None:

@@ -67,8 +67,9 @@ def test_an_unknown_severity_names_those_that_there_are() -> None:
         ContactsPanel(CONTACTS, severity="P9")
 
 
-def test_an_environment_that_names_nobody_says_so() -> None:
-    panel = ContactsPanel(Contacts(NOON))
+@pytest.mark.parametrize("severity", ["", "P0"])
+def test_an_environment_that_names_nobody_says_so(severity: str) -> None:
+    panel = ContactsPanel(Contacts(NOON), severity=severity)
     assert "names nobody to call" in repr(panel)
     assert "names nobody to call" in panel._repr_html_()
 

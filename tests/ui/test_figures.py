@@ -195,3 +195,21 @@ def test_connections_are_shown_against_the_servers_maximum() -> None:
         "not visible to this role",
     }
     assert sum(v or 0 for trace in figure.data for v in trace.x) == 57
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 12])
+def test_a_name_stands_above_its_bar_however_few_rows_there_are(count: int) -> None:
+    rows = [{**scene.connections()[0], "application": f"app {i}", "connections": 1 + i} for i in range(count)]
+    figure = figures.connection_states(table(scene.CONNECTIONS, rows, "database", "coffee"))
+    layout = figure.layout
+    low, high = layout.yaxis.range
+    pixels = (layout.height - layout.margin.t - layout.margin.b) / (low - high)  # of one row
+    names = [one for one in layout.annotations if one.yref == "y"]
+    assert len(names) == count
+    assert all((1 - layout.bargap) * pixels / 2 <= one.yshift + 4 for one in names)  # 4: what is free below its letters
+
+
+def test_an_axis_of_few_connections_counts_whole_ones() -> None:
+    one = [{**scene.connections()[0], "connections": 1}]
+    assert figures.connection_states(table(scene.CONNECTIONS, one, "database", "coffee")).layout.xaxis.dtick == 1
+    assert EVERY["connection_states"]().layout.xaxis.dtick is None

@@ -150,7 +150,10 @@ def finished(
     """Height that fits the rows, and what was capped written under the figure."""
     notes = stated.count("<br>") + 1 if stated else 0
     top, bottom = 52, (66 if notes else 52) + 18 * notes
-    panel = max(110, rows * row_px + 20)
+    wanted = rows * row_px + 20
+    panel = max(110, wanted)
+    if panel > wanted:  # few rows have much room: their bars stay as thick as those of many, or they run into the names
+        figure.update_layout(bargap=1 - 0.5 * row_px * (rows + 0.3) / panel)
     height = top + bottom + panel * panels + (70 * (panels - 1))
     if panels > 1:
         inner = height - top - bottom

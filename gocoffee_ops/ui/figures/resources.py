@@ -35,6 +35,7 @@ NODES: Final = 15
 PODS: Final = 15
 STATEMENTS: Final = 10
 APPLICATIONS: Final = 15
+FEW: Final = 12  # of what is counted: an axis then has a line for each
 STATES: Final = {
     "active": (BLUE, ""),
     "idle": (SKY, ""),
@@ -172,7 +173,8 @@ def connection_states(connections: pd.DataFrame) -> go.Figure:
         figure, 1, [f"{name} ({totals[o]:,})" for name, o in zip(names, shown, strict=True)], [None] * len(shown)
     )
     figure.update_layout(barmode="stack")
-    figure.update_xaxes(title="connections", rangemode="tozero")
+    whole = {"dtick": 1} if max(totals.values()) <= FEW else {}
+    figure.update_xaxes(title="connections", rangemode="tozero", **whole)
     limits = {r["database"]: r for r in rows}
     used = [f"{label(n, 40)}: {r['total']:,} of {r['max_connections']:,} connections in use" for n, r in limits.items()]
     alt = f"Connections by application and state. {'; '.join(used)}."

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from gocoffee_ops.places.demo import demo_contacts
 from tests.http_server import Asked, HttpServer, serving
 from tests.log_store import Elasticsearch
 from tests.testbed.control_plane import Cluster
@@ -168,6 +169,7 @@ def _secret(folder: Path, name: str, text: str) -> str:
 
 
 def _toml(systems: Mapping[str, list[dict[str, Any]]]) -> str:
+    """The configuration; whom to call and where to look are the demo's."""
     lines = [f"[environments.{NAME}]"]
     for section, tables in systems.items():
         for table in tables:
@@ -175,6 +177,14 @@ def _toml(systems: Mapping[str, list[dict[str, Any]]]) -> str:
                 f"[[environments.{NAME}.{section}]]",
                 *(f"{key} = {json.dumps(value)}" for key, value in table.items()),
             ]
+    people = demo_contacts(datetime.now(UTC))
+    for step in people.escalation:
+        lines += [f"[environments.{NAME}.contacts.escalation.{step.severity}]"]
+        lines += [f'response_time = "{step.response_time_s / 60:.0f} minutes"', f'primary = "{step.primary}"']
+        lines += [f'secondary = "{step.secondary}"'] if step.secondary else []
+    lines += [f"[environments.{NAME}.contacts.addresses]"]
+    lines += [f'"{name}" = "{address}"' for name, address in people.addresses.items()]
+    lines += [f"[environments.{NAME}.links]", *(f'"{name}" = "{url}"' for name, url in people.links.items())]
     return "\n".join(lines) + "\n"
 
 
