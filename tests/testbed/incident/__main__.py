@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import tempfile
 import threading
 from contextlib import suppress
@@ -14,6 +15,8 @@ from tests.testbed.scenario.load import load
 
 def main() -> None:
     """Start it, say how to read it, and wait."""
+    for number in (signal.SIGINT, signal.SIGTERM):  # also when started in the background, where SIGINT is ignored
+        signal.signal(number, signal.default_int_handler)
     with tempfile.TemporaryDirectory(prefix="gco-incident-") as folder, control_plane(NAME) as cluster:
         load(cluster, "planted")
         with incident(cluster, Path(folder)) as it, suppress(KeyboardInterrupt):
