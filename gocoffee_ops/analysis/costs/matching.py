@@ -1,0 +1,200 @@
+"""Which line a row of the bill belongs to: by its category, else by the object of a cluster that has its id.
+
+Every row gets one line. What no rule claims is residual, with the reason.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from gocoffee_ops.analysis.costs.owners import label
+from gocoffee_ops.analysis.costs.schemas import (
+    CONTROL_PLANE,
+    CORRECTION,
+    CREDIT,
+    LOAD_BALANCER,
+    NETWORK,
+    OUTSIDE,
+    PURCHASE,
+    RESIDUAL,
+    STORAGE,
+    SYSTEM,
+    TAX,
+    UNMOUNTED,
+    UNUSED_COMMITMENT,
+    USED,
+)
+
+ObjectKind = Literal["node", "volume", "load balancer"]
+Row = Mapping[str, Any]
+
+# How providers mark what a cluster made for itself.
+CLUSTER_TAGS = re.compile(
+    r"(aws:)?eks:cluster-name|kubernetes\.io/cluster/.+|k8s\.io/cluster-name|goog-k8s-cluster-name"
+    r"|aks-managed-cluster-name|KubernetesCluster",
+    re.IGNORECASE,
+)
+CLAIM_TAGS = ("kubernetes.io/created-for/pvc/name", "kubernetes.io-created-for-pvc-name")
+SERVICE_TAGS = ("kubernetes.io/service-name",)
+KUBERNETES = re.compile(r"kubernetes|\bEKS\b|\bAKS\b|\bGKE\b", re.IGNORECASE)
+TRAFFIC = re.compile(r"data ?transfer|bandwidth|\bvpc\b|virtual network|\bnat\b|networking", re.IGNORECASE)
+BYTES = re.compile(r"(byte|bytes|[KMGT]i?B)", re.IGNORECASE)  # GB-Month is none: it has a time
+DISK = re.compile(r"(^|[/:])vol-|/disks/|:volume/", re.IGNORECASE)
+
+BY_CATEGORY = {"Tax": TAX, "Credit": CREDIT, "Purchase": PURCHASE, "Adjustment": CORRECTION}
+
+
+@dataclass(frozen=True)
+class Thing:
+    """An object of a cluster that a bill can name."""
+
+    kind: ObjectKind
+    row: Row
+
+
+@dataclass(frozen=True)
+class Claim:
+    """The line that a row of the bill belongs to. A node's row belongs to what ran there: `line` is `used`, and is split."""
+
+    line: str
+    things: tuple[Thing, ...] = ()
+    why: str | None = None
+
+
+def tail(identity: str) -> str:
+    """The last part of an id: what is left of an ARN, a provider id, a path.
+
+    >>> tail("aws:///eu-central-1a/i-0abc"), tail("arn:aws:ec2:eu-central-1:1:volume/vol-0DEF")
+    ('i-0abc', 'vol-0def')
+    """
+    return re.split(r"[/:]", identity.lower().rstrip("/"))[-1]
+
+
+def _path(identity: str) -> str:
+    """A path of Azure or Google without what stands before it, in lower case; empty for an id that is none.
+
+    >>> _path("azure:///subscriptions/S/x/virtualMachines/0"), _path("i-0abc")
+    ('/subscriptions/s/x/virtualmachines/0', '')
+    """
+    found = re.search(r"/(subscriptions|projects)/.*", identity.lower().rstrip("/"))
+    return found[0] if found else ""
+
+
+def _balancer_keys(address: str) -> Iterator[str]:
+    """By which a load balancer's address may stand in a bill: whole, its first label, and that without its last part."""
+    yield address.lower()
+    first = address.lower().partition(".")[0]
+    if not first.isdigit():
+        yield first
+        if "-" in first:
+            yield first.rpartition("-")[0]
+
+
+class Things:
+    """The objects of the clusters, found by what a bill calls them. An id that two of them could have finds neither."""
+
+    def __init__(self, nodes: Iterable[Row], volumes: Iterable[Row], load_balancers: Iterable[Row]) -> None:
+        self._exact: defaultdict[str, list[Thing]] = defaultdict(list)
+        self._short: defaultdict[str, list[Thing]] = defaultdict(list)
+        self._members: list[tuple[str, Thing]] = []
+        self._services: defaultdict[str, list[Thing]] = defaultdict(list)
+        for node in nodes:
+            self._learn(Thing("node", node), node["provider_id"])
+        for volume in volumes:
+            self._learn(Thing("volume", volume), volume["volume_handle"])
+        for balancer in load_balancers:
+            thing = Thing("load balancer", balancer)
+            self._services[f"{balancer['namespace']}/{balancer['service']}"].append(thing)
+            for key in {key for address in balancer["addresses"] or () for key in _balancer_keys(address)}:
+                self._short[key].append(thing)
+
+    def _learn(self, thing: Thing, identity: str | None) -> None:
+        if not identity:
+            return
+        self._exact[identity.lower()].append(thing)
+        path = _path(identity)
+        if path:
+            self._exact[path].append(thing)
+            self._members.append((path, thing))
+        if len(tail(identity)) > 5:
+            self._short[tail(identity)].append(thing)
+
+    def find(self, charge: Row) -> tuple[Thing, ...]:
+        """What a row of the bill is for: one object, the nodes of one scale set, or nothing."""
+        identity = charge["resource_id"] or ""
+        keys = [self._exact.get(identity.lower()), self._exact.get(_path(identity)), *self._shortened(identity)]
+        keys.append(self._short.get((charge["resource_name"] or "").lower()))
+        keys += [self._services.get(label(charge["tags"], tag) or "") for tag in SERVICE_TAGS]
+        for found in keys:
+            if found:
+                return tuple(found) if len(found) == 1 else ()
+        path = _path(identity)
+        return tuple(thing for one, thing in self._members if path and one.startswith(f"{path}/"))
+
+    def _shortened(self, identity: str) -> Iterator[list[Thing] | None]:
+        if not identity:
+            return
+        _, _, balancer = identity.lower().partition("loadbalancer/")
+        if balancer:  # net/NAME/HASH of an ARN is NAME-HASH in the address
+            yield self._short.get("-".join(balancer.split("/")[1:]))
+        yield self._short.get(tail(identity))
+
+
+def claim(charge: Row, things: Things) -> Claim:
+    """The line of one row of the bill.
+
+    >>> charge = {"charge_class": "", "charge_category": "Tax", "commitment": "", "resource_id": None, "service": "Tax"}
+    >>> claim(charge, Things([], [], [])).line
+    'tax'
+    """
+    if charge["charge_class"] == "Correction":
+        return Claim(CORRECTION)
+    if charge["charge_category"] in BY_CATEGORY:
+        return Claim(BY_CATEGORY[charge["charge_category"]])
+    if charge["charge_category"] != "Usage":
+        return Claim(RESIDUAL, why=f"its category {charge['charge_category']!r} is not known")
+    if charge["commitment"] == "Unused":
+        return Claim(UNUSED_COMMITMENT)
+    found = things.find(charge)
+    return _of_things(charge, found) if found else _of_none(charge)
+
+
+def _of_things(charge: Row, found: Sequence[Thing]) -> Claim:
+    kind = found[0].kind
+    if kind == "node":
+        return Claim(NETWORK, tuple(found)) if _is_traffic(charge) else Claim(USED, tuple(found))
+    if kind == "load balancer":
+        return Claim(LOAD_BALANCER, tuple(found))
+    return Claim(STORAGE if found[0].row["mounted_by"] else UNMOUNTED, tuple(found))
+
+
+def _of_none(charge: Row) -> Claim:
+    identity = charge["resource_id"] or ""
+    ours = any(CLUSTER_TAGS.fullmatch(tag.partition("=")[0]) for tag in charge["tags"])
+    if any(label(charge["tags"], tag) for tag in CLAIM_TAGS):
+        return Claim(UNMOUNTED, why="made for a claim; no volume of a cluster that was read has its id")
+    if KUBERNETES.search(charge["service"]) or _is_traffic(charge):
+        return Claim(CONTROL_PLANE if KUBERNETES.search(charge["service"]) else NETWORK)
+    if ours and DISK.search(identity):
+        return Claim(SYSTEM, why="a disk of a node")
+    if ours:
+        return Claim(RESIDUAL, why="it bears a cluster's tag, and no object that was read has its id")
+    if identity or charge["team"]:
+        return Claim(OUTSIDE)
+    return Claim(RESIDUAL, why="it names no resource and no team")
+
+
+def _is_traffic(charge: Row) -> bool:
+    """Whether a row is for traffic: by its service, or by bytes that are not kept."""
+    if TRAFFIC.search(f"{charge['service']} {charge['resource_type'] or ''} {charge.get('service_category') or ''}"):
+        return True
+    unit = charge["usage_unit"] or charge["pricing_unit"] or ""
+    return bool(BYTES.fullmatch(unit)) and not (charge["resource_id"] and not _compute(charge))
+
+
+def _compute(charge: Row) -> bool:
+    return bool(re.search(r"(^|[/:])i-|/instances/|virtualmachine", charge["resource_id"] or "", re.IGNORECASE))

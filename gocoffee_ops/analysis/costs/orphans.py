@@ -1,0 +1,226 @@
+"""What is paid for and seems to be nobody's: candidates, each with its age, owner, monthly cost, and how sure that is.
+
+Nothing here deletes anything. A volume that nothing mounts may be a scaled-down StatefulSet's data: its claim and the claim's owner
+are looked up first.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+from gocoffee_ops.analysis.costs.allocation import LAG_H, Objects
+from gocoffee_ops.analysis.costs.matching import CLAIM_TAGS, SERVICE_TAGS, Things
+from gocoffee_ops.analysis.costs.money import rounded
+from gocoffee_ops.analysis.costs.owners import label
+from gocoffee_ops.analysis.costs.prices import HOURS_A_MONTH
+from gocoffee_ops.analysis.costs.schemas import (
+    CHARGES,
+    IDLE,
+    LINES,
+    LOAD_BALANCERS,
+    NODES,
+    SYSTEM,
+    VOLUMES,
+    framed,
+    rows,
+)
+from gocoffee_ops.analysis.costs.weeks import Weeks
+from gocoffee_ops.frames import Column, Schema
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+HIGH, MEDIUM, LOW = "high", "medium", "low"
+SURENESS = (HIGH, MEDIUM, LOW)
+UNCLAIMED = {  # phases of a volume that no claim has
+    "Released": (HIGH, "its claim is gone, and it is kept"),
+    "Available": (HIGH, "no claim has it"),
+    "Failed": (MEDIUM, "its claim is gone, and it could not be reclaimed"),
+}
+SETTLING_S = 7 * 86_400.0  # what is younger may still be waiting for its pod
+SNAPSHOT = re.compile(r"(^|[/:])snap-|snapshot", re.IGNORECASE)
+
+ORPHANS = Schema(
+    "orphans",
+    (
+        Column("kind", "string", help="volume, load balancer, snapshot or node pool"),
+        Column("subject", "string"),
+        Column("cluster", "string", optional=True),
+        Column("namespace", "string", optional=True),
+        Column("owner", "string", help="whom to ask", optional=True),
+        Column("sure", "string", help=", ".join(SURENESS)),
+        Column("why", "string"),
+        Column("age_s", "Float64", "s", help="at least", optional=True),
+        Column("monthly_effective", "decimal", help="as the last complete week cost; missing: no price", optional=True),
+        Column("currency", "string", optional=True),
+        Column("resource_id", "string", optional=True),
+    ),
+)
+
+
+def orphans(
+    charges: pd.DataFrame, objects: Objects, lines: pd.DataFrame, *, as_of: datetime, lag_h: float = LAG_H
+) -> pd.DataFrame:
+    """What could perhaps be given up: unmounted volumes, load balancers without backends, snapshots, node pools without work?
+
+    Columns: kind, subject, cluster, namespace, owner, sure, why (string), age_s (Float64, s), monthly_effective (decimal, in
+    currency), resource_id. The surest and dearest first.
+    """
+    bill = rows(charges, CHARGES)
+    nodes, volumes = rows(objects.nodes, NODES), rows(objects.volumes, VOLUMES)
+    balancers = rows(objects.load_balancers, LOAD_BALANCERS)
+    things = Things(nodes, volumes, balancers)
+    week = set(Weeks.settled(as_of, lag_h).now)
+    paid: defaultdict[int, list[Mapping[str, Any]]] = defaultdict(list)
+    loose = []
+    for charge in (row for row in bill if row["charge_category"] == "Usage" and row["charge_class"] != "Correction"):
+        found = things.find(charge)
+        for thing in found:
+            paid[id(thing.row)].append(charge)
+        if not found:
+            loose.append(charge)
+    candidates = [
+        *(_volume(row, _monthly(paid[id(row)], week)) for row in volumes),
+        *(_balancer(row, _monthly(paid[id(row)], week)) for row in balancers),
+        *_loose(loose, week, as_of),
+        *_pools(rows(lines, LINES), nodes, as_of),
+    ]
+    found_rows = [row for row in candidates if row is not None]
+    found_rows.sort(
+        key=lambda row: (SURENESS.index(row["sure"]), -(row["monthly_effective"] or Decimal(0)), row["subject"])
+    )
+    return framed(ORPHANS, found_rows, charges, *objects.tables)
+
+
+def volume_sureness(volume: Mapping[str, Any]) -> tuple[str, str] | None:
+    """How sure it is that a volume is nobody's, and why; None for one that has its use.
+
+    >>> volume = {"phase": "Bound", "mounted_by": (), "claim_owner": "statefulset/db", "age_s": 9e6, "claim": "data-db-0"}
+    >>> volume_sureness(volume), volume_sureness(volume | {"mounted_by": ("db-0",)})
+    (None, None)
+    >>> volume_sureness(volume | {"claim_owner": None})
+    ('medium', 'no pod mounts it, and its claim data-db-0 has no owner')
+    >>> volume_sureness(volume | {"phase": "Released"})
+    ('high', 'its claim is gone, and it is kept')
+    """
+    if volume["phase"] in UNCLAIMED:
+        return UNCLAIMED[volume["phase"]]
+    owner = volume["claim_owner"] or ""
+    # A StatefulSet's claims are the data of replicas that were scaled down: they come back to it.
+    if volume["mounted_by"] or owner.startswith("statefulset/") or _settling(volume):
+        return None
+    if not owner:
+        return MEDIUM, f"no pod mounts it, and its claim {volume['claim']} has no owner"
+    return LOW, f"no pod mounts it; its claim {volume['claim']} is {owner}'s"
+
+
+def balancer_sureness(balancer: Mapping[str, Any]) -> tuple[str, str] | None:
+    """How sure it is that a load balancer serves nobody, and why; None for one that has backends.
+
+    >>> balancer = {"ready": 0, "pods": 0, "owners": (), "age_s": 9e6}
+    >>> balancer_sureness(balancer), balancer_sureness(balancer | {"ready": 2})
+    (('medium', 'no backend: its selector finds no pod; what it selects may be scaled to 0'), None)
+    >>> balancer_sureness(balancer | {"pods": 2, "owners": ("deployment/shop",)})
+    ('low', 'none of the 2 pods of deployment/shop is ready: it may be down')
+    """
+    if balancer["ready"] or _settling(balancer):
+        return None
+    if not balancer["pods"]:
+        return MEDIUM, "no backend: its selector finds no pod; what it selects may be scaled to 0"
+    return LOW, f"none of the {balancer['pods']} pods of {', '.join(balancer['owners'])} is ready: it may be down"
+
+
+def _settling(row: Mapping[str, Any]) -> bool:
+    return row["age_s"] is not None and row["age_s"] < SETTLING_S
+
+
+def _volume(row: Mapping[str, Any], cost: dict[str, Any]) -> dict[str, Any] | None:
+    found = volume_sureness(row)
+    owner = row["claim_owner"] or (f"claim/{row['claim']}" if row["claim"] else None)
+    return found and _candidate("volume", f"volume/{row['volume']}", row, found, cost) | {
+        "namespace": row["claim_namespace"],
+        "owner": owner,
+        "resource_id": row["volume_handle"],
+    }
+
+
+def _balancer(row: Mapping[str, Any], cost: dict[str, Any]) -> dict[str, Any] | None:
+    found = balancer_sureness(row)
+    return found and _candidate("load balancer", f"service/{row['service']}", row, found, cost) | {
+        "namespace": row["namespace"],
+        "owner": ", ".join(row["owners"] or ()) or None,
+        "resource_id": next(iter(row["addresses"] or ()), None),
+    }
+
+
+def _candidate(
+    kind: str, subject: str, row: Mapping[str, Any], found: tuple[str, str], cost: dict[str, Any]
+) -> dict[str, Any]:
+    known = {"kind": kind, "subject": subject, "sure": found[0], "why": found[1], "cluster": row.get("cluster")}
+    return dict.fromkeys(ORPHANS.names) | known | {"age_s": row.get("age_s")} | cost
+
+
+def _loose(charges: Iterable[Mapping[str, Any]], week: set[datetime], as_of: datetime) -> Iterator[dict[str, Any]]:
+    """What the bill has and no cluster does: volumes made for claims, load balancers made for services, snapshots."""
+    by_id: defaultdict[str, list[Mapping[str, Any]]] = defaultdict(list)
+    for charge in charges:
+        if charge["resource_id"]:
+            by_id[charge["resource_id"]].append(charge)
+    for identity, members in by_id.items():
+        tags = members[0]["tags"]
+        claim = next(filter(None, (label(tags, tag) for tag in CLAIM_TAGS)), None)
+        service = next(filter(None, (label(tags, tag) for tag in SERVICE_TAGS)), None)
+        kind = f"{identity} {members[0]['resource_type'] or ''}"
+        if SNAPSHOT.search(kind):
+            found, what = (LOW, "a snapshot; what still needs it is not in a bill"), "snapshot"
+        elif claim:
+            found, what = (HIGH, f"made for the claim {claim}, and no volume of a cluster has its id"), "volume"
+        elif service:
+            found, what = (
+                (MEDIUM, f"made for the service {service}, and no cluster that was read has it"),
+                "load balancer",
+            )
+        else:
+            continue
+        age = {"age_s": (as_of - min(row["day"] for row in members)) / timedelta(seconds=1)}
+        yield _candidate(what, f"{what.replace(' ', '-')}/{identity}", age, found, _monthly(members, week)) | {
+            "resource_id": identity,
+            "owner": members[0]["team"] and f"team/{members[0]['team']}",
+        }
+
+
+def _pools(
+    lines: Sequence[Mapping[str, Any]], nodes: Sequence[Mapping[str, Any]], as_of: datetime
+) -> Iterator[dict[str, Any]]:
+    """Pools on which nothing but the system ran for all complete days that were read, without a gap."""
+    by_pool: defaultdict[tuple[str, str], list[Mapping[str, Any]]] = defaultdict(list)
+    for line in lines:
+        if line["pool"] and not line["estimated"] and line["core_hours"] is not None:
+            by_pool[line["cluster"], line["pool"]].append(line)
+    week = set(sorted({line["day"] for line in lines if not line["estimated"]})[-7:])
+    for (cluster, pool), members in by_pool.items():
+        if {row["line"] for row in members} <= {IDLE, SYSTEM} and len({row["day"] for row in members}) >= len(
+            week
+        ) == 7:
+            created = [row["created_at"] for row in nodes if (row["cluster"], row["pool"]) == (cluster, pool)]
+            age = None if None in created or not created else (as_of - max(created)) / timedelta(seconds=1)
+            cost = _monthly(members, week)
+            found = MEDIUM, "nothing but the system's pods ran there on any of the days that were read"
+            row = {"cluster": cluster, "age_s": age}
+            yield _candidate("node pool", f"node-pool/{pool}", row, found, cost)
+
+
+def _monthly(charges: Sequence[Mapping[str, Any]], week: set[datetime]) -> dict[str, Any]:
+    """What the week's charges come to in a month of 730 hours; missing without any in the week, or in two currencies."""
+    there = [row for row in charges if row["day"] in week and row["effective"] is not None]
+    currencies = {row["currency"] for row in there}
+    if len(currencies) != 1:
+        return {"monthly_effective": None, "currency": None}
+    cost = sum((Fraction(row["effective"]) for row in there), Fraction(0)) * HOURS_A_MONTH / (7 * 24)
+    return {"monthly_effective": rounded(cost), "currency": currencies.pop()}

@@ -1,0 +1,167 @@
+"""Do the lines explain the bill, and how much of what was used has a price?"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from gocoffee_ops.analysis.costs.aggregate import exact_sum
+from gocoffee_ops.analysis.costs.money import total
+from gocoffee_ops.analysis.costs.prices import BILL, LIST_PRICE, OPENCOST
+from gocoffee_ops.analysis.costs.schemas import (
+    ALL_LINES,
+    BILLED,
+    CURRENCY,
+    EFFECTIVE,
+    LINES,
+    LOAD_BALANCER,
+    RESIDUAL,
+    STORAGE,
+    UNKNOWN,
+    UNMOUNTED,
+    framed,
+    rows,
+)
+from gocoffee_ops.frames import Column, Schema
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+WHOLE = "bill"
+
+RECONCILIATION = Schema(
+    "reconciliation",
+    (
+        CURRENCY,
+        Column("estimated", "boolean", help="of days younger than the billing lag"),
+        Column("line", "string", help="; 'bill' is the whole"),
+        BILLED,
+        EFFECTIVE,
+        Column("of_billed", "Float64", "ratio", optional=True),
+        Column("of_effective", "Float64", "ratio", optional=True),
+        Column("effective_unsigned", "decimal", help="without signs: what cancels out is not explained by that"),
+        Column("days", "Int64"),
+    ),
+)
+
+TOTALS = Schema(
+    "bill totals",
+    (Column("day", "timestamp", help="00:00 UTC"), BILLED, EFFECTIVE, CURRENCY),
+)
+
+COVERAGE = Schema(
+    "cost coverage",
+    (
+        Column("what", "string", help="core-hours, GiB-hours, or days of volumes and load balancers"),
+        Column("total", "Float64"),
+        Column("from_bill", "Float64", help="priced by the bill"),
+        Column("from_opencost", "Float64", help="priced by OpenCost"),
+        Column("from_list", "Float64", help="priced by the configuration"),
+        Column("unpriced", "Float64"),
+        Column("unseen", "Float64", help="priced, and what for is not known"),
+        Column("priced_share", "Float64", "ratio", optional=True),
+        Column("unseen_share", "Float64", "ratio", optional=True),
+    ),
+)
+
+
+def reconciliation(lines: pd.DataFrame, totals: pd.DataFrame | None = None) -> pd.DataFrame:
+    """How does the bill add up from its lines, and what is left over?
+
+    `totals` is the bill's total by day from somewhere else (its own sums, or Cost Explorer's), for the same days: what the lines
+    lack of it or have too much is residual too. Without it the lines are their own total. Days within the billing lag stand apart.
+
+    Columns: currency, estimated (boolean), line (string), billed, effective (decimal), of_billed, of_effective (Float64, ratio),
+    effective_unsigned (decimal), days (Int64).
+    """
+    groups: defaultdict[tuple[str, bool], list[dict[str, Any]]] = defaultdict(list)
+    for row in rows(lines, LINES):
+        if row["charge"] is not None:
+            groups[row["currency"], row["estimated"]].append(row)
+    given = None if totals is None else rows(totals, TOTALS)
+    found = []
+    for (currency, estimated), members in sorted(groups.items()):
+        days = {row["day"] for row in members}
+        if given is not None:
+            theirs = [row for row in given if row["currency"] == currency and row["day"] in days]
+            members.append(_difference(members, theirs))
+        found += _rows(currency, estimated, members, len(days))
+    return framed(RECONCILIATION, found, lines, *([] if totals is None else [totals]))
+
+
+def _difference(lines: Sequence[Mapping[str, Any]], totals: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    missing = {
+        basis: total([row[basis] for row in totals]) - total([row[basis] for row in lines])
+        for basis in ("billed", "effective")
+    }
+    return {"line": RESIDUAL, **missing}
+
+
+def _rows(currency: str, estimated: bool, members: Sequence[Mapping[str, Any]], days: int) -> list[dict[str, Any]]:
+    whole = {basis: total([row[basis] for row in members]) for basis in ("billed", "effective")}
+    by_line: defaultdict[str, list[Mapping[str, Any]]] = defaultdict(list)
+    for row in members:
+        by_line[row["line"]].append(row)
+        by_line[WHOLE].append(row)
+    by_line[RESIDUAL] = by_line[RESIDUAL]  # it is always said, 0 or not
+    found = []
+    for line in (*ALL_LINES, WHOLE):
+        if line in by_line:
+            sums = {basis: exact_sum(row[basis] for row in by_line[line]) or Decimal(0) for basis in whole}
+            shares = {f"of_{basis}": float(sums[basis] / whole[basis]) if whole[basis] else None for basis in whole}
+            unsigned = total(abs(row["effective"]) for row in by_line[line] if row["effective"] is not None)
+            found.append(
+                {
+                    "currency": currency,
+                    "estimated": estimated,
+                    "line": line,
+                    **sums,
+                    **shares,
+                    "effective_unsigned": unsigned,
+                }
+                | {"days": days}
+            )
+    return found
+
+
+def coverage(lines: pd.DataFrame) -> pd.DataFrame:
+    """Of what the clusters have and used, how much has a price, and from whom?
+
+    Columns: what (string), total, from_bill, from_opencost, from_list, unpriced, unseen (Float64, in the unit of `what`),
+    priced_share, unseen_share (Float64, ratio). Time without samples is `unseen`: it may have a price.
+    """
+    table = rows(lines, LINES)
+    things = {(row["day"], row["cluster"], row["resource_id"]): row | {"days": 1.0} for row in table if _is_thing(row)}
+    found = [
+        _covered("core-hours", "core_hours", table),
+        _covered("GiB-hours", "gib_hours", table),
+        _covered("days of volumes and load balancers", "days", list(things.values())),
+    ]
+    return framed(COVERAGE, found, lines)
+
+
+def _is_thing(row: Mapping[str, Any]) -> bool:
+    known = row["line"] in (STORAGE, UNMOUNTED, LOAD_BALANCER)
+    return known or (row["line"] == UNKNOWN and row["node"] is None and row["pod"] is None)
+
+
+def _covered(what: str, name: str, table: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    there = [row for row in table if row.get(name) is not None]
+    sums: defaultdict[str | None, float] = defaultdict(float)
+    for row in there:
+        sums[row["price_from"]] += row[name]
+    whole = sum(sums.values())
+    unseen = sum(row[name] for row in there if row["line"] == UNKNOWN and row["price_from"] is not None)
+    return {
+        "what": what,
+        "total": whole,
+        "from_bill": sums[BILL],
+        "from_opencost": sums[OPENCOST],
+        "from_list": sums[LIST_PRICE],
+        "unpriced": sums[None],
+        "unseen": unseen,
+        "priced_share": (whole - sums[None]) / whole if whole else None,
+        "unseen_share": unseen / whole if whole else None,
+    }

@@ -1,0 +1,272 @@
+"""What a node's hours were for: used, requested and unused, system, idle, or not known. Weights, no money yet.
+
+A weight is exact: billionths of a core-hour times the weight of a core, plus billionths of a GiB-hour, times a thousand. Those of
+a node's hour add up to the node, whatever was measured on it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+from gocoffee_ops.analysis.costs.money import WEIGHT, weight
+from gocoffee_ops.analysis.costs.owners import Owner
+from gocoffee_ops.analysis.costs.prices import CPU_WEIGHT
+from gocoffee_ops.analysis.costs.schemas import IDLE, SYSTEM, UNKNOWN, UNUSED, USED
+
+TOLERANCE = Fraction(2, 100)  # rates are estimates: so much more than a node has may be measured on it
+SYSTEM_NAMESPACES = ("kube-system",)
+EDGE = Fraction(3, 2)  # samples that may fall out at the ends of an hour
+HOUR = timedelta(hours=1)
+Name = tuple[str, str]  # of a node: its cluster, and its own
+
+GAP = "no samples of this time"
+NO_SIZE = "the node's size is not known"
+NO_USAGE = "a container ran there whose usage was not seen"
+NO_REQUESTS = "requests were not read"
+NOWHERE = "on which node a container ran is not known"
+TOO_MUCH = "more was measured or requested than the node has"
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How hours are judged: what a core weighs, whose pods are the system's, until when there are hours."""
+
+    as_of: datetime
+    cpu_weight: float = CPU_WEIGHT
+    system_namespaces: tuple[str, ...] = SYSTEM_NAMESPACES
+
+
+class Kind(NamedTuple):
+    """What a part of a node is for; `why` says of one that is not known why it is not."""
+
+    line: str
+    owner: Owner | None = None
+    why: str | None = None
+
+
+@dataclass
+class Amounts:
+    """Billionths of core-hours and of GiB-hours."""
+
+    cpu: int = 0
+    memory: int = 0
+
+    def weigh(self, cpu_weight: float) -> int:
+        """Both as one weight."""
+        return self.cpu * round(cpu_weight * 1000) + self.memory * 1000
+
+
+@dataclass
+class NodeDay:
+    """One node's day: how many hours it was there, and what for."""
+
+    hours: Fraction = Fraction(0)
+    parts: defaultdict[Kind, Amounts] = field(default_factory=lambda: defaultdict(Amounts))
+
+    def add(self, kind: Kind, cpu: int, memory: int) -> None:
+        """Put an hour's part to it."""
+        if cpu or memory:
+            part = self.parts[kind]
+            part.cpu += cpu
+            part.memory += memory
+
+
+def between(rows: Iterable[Mapping[str, Any]]) -> Fraction:
+    """The time from sample to sample, in hours; a minute where none says.
+
+    >>> between([{"minutes": 0.0, "samples_found": 0}, {"minutes": 60.0, "samples_found": 120}])
+    Fraction(1, 120)
+    """
+    seen = [Fraction(row["minutes"]) / 60 / row["samples_found"] for row in rows if row["samples_found"]]
+    return max(seen, default=Fraction(1, 60))
+
+
+def lived(row: Mapping[str, Any], step: Fraction) -> tuple[Fraction, Fraction]:
+    """The parts of its hour that a container was seen to run, and that it ran; a sample lost at an edge is not missed.
+
+    >>> step = Fraction(1, 60)
+    >>> lived({"minutes": 59.0, "samples_expected": 60, "samples_found": 59}, step)
+    (Fraction(1, 1), Fraction(1, 1))
+    >>> lived({"minutes": 10.0, "samples_expected": 10, "samples_found": 10}, step)
+    (Fraction(1, 6), Fraction(1, 6))
+    >>> lived({"minutes": 30.0, "samples_expected": 45, "samples_found": 30}, step)
+    (Fraction(1, 2), Fraction(3, 4))
+    """
+    seen = min(Fraction(1), Fraction(row["minutes"]) / 60)
+    lost = max(0, (row["samples_expected"] or 0) - (row["samples_found"] or 0))
+    ran = min(Fraction(1), seen + lost * step) if lost > 1 else seen
+    edge = 1 - EDGE * step
+    return (Fraction(1) if seen >= edge else seen), (Fraction(1) if ran >= edge else ran)
+
+
+def existed(node: Mapping[str, Any], hour: datetime, as_of: datetime) -> Fraction:
+    """The part of an hour in which the node was there.
+
+    >>> from datetime import UTC
+    >>> noon = datetime(2026, 1, 5, 12, tzinfo=UTC)
+    >>> existed({"created_at": noon + timedelta(minutes=15)}, noon, noon + timedelta(days=1))
+    Fraction(3, 4)
+    """
+    start = max(hour, node["created_at"] or hour)
+    end = min(hour + HOUR, as_of)
+    return max(Fraction(0), Fraction(int((end - start) / timedelta(seconds=1)), 3600))
+
+
+def shared_out(
+    capacity: int, reserved: int, used: Sequence[int], requested: Sequence[int]
+) -> tuple[list[int], int, int] | None:
+    """One resource of one node's hour: of each container what it requested and did not use, the system's part, and what is idle.
+
+    A container that uses more than it requested uses what others requested: what these did not use is then less. None when
+    more was used, or requested, than there is: then something that was read is not so, and idle would be negative.
+
+    >>> shared_out(1000, 100, [300, 50], [200, 250]), shared_out(1000, 0, [900, 0], [100, 500]), shared_out(10, 0, [20], [0])
+    (([0, 200], 100, 350), ([0, 100], 0, 0), None)
+    """
+    most = capacity + int(capacity * TOLERANCE)
+    if sum(used) > most or sum(requested) > most:
+        return None
+    unused = [max(0, request - use) for use, request in zip(used, requested, strict=True)]
+    left = max(0, capacity - sum(used))
+    reserved = min(reserved, left)
+    left -= reserved
+    if (wanted := sum(unused)) > left:
+        unused = [one * left // wanted for one in unused]
+    return unused, reserved, left - sum(unused)
+
+
+class Run:
+    """A container's hour on its node: what it used, and what it requested while it ran."""
+
+    def __init__(self, row: Mapping[str, Any], time: tuple[Fraction, Fraction], known: Fraction) -> None:
+        self.row = row
+        seen, ran = (min(known, one) for one in time)
+        usage = [row["cpu_core_hours"], row["memory_gib_hours"]]
+        self.used = [0 if one is None else weight(one) for one in usage]
+        self.requested = [int(weight(row[name] or 0.0) * ran) for name in ("cpu_request_cores", "memory_request_gib")]
+        # For which part of the node's time it ran and nobody saw what it used.
+        self.unseen = (ran if None in usage else ran - seen) / known if known else Fraction(0)
+
+
+class Shares:
+    """Every node's days, made from hours of containers."""
+
+    def __init__(
+        self,
+        nodes: Iterable[Mapping[str, Any]],
+        hours: Iterable[Mapping[str, Any]],
+        days: Iterable[datetime],
+        rules: Rules,
+    ) -> None:
+        self.rules = rules
+        self.nodes = {(node["cluster"], node["node"]): node for node in nodes}
+        self.days: dict[tuple[Name, datetime], NodeDay] = {}
+        self.homeless: defaultdict[tuple[datetime, Kind], Amounts] = defaultdict(Amounts)
+        by_node: defaultdict[tuple[Name, datetime], list[Mapping[str, Any]]] = defaultdict(list)
+        self._requests_read: set[tuple[str, datetime]] = set()
+        self._anywhere: set[datetime] = set()  # hours with a container of which no one knows on which node
+        for row in hours:
+            name = self._named(row)
+            if name is None:
+                self._homeless(row)
+                continue
+            by_node[name, row["hour"]].append(row)
+            if row["cpu_request_cores"] is not None or row["memory_request_gib"] is not None:
+                self._requests_read.add((name[0], row["hour"]))
+        for day in sorted({*days, *(hour.replace(hour=0) for _, hour in by_node)}):
+            for name in self.nodes:
+                found = self.days[name, day] = NodeDay()
+                for hour in (day + HOUR * h for h in range(24)):
+                    self._hour(found, name, hour, by_node.get((name, hour), []))
+
+    def _named(self, row: Mapping[str, Any]) -> Name | None:
+        """The node that a container ran on; none where its name is not known, or two clusters have one of that name."""
+        if row.get("cluster"):
+            name = (row["cluster"], row["node"])
+            return name if name in self.nodes else None
+        found = [name for name in self.nodes if name[1] == row["node"]] if row["node"] else []
+        return found[0] if len(found) == 1 else None
+
+    def _homeless(self, row: Mapping[str, Any]) -> None:
+        if not row["node"]:
+            self._anywhere.add(row["hour"])
+        run = Run(row, lived(row, between([row])), Fraction(1))
+        kind = Kind(UNKNOWN, _owner(row), "its node was not read" if row["node"] else NOWHERE)
+        part = self.homeless[row["hour"].replace(hour=0), kind]
+        part.cpu += max(run.used[0], run.requested[0])
+        part.memory += max(run.used[1], run.requested[1])
+
+    def _hour(self, day: NodeDay, name: Name, hour: datetime, rows: list[Mapping[str, Any]]) -> None:
+        node = self.nodes[name]
+        there = existed(node, hour, self.rules.as_of)
+        if not there:
+            return
+        day.hours += there
+        size, reserved = _size(node)
+        if size is None:
+            day.add(Kind(UNKNOWN, None, NO_SIZE), 0, int(there * WEIGHT))
+            return
+        step = between(rows)
+        seen = max((lived(row, step)[0] for row in rows), default=Fraction(0))
+        known = there if rows and seen >= there - EDGE * step else min(seen, there)
+        whole = [int(one * there) for one in size]
+        capacity = [int(one * known) for one in size]
+        day.add(Kind(UNKNOWN, None, GAP), whole[0] - capacity[0], whole[1] - capacity[1])
+        if known:
+            runs = [Run(row, lived(row, step), known) for row in rows]
+            self._containers(day, (name[0], hour), runs, capacity, [int(one * known) for one in reserved])
+
+    def _containers(
+        self, day: NodeDay, hour: tuple[str, datetime], runs: list[Run], capacity: list[int], reserved: list[int]
+    ) -> None:
+        splits = [
+            shared_out(capacity[r], reserved[r], [run.used[r] for run in runs], [run.requested[r] for run in runs])
+            for r in (0, 1)
+        ]
+        cpu, memory = splits
+        if cpu is None or memory is None:
+            day.add(Kind(UNKNOWN, None, TOO_MUCH), capacity[0], capacity[1])
+            return
+        for i, run in enumerate(runs):
+            owner, unused = _owner(run.row), (cpu[0][i], memory[0][i])
+            system = owner.namespace in self.rules.system_namespaces or str(owner.workload).startswith("daemonset/")
+            day.add(Kind(SYSTEM if system else USED, owner), *run.used)
+            rest = Kind(UNKNOWN, owner, NO_USAGE) if run.unseen else Kind(SYSTEM if system else UNUSED, owner)
+            day.add(rest, *unused)
+        day.add(Kind(SYSTEM), cpu[1], memory[1])
+        self._idle(day, hour, (cpu[2], memory[2]), max(run.unseen for run in runs))
+
+    def _idle(self, day: NodeDay, hour: tuple[str, datetime], rest: tuple[int, int], unseen: Fraction) -> None:
+        """The rest is idle, but for the time in which something may have run on it that was not seen."""
+        why = None
+        if hour[1] in self._anywhere:
+            why = NOWHERE
+        elif hour not in self._requests_read:
+            why = NO_REQUESTS
+        if why is not None:
+            day.add(Kind(UNKNOWN, None, why), *rest)
+            return
+        blind = [int(one * unseen) for one in rest]
+        day.add(Kind(UNKNOWN, None, NO_USAGE), *blind)
+        day.add(Kind(IDLE), rest[0] - blind[0], rest[1] - blind[1])
+
+
+def _owner(row: Mapping[str, Any]) -> Owner:
+    labels = tuple(row["labels"] or ())
+    return Owner(row["namespace"], row["workload"], row["pod"], row["pod_uid"], row["container"], labels)
+
+
+def _size(node: Mapping[str, Any]) -> tuple[tuple[int, int] | None, tuple[int, int]]:
+    """A node's capacity, and how much of it is kept for the node itself."""
+    cpu = node["cpu_cores"] or node["allocatable_cpu_cores"]
+    memory = node["memory_gib"] or node["allocatable_memory_gib"]
+    if not cpu or not memory:
+        return None, (0, 0)
+    size = weight(cpu), weight(memory)
+    free = weight(node["allocatable_cpu_cores"] or cpu), weight(node["allocatable_memory_gib"] or memory)
+    return size, (max(0, size[0] - free[0]), max(0, size[1] - free[1]))

@@ -1,0 +1,99 @@
+"""Seven complete UTC days against the seven before; days within the billing lag are estimates, and in neither."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from gocoffee_ops.analysis.costs.allocation import LAG_H
+from gocoffee_ops.analysis.costs.money import total
+from gocoffee_ops.analysis.costs.schemas import CHARGES, framed, rows
+from gocoffee_ops.frames import Column, Schema
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+DAY = timedelta(days=1)
+LENGTH = 7
+
+WEEK_TABLE = Schema(
+    "weeks",
+    (
+        Column("week", "string", help="now or before"),
+        Column("first_day", "timestamp"),
+        Column("last_day", "timestamp"),
+        Column("days_found", "Int64"),
+        Column("days_missing", "list[string]"),
+        Column("billed", "decimal", optional=True),
+        Column("effective", "decimal", optional=True),
+        Column("currency", "string", optional=True),
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Weeks:
+    """Two weeks of complete days, the later one ending before `end`."""
+
+    end: datetime
+
+    @classmethod
+    def settled(cls, as_of: datetime, lag_h: float = LAG_H) -> Weeks:
+        """The last two weeks that the billing lag has left behind.
+
+        >>> from datetime import UTC
+        >>> Weeks.settled(datetime(2026, 1, 30, 3, tzinfo=UTC)).end.isoformat()
+        '2026-01-28T00:00:00+00:00'
+        """
+        moment = as_of - timedelta(hours=lag_h)
+        return cls(moment.replace(hour=0, minute=0, second=0, microsecond=0))
+
+    @property
+    def now(self) -> list[datetime]:
+        """The later week's days."""
+        return [self.end - DAY * n for n in range(LENGTH, 0, -1)]
+
+    @property
+    def before(self) -> list[datetime]:
+        """The days of the week before."""
+        return [day - DAY * LENGTH for day in self.now]
+
+    def missing(self, days: Iterable[datetime]) -> list[datetime]:
+        """Which of the fourteen days are not among these."""
+        there = set(days)
+        return [day for day in (*self.before, *self.now) if day not in there]
+
+
+def weeks(charges: pd.DataFrame, *, as_of: datetime, lag_h: float = LAG_H) -> pd.DataFrame:
+    """Which two weeks are compared, and is the bill there for each of their days?
+
+    Columns: week (string), first_day, last_day (timestamp), days_found (Int64), days_missing (list of days), billed, effective
+    (decimal), currency. A row for each week and currency.
+    """
+    bill = rows(charges, CHARGES)
+    there = {row["day"] for row in bill}
+    found = []
+    both = Weeks.settled(as_of, lag_h)
+    for name, days in (("before", both.before), ("now", both.now)):
+        missing = tuple(f"{day:%Y-%m-%d}" for day in days if day not in there)
+        for currency in sorted({row["currency"] for row in bill}) or [None]:
+            members = [row for row in bill if row["day"] in set(days) and row["currency"] == currency]
+            sums: dict[str, Decimal | None] = {
+                basis: total(row[basis] for row in members) if not missing else None
+                for basis in ("billed", "effective")
+            }
+            found.append(
+                {
+                    "week": name,
+                    "first_day": days[0],
+                    "last_day": days[-1],
+                    "days_found": LENGTH - len(missing),
+                    "days_missing": missing,
+                    **sums,
+                    "currency": currency,
+                }
+            )
+    return framed(WEEK_TABLE, found, charges)
