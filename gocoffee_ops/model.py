@@ -223,7 +223,7 @@ class ThresholdInfo:
 
     name: str
     default: Number
-    # "ratio" (0..1 of a whole), "times" (a factor), "s", "ms", "MiB", "rows", "restarts", "days", "requests", "records"
+    # "ratio" (0..1 of a whole), "times" (a factor), "s", "ms", "MiB", "rows", "restarts", "days", "requests", "records", "money"
     unit: str
     help: str
     source: str
@@ -247,6 +247,7 @@ _SRE = "Google SRE Workbook: plan capacity before 80 % at peak"
 _OURS = "this project's choice"
 _RUNBOOK = "the written runbook"
 _NIELSEN = "Nielsen: after 1 s a delay interrupts"
+_IGLEWICZ = "Iglewicz and Hoaglin: modified z-scores above 3.5"
 
 
 @dataclass(frozen=True)
@@ -387,6 +388,21 @@ class Thresholds:
     time_to_limit_crit_s: float = _limit(
         3_600.0, "s", "until a container's memory reaches its limit; less is worse", "an hour"
     )
+    cost_residual_warn: float = _limit(0.02, "ratio", "of the bill's effective cost, what no line explains", _OURS)
+    cost_residual_crit: float = _limit(0.05, "ratio", "of the bill's effective cost, what no line explains", _OURS)
+    cost_priced_min: float = _limit(0.95, "ratio", "of what ran, the part with a price; less is unknown", _OURS)
+    cost_priced_crit: float = _limit(0.50, "ratio", "of what ran, the part with a price; less is worse", _OURS)
+    cost_untagged_warn: float = _limit(0.10, "ratio", "of the costs that somebody owns, those without a team", _OURS)
+    cost_untagged_crit: float = _limit(0.50, "ratio", "of the costs that somebody owns, those without a team", _OURS)
+    cost_growth_warn: float = _limit(1.2, "times", "a week's effective cost over the week's before", _OURS)
+    cost_growth_crit: float = _limit(2.0, "times", "a week's effective cost over the week's before", _OURS)
+    cost_anomaly_warn: float = _limit(3.5, "times", "a day's distance from usual, in deviations", _IGLEWICZ)
+    cost_anomaly_crit: float = _limit(10.0, "times", "a day's distance above usual, in deviations", _OURS)
+    cost_anomaly_floor: float = _limit(10.0, "money", "a day's distance from usual that is worth a finding", _OURS)
+    cost_forecast_error_warn: float = _limit(0.10, "ratio", "of the last week, by which its forecast was wrong", _OURS)
+    cost_forecast_error_crit: float = _limit(0.30, "ratio", "of the last week, by which its forecast was wrong", _OURS)
+    cost_budget_warn: float = _limit(0.90, "ratio", "of a team's budget, what the month is expected to cost", _OURS)
+    cost_orphan_crit: float = _limit(500.0, "money", "a month, of one thing that seems to be nobody's", _OURS)
 
     @classmethod
     def info(cls) -> tuple[ThresholdInfo, ...]:

@@ -7,6 +7,8 @@ read. `session.judge` passes the environment's thresholds and records the findin
 from gocoffee_ops.checks.alerts import alerts_quiet
 from gocoffee_ops.checks.capacity import node_headroom, node_health, node_usage, replicas_fit
 from gocoffee_ops.checks.changes import changed_before_onset, places_answer, since_previous_run, usage_up
+from gocoffee_ops.checks.cost_outlook import budgets_kept, costs_usual, forecast_holds, nothing_orphaned
+from gocoffee_ops.checks.costs import bill_reconciled, costs_covered, costs_steady, costs_tagged
 from gocoffee_ops.checks.database import (
     cache_hits,
     connections_free,
@@ -47,11 +49,17 @@ from gocoffee_ops.checks.workloads import (
 __all__ = [
     "alerts_quiet",
     "answers_inside",
+    "bill_reconciled",
+    "budgets_kept",
     "cache_hits",
     "certificates_valid",
     "changed_before_onset",
     "cluster_diagnosis",
     "connections_free",
+    "costs_covered",
+    "costs_steady",
+    "costs_tagged",
+    "costs_usual",
     "dashboards_found",
     "dependencies_reachable",
     "deployments_available",
@@ -62,6 +70,7 @@ __all__ = [
     "errors_logged",
     "errors_stored",
     "events_heard",
+    "forecast_holds",
     "indexes_useful",
     "latency",
     "log_store_reaches",
@@ -73,6 +82,7 @@ __all__ = [
     "node_health",
     "node_usage",
     "nothing_new_in_logs",
+    "nothing_orphaned",
     "places_answer",
     "pod_restarts",
     "pods_ready",

@@ -1,0 +1,191 @@
+"""Is the bill explained, is it usual, does it keep the budgets, and what is paid for nobody?"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from gocoffee_ops.checks.grading import COST_ANALYSIS, concluded, counted, grade, percent
+from gocoffee_ops.frames import records
+from gocoffee_ops.model import Finding, Status, Thresholds
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+NEXT = (COST_ANALYSIS,)
+OWNED = ("used", "requested and unused", "storage", "unmounted storage", "load balancer", "outside the cluster")
+
+
+def money(amount: Decimal, currency: str | None) -> str:
+    """An amount for people.
+
+    >>> money(Decimal("1234.5678"), "EUR")
+    '1,234.57 EUR'
+    """
+    return f"{amount:,.2f} {currency or '(no currency)'}"
+
+
+def bill_reconciled(reconciliation: pd.DataFrame, coverage: pd.DataFrame, *, thresholds: Thresholds) -> list[Finding]:
+    """Do the lines explain the bill? (C02, C12)
+
+    Of complete days alone. UNKNOWN while all days are within the billing lag, and when too little of what ran has a price.
+
+    >>> import pandas as pd
+    >>> row = {"currency": "EUR", "estimated": False, "line": "bill", "days": 7, "effective": Decimal(100)}
+    >>> row["effective_unsigned"] = Decimal(100)
+    >>> rest = row | {"line": "residual", "effective": Decimal(4), "effective_unsigned": Decimal(4)}
+    >>> priced = pd.DataFrame([{"what": "core-hours", "priced_share": 1.0}])
+    >>> said(bill_reconciled(pd.DataFrame([row, rest]), priced, thresholds=Thresholds()))
+    ['WARN bill/EUR: 4.0 % of 7 days is residual: 4.00 EUR of 100.00 EUR']
+    """
+    table = records(reconciliation)
+    by_currency: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in table:
+        by_currency[row["currency"]].append(row)
+    unpriced = [row for row in records(coverage) if (row["priced_share"] or 0.0) < thresholds.cost_priced_min]
+    unpriced = [row for row in unpriced if row["priced_share"] is not None]
+    findings = [_reconciled(currency, rows, unpriced, thresholds) for currency, rows in by_currency.items()]
+    fine = [finding.reason for finding in findings]
+    return concluded(
+        findings,
+        check="bill_reconciled",
+        subject="bill",
+        fine="; ".join(fine),
+        read=len(findings),
+        none="no row of a bill was read",
+    )
+
+
+def _reconciled(
+    currency: str, rows: Sequence[Mapping[str, Any]], unpriced: Sequence[Mapping[str, Any]], thresholds: Thresholds
+) -> Finding:
+    def found(status: Status, reason: str, **numbers: float) -> Finding:
+        return Finding(status, "bill_reconciled", f"bill/{currency}", reason, numbers, next=NEXT)
+
+    settled = {row["line"]: row for row in rows if not row["estimated"]}
+    if "bill" not in settled:
+        return found(Status.UNKNOWN, "every day is younger than the billing lag: these are estimates")
+    if unpriced:
+        said = ", ".join(f"{percent(row['priced_share'])} of the {row['what']}" for row in unpriced)
+        return found(Status.UNKNOWN, f"only {said} has a price")
+    whole, residual = settled["bill"], settled["residual"]
+    if not whole["effective"]:
+        return found(Status.UNKNOWN, "the bill has no effective cost")
+    share = float(residual["effective_unsigned"] / abs(whole["effective"]))
+    sums = f"{money(residual['effective_unsigned'], currency)} of {money(whole['effective'], currency)}"
+    reason = f"{share * 100:.1f} % of {counted(whole['days'], 'day')} is residual: {sums}"
+    return found(
+        above(share, thresholds.cost_residual_warn, thresholds.cost_residual_crit), reason, residual=round(share, 4)
+    )
+
+
+def above(value: float, warn: float, crit: float) -> Status:
+    """OK up to and with `warn`, CRIT above `crit`.
+
+    >>> [above(value, 0.02, 0.05).value for value in (0.02, 0.05, 0.051)]
+    ['OK', 'WARN', 'CRIT']
+    """
+    if value > crit:
+        return Status.CRIT
+    return Status.WARN if value > warn else Status.OK
+
+
+def costs_covered(coverage: pd.DataFrame, *, thresholds: Thresholds) -> list[Finding]:
+    """Has all that ran a price, and was it seen? (C04, C08)
+
+    >>> import pandas as pd
+    >>> row = {"what": "core-hours", "total": 100.0, "unpriced": 0.0, "unseen": 20.0, "priced_share": 1.0, "unseen_share": 0.2}
+    >>> said(costs_covered(pd.DataFrame([row]), thresholds=Thresholds()))
+    ['UNKNOWN core-hours: 100 % has a price, and of 20 % it is not known what for']
+    """
+    table = [row for row in records(coverage) if row["total"]]
+    findings = [_covered(row, thresholds) for row in table]
+    return concluded(
+        findings,
+        check="costs_covered",
+        subject="costs",
+        fine=f"all {' and '.join(row['what'] for row in table)} have a price and were seen",
+        read=len(table),
+        none="nothing that ran was read",
+    )
+
+
+def _covered(row: Mapping[str, Any], thresholds: Thresholds) -> Finding:
+    priced, unseen = row["priced_share"], row["unseen_share"]
+    reason = f"{percent(priced)} has a price, and of {percent(unseen)} it is not known what for"
+    if priced < thresholds.cost_priced_crit:
+        status = Status.CRIT
+    elif min(priced, 1 - unseen) < thresholds.cost_priced_min:
+        status = Status.UNKNOWN
+    else:
+        status = Status.WARN if row["unpriced"] > 0 or unseen >= 0.005 else Status.OK
+    numbers = {"priced": round(priced, 4), "unseen": round(unseen, 4)}
+    return Finding(status, "costs_covered", row["what"], reason, numbers, next=NEXT)
+
+
+def costs_tagged(by_team_and_line: pd.DataFrame, *, thresholds: Thresholds) -> list[Finding]:
+    """Has what somebody owns a team? Idle, taxes, the control plane and the like are nobody's, and not looked at.
+
+    >>> import pandas as pd
+    >>> row = {"line": "used", "currency": "EUR", "team": "shop", "effective": Decimal(80), "unpriced": 0}
+    >>> said(costs_tagged(pd.DataFrame([row, row | {"team": None, "effective": Decimal(20)}]), thresholds=Thresholds()))
+    ['WARN costs/EUR: 20 % has no team: 20.00 EUR of 100.00 EUR']
+    """
+    sums: defaultdict[str, dict[bool, Decimal]] = defaultdict(lambda: {True: Decimal(0), False: Decimal(0)})
+    unpriced = 0
+    for row in records(by_team_and_line):
+        if row["line"] in OWNED and row["effective"] is not None:
+            sums[row["currency"]][row["team"] is not None] += row["effective"]
+        unpriced += row["unpriced"] if row["line"] in (*OWNED, "unknown") else 0
+    findings = []
+    for currency, found in sums.items():
+        whole = found[True] + found[False]
+        share = float(found[False] / whole) if whole else None
+        reason = (
+            f"{percent(share)} has no team: {money(found[False], currency)} of {money(whole, currency)}"
+            if share is not None
+            else "what somebody owns costs nothing"
+        )
+        status = grade(share, thresholds.cost_untagged_warn, thresholds.cost_untagged_crit)
+        findings.append(Finding(status, "costs_tagged", f"costs/{currency}", reason, next=NEXT))
+    shares = "; ".join(finding.reason for finding in findings)
+    return concluded(
+        findings,
+        check="costs_tagged",
+        subject="costs",
+        fine=shares,
+        read=len(findings),
+        none=f"{counted(unpriced, 'line')} without a price" if unpriced else "no cost that somebody owns was read",
+    )
+
+
+def costs_steady(weeks: pd.DataFrame, *, thresholds: Thresholds) -> list[Finding]:
+    """Did the last complete week cost much more than the week before? (C12, C16)
+
+    >>> import pandas as pd
+    >>> row = {"week": "before", "currency": "EUR", "effective": Decimal(100), "days_missing": ()}
+    >>> now = row | {"week": "now", "effective": Decimal(130)}
+    >>> said(costs_steady(pd.DataFrame([row, now]), thresholds=Thresholds()))
+    ['WARN bill/EUR: the week cost 130.00 EUR, after 100.00 EUR: 1.30 times as much']
+    """
+    by_currency: defaultdict[str | None, dict[str, dict[str, Any]]] = defaultdict(dict)
+    for row in records(weeks):
+        by_currency[row["currency"]][row["week"]] = row
+    findings = []
+    for currency, both in by_currency.items():
+        missing = [day for row in both.values() for day in row["days_missing"]]
+        status, reason, ratio = Status.UNKNOWN, f"the bill lacks {', '.join(missing)}", None
+        if not missing:
+            before, now = both["before"]["effective"], both["now"]["effective"]
+            ratio = float(now / before) if before and before > 0 else None
+            times = f"{ratio:.2f} times as much" if ratio is not None else "nothing to compare with"
+            reason = f"the week cost {money(now, currency)}, after {money(before, currency)}: {times}"
+            status = grade(ratio, thresholds.cost_growth_warn, thresholds.cost_growth_crit)
+        numbers = {} if ratio is None else {"ratio": round(ratio, 3)}
+        findings.append(Finding(status, "costs_steady", f"bill/{currency or 'none'}", reason, numbers, next=NEXT))
+    fine = "; ".join(finding.reason for finding in findings)
+    return concluded(
+        findings, check="costs_steady", subject="bill", fine=fine, read=len(findings), none="no week of a bill was read"
+    )

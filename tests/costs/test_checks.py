@@ -1,0 +1,261 @@
+"""Each check of costs is OK, WARN, CRIT and UNKNOWN, from tables as the analysis makes them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from gocoffee_ops import checks
+from gocoffee_ops.analysis.costs.aggregate import aggregate
+from gocoffee_ops.analysis.costs.anomalies import anomalies
+from gocoffee_ops.analysis.costs.budgets import against_budgets
+from gocoffee_ops.analysis.costs.forecast import forecast
+from gocoffee_ops.analysis.costs.orphans import orphans
+from gocoffee_ops.analysis.costs.reconciliation import coverage, reconciliation
+from gocoffee_ops.analysis.costs.schemas import BUDGETS, LINES
+from gocoffee_ops.analysis.costs.weeks import weeks
+from gocoffee_ops.model import Finding, Status, Thresholds
+from tests.costs.tables import (
+    AS_OF,
+    DAY,
+    MONDAY,
+    allocated,
+    charges,
+    hours,
+    load_balancers,
+    nodes,
+    objects,
+    rows_of,
+    volumes,
+)
+
+LIMITS = Thresholds()
+OK, WARN, CRIT, UNKNOWN = Status.OK, Status.WARN, Status.CRIT, Status.UNKNOWN
+
+
+def statuses(findings: list[Finding]) -> set[Status]:
+    assert findings
+    assert all(finding.reason for finding in findings)
+    return {finding.status for finding in findings}
+
+
+def bucket(cost: str | Decimal, day: int = 0, **row: Any) -> dict[str, Any]:
+    """A charge outside of the cluster."""
+    return {
+        "day": MONDAY + day * DAY,
+        "service": "S3",
+        "resource_id": "bucket",
+        "team": "shop",
+        "effective": Decimal(cost),
+    } | row
+
+
+def loose(cost: str, **row: Any) -> dict[str, Any]:
+    """A charge that nothing explains."""
+    return bucket(cost, **{"resource_id": None, "team": None} | row)
+
+
+NODE = {"day": MONDAY, "resource_id": "i-node1", "effective": Decimal(10)}
+
+
+@pytest.mark.parametrize(
+    ("residual", "status"), [("0", OK), ("2", OK), ("2.01", WARN), ("5", WARN), ("5.01", CRIT), ("-6", CRIT)]
+)
+def test_a_bill_is_judged_by_its_residual(residual: str, status: Status) -> None:
+    rest = Decimal(100) - Decimal(residual) - Decimal(10)
+    bill = charges(NODE, bucket(rest), *([loose(residual)] if residual != "0" else []))
+    lines = allocated(bill, objects(hours("a")))
+
+    found = checks.bill_reconciled(reconciliation(lines), coverage(lines), thresholds=LIMITS)
+    assert statuses(found) == {status}
+
+
+def test_residuals_that_cancel_out_are_not_explained_by_that() -> None:
+    lines = allocated(charges(NODE, bucket("90"), loose("50"), loose("-50")), objects(hours("a")))
+
+    assert statuses(checks.bill_reconciled(reconciliation(lines), coverage(lines), thresholds=LIMITS)) == {CRIT}
+
+
+def test_a_total_from_elsewhere_that_differs_is_residual() -> None:
+    bill = charges(NODE, bucket("90"))
+    lines = allocated(bill, objects(hours("a")))
+    totals = pd.DataFrame([{"day": MONDAY, "billed": Decimal(103), "effective": Decimal(103), "currency": "EUR"}])
+
+    assert statuses(checks.bill_reconciled(reconciliation(lines, totals), coverage(lines), thresholds=LIMITS)) == {WARN}
+
+
+def test_a_bill_is_unknown_within_its_lag_without_rows_and_with_too_few_prices() -> None:
+    lines = allocated(charges(NODE), objects(hours("a")), as_of=MONDAY + 2 * DAY)
+    assert statuses(checks.bill_reconciled(reconciliation(lines), coverage(lines), thresholds=LIMITS)) == {UNKNOWN}
+
+    none = LINES.empty()
+    assert statuses(checks.bill_reconciled(reconciliation(none), coverage(none), thresholds=LIMITS)) == {UNKNOWN}
+
+    half = objects([*hours("a"), *hours("b", node="n2")], node_table=nodes({}, {}))
+    lines = allocated(charges(NODE, bucket("90")), half)
+    found = checks.bill_reconciled(reconciliation(lines), coverage(lines), thresholds=LIMITS)
+    assert statuses(found) == {UNKNOWN}
+    assert "only 50 % of the core-hours" in found[0].reason
+
+
+@pytest.mark.parametrize(
+    ("lost", "unbilled", "status"),
+    [(0, 0, OK), (1, 0, WARN), (6, 0, UNKNOWN), (0, 1, UNKNOWN), (0, 9, CRIT)],
+    ids=["whole", "an hour of four weeks' worth is lost", "a quarter is lost", "one of ten nodes", "nine of ten nodes"],
+)
+def test_coverage_is_judged_by_what_has_a_price_and_was_seen(lost: int, unbilled: int, status: Status) -> None:
+    table = nodes(*[{}] * 10)
+    seen = [row for n in range(1, 11) for row in hours(f"a{n}", 24, node=f"n{n}")]
+    if lost == 1:
+        seen = [row for row in seen if row["node"] != "n1" or row["hour"].hour >= 2]
+    elif lost:
+        seen = [row for row in seen if row["hour"].hour < 18]
+    bill = charges(*({**NODE, "resource_id": f"i-node{n}"} for n in range(1, 11 - unbilled)))
+    lines = allocated(bill, objects(seen, node_table=table))
+
+    assert statuses(checks.costs_covered(coverage(lines), thresholds=LIMITS)) == {status}
+
+
+def test_nothing_that_ran_is_no_coverage() -> None:
+    assert statuses(checks.costs_covered(coverage(LINES.empty()), thresholds=LIMITS)) == {UNKNOWN}
+
+
+@pytest.mark.parametrize(("untagged", "status"), [("5", OK), ("10", WARN), ("50", CRIT)])
+def test_costs_without_a_team_are_told(untagged: str, status: Status) -> None:
+    bill = charges(bucket(Decimal(100) - Decimal(untagged)), bucket(untagged, team=None))
+    table = aggregate(allocated(bill, objects()), ["team", "line"])
+
+    assert statuses(checks.costs_tagged(table, thresholds=LIMITS)) == {status}
+
+
+def test_that_nothing_has_a_price_is_no_tagging() -> None:
+    table = aggregate(allocated(charges(), objects(hours("a"))), ["team", "line"])
+
+    found = checks.costs_tagged(table, thresholds=LIMITS)
+    assert statuses(found) == {UNKNOWN}
+    assert "without a price" in found[0].reason
+
+
+def fortnight(*later: str, first: str = "10", days: int = 14, **row: Any) -> pd.DataFrame:
+    """Fourteen days of one service; the last ones cost what is told."""
+    costs = [first] * (days - len(later)) + list(later)
+    return charges(*(bucket(cost, day, **row) for day, cost in enumerate(costs)))
+
+
+END = MONDAY + 16 * DAY  # the billing lag of two days has left fourteen behind
+
+
+@pytest.mark.parametrize(("now", "status"), [("11", OK), ("13", WARN), ("20", CRIT)])
+def test_a_week_is_judged_by_the_week_before(now: str, status: Status) -> None:
+    table = weeks(fortnight(*[now] * 7), as_of=END)
+
+    assert statuses(checks.costs_steady(table, thresholds=LIMITS)) == {status}
+
+
+def test_a_week_with_a_day_missing_is_unknown() -> None:
+    found = checks.costs_steady(weeks(fortnight(days=13), as_of=END), thresholds=LIMITS)
+
+    assert statuses(found) == {UNKNOWN}
+    assert "2026-11-15" in found[0].reason
+
+
+@pytest.mark.parametrize(("last", "status"), [("100", OK), ("107", OK), ("115", WARN), ("300", CRIT), ("10", WARN)])
+def test_a_day_is_unusual_by_its_deviations_and_by_its_money(last: str, status: Status) -> None:
+    wobbling = [str(Decimal(100) + (n % 3 - 1) * 2) for n in range(13)]
+    bill = charges(*(bucket(cost, day) for day, cost in enumerate([*wobbling, last])))
+    table = anomalies(allocated(bill, objects(), as_of=END), "service")
+
+    assert statuses(checks.costs_usual(table, thresholds=LIMITS)) == {status}
+
+
+def test_a_day_with_too_short_a_history_is_unknown() -> None:
+    table = anomalies(allocated(fortnight(days=6), objects(), as_of=END), "service")
+    assert statuses(checks.costs_usual(table, thresholds=LIMITS)) == {UNKNOWN}
+    assert statuses(checks.costs_usual(anomalies(LINES.empty()), thresholds=LIMITS)) == {UNKNOWN}
+
+
+@pytest.mark.parametrize(("week", "status"), [("10", OK), ("11.5", WARN), ("20", CRIT)])
+def test_a_forecast_is_judged_by_what_it_would_have_said_last_week(week: str, status: Status) -> None:
+    table = forecast(allocated(fortnight(*[week] * 7), objects(), as_of=END), as_of=END)
+
+    assert statuses(checks.forecast_holds(table, thresholds=LIMITS)) == {status}
+
+
+def test_under_fourteen_days_there_is_no_forecast() -> None:
+    table = forecast(allocated(fortnight(days=13), objects(), as_of=END), as_of=END)
+
+    assert table["effective_expected"].tolist() == [None]
+    assert statuses(checks.forecast_holds(table, thresholds=LIMITS)) == {UNKNOWN}
+    assert statuses(checks.forecast_holds(forecast(LINES.empty(), as_of=END), thresholds=LIMITS)) == {UNKNOWN}
+
+
+@pytest.mark.parametrize(
+    ("budget", "status"),
+    [("400", OK), ("320", WARN), ("299", CRIT), ("139", CRIT)],
+    ids=["room", "near", "sure", "spent"],
+)
+def test_a_budget_is_held_against_the_forecast(budget: str, status: Status) -> None:
+    lines = allocated(fortnight(), objects(), as_of=END)
+    table = against_budgets(forecast(lines, as_of=END), budgets(budget))
+
+    assert statuses(checks.budgets_kept(table, thresholds=LIMITS)) == {status}
+
+
+def budgets(amount: str, team: str = "shop", currency: str = "EUR") -> pd.DataFrame:
+    return rows_of(BUDGETS, [{"team": team, "monthly_effective": Decimal(amount), "currency": currency}])
+
+
+def test_a_budget_that_cannot_be_compared_is_unknown() -> None:
+    lines = allocated(fortnight(), objects(), as_of=END)
+    ahead = forecast(lines, as_of=END)
+    short = forecast(allocated(fortnight(days=9), objects(), as_of=END), as_of=END)
+    tables = {
+        "in USD, and": against_budgets(ahead, budgets("400", currency="USD")),
+        "no line of the bill is this team's": against_budgets(ahead, budgets("400", team="shopp")),
+        "9 complete days": against_budgets(short, budgets("4000")),
+        "no team has a budget": against_budgets(ahead, BUDGETS.empty()),
+    }
+
+    for said, table in tables.items():
+        found = checks.budgets_kept(table, thresholds=LIMITS)
+        assert statuses(found) == {UNKNOWN}
+        assert said in found[0].reason
+
+
+@pytest.mark.parametrize(
+    ("cost", "phase", "status"),
+    [("1", "Bound", OK), ("1", "Released", WARN), ("20", "Released", CRIT), (None, "Released", UNKNOWN)],
+)
+def test_an_orphan_is_judged_by_what_it_costs(cost: str | None, phase: str, status: Status) -> None:
+    volume = {
+        "volume": "pv1",
+        "volume_handle": "vol-data00",
+        "phase": phase,
+        "mounted_by": ("a",) if phase == "Bound" else (),
+    }
+    paid = {"resource_id": "vol-data00", "service": "EBS"}
+    bill = charges(*(bucket(cost, day, **paid) for day in range(14) if cost))
+    things = objects(volume_table=volumes(volume), balancer_table=load_balancers())
+
+    table = orphans(bill, things, allocated(bill, things, as_of=END), as_of=END)
+    assert statuses(checks.nothing_orphaned(table, thresholds=LIMITS)) == {status}
+
+
+def test_every_check_cites_what_its_tables_rest_on() -> None:
+    bill = fortnight()
+    bill.attrs["evidence"] = ["bills.charges/bill/main#1"]
+    lines = allocated(bill, objects(), as_of=END)
+
+    for table in (lines, coverage(lines), reconciliation(lines), weeks(bill, as_of=END), forecast(lines, as_of=END)):
+        assert table.attrs["evidence"] == ["bills.charges/bill/main#1"]
+
+
+def test_the_lag_can_be_told() -> None:
+    lines = allocated(fortnight(), objects(), as_of=MONDAY + timedelta(days=14), lag_h=0)
+
+    assert not any(lines["estimated"])
+    assert AS_OF > MONDAY
