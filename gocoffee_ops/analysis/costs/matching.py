@@ -78,10 +78,10 @@ def _path(identity: str) -> str:
     """A path of Azure or Google without what stands before it, in lower case; empty for an id that is none.
 
     >>> _path("azure:///subscriptions/S/x/virtualMachines/0"), _path("i-0abc")
-    ('/subscriptions/s/x/virtualmachines/0', '')
+    ('subscriptions/s/x/virtualmachines/0', '')
     """
-    found = re.search(r"/(subscriptions|projects)/.*", identity.lower().rstrip("/"))
-    return found[0] if found else ""
+    found = re.search(r"(?:^|/)((?:subscriptions|projects)/.*)", identity.lower().rstrip("/"))
+    return found[1] if found else ""
 
 
 def _balancer_keys(address: str) -> Iterator[str]:
@@ -115,10 +115,10 @@ class Things:
     def _learn(self, thing: Thing, identity: str | None) -> None:
         if not identity:
             return
-        self._exact[identity.lower()].append(thing)
         path = _path(identity)
+        for key in {identity.lower(), path} - {""}:
+            self._exact[key].append(thing)
         if path:
-            self._exact[path].append(thing)
             self._members.append((path, thing))
         if len(tail(identity)) > 5:
             self._short[tail(identity)].append(thing)

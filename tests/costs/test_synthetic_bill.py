@@ -1,0 +1,52 @@
+"""A bill whose truth is known, by line and team: the analysis is off by no cent."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from decimal import Decimal
+
+import pytest
+
+from gocoffee_ops.analysis.costs.money import total
+from gocoffee_ops.analysis.costs.schemas import ALL_LINES
+from gocoffee_ops.demo.bill import MARK, PRICED_ON, synthetic_bill
+from gocoffee_ops.demo.bill_truth import truth
+from gocoffee_ops.frames import records
+from tests.costs.synthetic import AS_OF, scene
+from tests.costs.tables import MONEY, allocated
+
+
+@pytest.mark.parametrize(("seed", "cpu_weight"), [(0, 9.0), (1, 9.0), (2, 7.5), (3, 20.0)])
+def test_every_line_and_team_is_right_to_the_cent(seed: int, cpu_weight: float) -> None:
+    one = scene(seed)
+    lines = allocated(one.bill, one.objects, AS_OF, teams=one.teams, cpu_weight=cpu_weight)
+    sums: defaultdict[tuple[str, str | None], dict[str, list[Decimal | None]]]
+    sums = defaultdict(lambda: {basis: [] for basis in MONEY})
+    for row in records(lines):
+        for basis in MONEY:
+            sums[row["line"], row["team"]][basis].append(row[basis])
+    found = {key: {basis: round(total(parts), 2) for basis, parts in money.items()} for key, money in sums.items()}
+
+    expected = truth(one.stage, one.items, one.hours, cpu_weight)
+    assert {key: money for key, money in found.items() if any(money.values())} == expected
+    assert {team for _, team in expected} == {"shop", "analytics", None}
+    assert {line for line, _ in expected} == set(ALL_LINES)
+
+
+def test_a_bill_is_the_same_for_the_same_seed_and_marked_with_its_date() -> None:
+    one, again, other = scene(0), scene(0), scene(1)
+
+    assert one.items == again.items
+    assert one.items != other.items
+    assert {item.focus["x_Synthetic"] for item in synthetic_bill(one.stage)} == {MARK}
+    assert PRICED_ON in MARK
+    assert all(MARK in item.focus["ChargeDescription"] for item in one.items)
+
+
+def test_the_truth_adds_up_to_the_bill_that_it_is_of() -> None:
+    one = scene()
+    expected = truth(one.stage, one.items, one.hours)
+
+    for basis, column in (("billed", "BilledCost"), ("effective", "EffectiveCost")):
+        whole = sum(item.focus[column] for item in one.items)
+        assert abs(sum(money[basis] for money in expected.values()) - whole) < Decimal("0.005") * len(expected)
