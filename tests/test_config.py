@@ -283,7 +283,7 @@ def test_a_system_over_http_has_one_identity_or_none(tmp_path: Path) -> None:
 def test_every_threshold_says_its_unit_meaning_and_source() -> None:
     infos = Thresholds.info()
     assert len(infos) > 25
-    units = {"ratio", "times", "s", "ms", "MiB", "rows", "scans", "restarts", "days", "records", "requests"}
+    units = {"ratio", "times", "s", "ms", "MiB", "rows", "scans", "restarts", "days", "records", "requests", "money"}
     assert {info.unit for info in infos} <= units
     assert all(info.help and info.source and info.low <= info.default <= info.high for info in infos)
 

@@ -51,6 +51,8 @@ def test_the_reference_names_every_key_of_an_environment() -> None:
         config.GrafanaConfig,
         config.DependencyConfig,
         config.Limits,
+        config.Prices,
+        config.Budgets,
         config.Escalation,
         config.RedisConfig,
         config.AlertmanagerConfig,

@@ -5,6 +5,7 @@ folder. Without one only `demo` exists. A secret is never in the file: it comes 
 own. A mistake names the key, what was given (never what looks like a secret) and what is allowed.
 """
 
+from gocoffee_ops.config.costs import Budgets, CostSettings, Prices
 from gocoffee_ops.config.environment import DEMO, Config, Contacts, Environment, Escalation, Limits
 from gocoffee_ops.config.fields import in_seconds
 from gocoffee_ops.config.reading import CONFIG_NAME, CONFIG_VARIABLE, environment, find_config, load_config
@@ -28,9 +29,11 @@ __all__ = [
     "CONFIG_VARIABLE",
     "DEMO",
     "AlertmanagerConfig",
+    "Budgets",
     "ClusterConfig",
     "Config",
     "Contacts",
+    "CostSettings",
     "DatabaseConfig",
     "DependencyConfig",
     "ElasticsearchConfig",
@@ -41,6 +44,7 @@ __all__ = [
     "HttpSystem",
     "Limits",
     "MetricNames",
+    "Prices",
     "PrometheusConfig",
     "RedisConfig",
     "System",

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, PlainValidator, model_validator
 
+from gocoffee_ops.config.costs import Budgets, CostSettings, Prices, Teams
 from gocoffee_ops.config.fields import Length, Link, Many, Name, Seconds, Section, Workload, wrong
 from gocoffee_ops.config.systems import (
     AlertmanagerConfig,
@@ -109,6 +110,9 @@ class Environment(Section):
     elasticsearch: Many[ElasticsearchConfig] = ()
     grafana: Many[GrafanaConfig] = ()
     at_rest: Many[Workload] = ()
+    prices: Prices | None = None
+    budgets: Budgets | None = None
+    teams: Teams = Field(default_factory=dict)
     thresholds: Annotated[Thresholds, PlainValidator(_thresholds)] = Thresholds()
     contacts: Contacts = Contacts()
     limits: Limits = Limits()
@@ -137,6 +141,12 @@ class Environment(Section):
         if not self.demo and not self.systems:
             raise wrong("has nothing to read", f"at least one of {', '.join(dict(self._sections()))}")
         return self
+
+    @property
+    def costs(self) -> CostSettings | None:
+        """What it says about money; None when it says nothing."""
+        given = CostSettings(prices=self.prices, budgets=self.budgets, teams=self.teams)
+        return None if given == CostSettings() else given
 
     @property
     def systems(self) -> tuple[System, ...]:

@@ -15,7 +15,17 @@ from gocoffee_ops.errors import OpsError
 from gocoffee_ops.evidence.ledger import Ledger
 from gocoffee_ops.model import Finding, Status, Thresholds
 from gocoffee_ops.places.opening import open_places
-from gocoffee_ops.queries import alerts, cluster, dashboards, database, endpoints, log_store, metrics, redis
+from gocoffee_ops.queries import (
+    alerts,
+    cluster,
+    cost_settings,
+    dashboards,
+    database,
+    endpoints,
+    log_store,
+    metrics,
+    redis,
+)
 from gocoffee_ops.queries.query import Query
 from gocoffee_ops.session import Session
 
@@ -33,6 +43,7 @@ PROBES: Mapping[str, Query[...]] = {
     "prometheus": metrics.server,
     "elasticsearch": log_store.reach,
     "grafana": dashboards.search,
+    "costs": cost_settings.prices,
 }
 # What else than OK an answer may be: a role that sees too little or could do too much, an address that is down.
 JUDGES: Mapping[str, Callable[[Any, Thresholds], Sequence[Finding]]] = {

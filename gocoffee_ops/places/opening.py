@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 from gocoffee_ops.evidence.redact import Redactor
 from gocoffee_ops.expectations import Expectations
-from gocoffee_ops.model import Contacts, Escalation
+from gocoffee_ops.model import Contacts, Escalation, Target
 from gocoffee_ops.places.demo import demo_contacts, demo_database, demo_recorded, demo_thresholds
 from gocoffee_ops.places.live import open_system
 from gocoffee_ops.places.opened import Opened
 from gocoffee_ops.places.recorded import replay_places
+from gocoffee_ops.session import Place
 
 if TYPE_CHECKING:
     from gocoffee_ops.config import Environment
@@ -42,6 +43,10 @@ def open_places(environment: Environment, *, now: datetime, replay: Path | None 
         contacts = demo_contacts(now)
         return Opened(environment.name, places, demo_thresholds(), True, redactor, held, limit, contacts=contacts)
     places = tuple(open_system(system, now, redactor) for system in environment.systems)
+    if (costs := environment.costs) is not None:
+        places += (
+            Place(Target("costs", environment.name), now, connect=lambda: costs, detail="prices, budgets and teams"),
+        )
     contacts = _contacts(environment, now)
     return Opened(
         environment.name,

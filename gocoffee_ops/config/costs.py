@@ -1,0 +1,96 @@
+"""What an environment says about money: list prices for what no bill has, budgets, and whose namespaces are whose."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import date
+from decimal import Decimal
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator
+
+from gocoffee_ops.config.fields import Many, Section, wrong
+
+PLACES = 12  # as many as a table keeps
+
+
+def _money(value: Any) -> Decimal:
+    """An exact amount: a text, or a number as it is written."""
+    text = str(value) if isinstance(value, str | int | float | Decimal) and not isinstance(value, bool) else ""
+    if not re.fullmatch(r"\d{1,20}(\.\d{1,12})?", text):
+        raise wrong("is not an amount of money", f'digits, as 0.0952 or "0.0952", with at most {PLACES} places')
+    return Decimal(text)
+
+
+def _currency(value: Any) -> str:
+    if not isinstance(value, str) or not re.fullmatch(r"[A-Z]{3}", value):
+        raise wrong("is not a currency", 'its code of three letters: "EUR"')
+    return value
+
+
+def _workload(value: str) -> str:
+    if not re.fullmatch(r"[a-z0-9][a-z0-9.-]*(/[a-z]+/[a-z0-9][a-z0-9.-]*)?", value):
+        raise wrong(f"{value!r} is neither a namespace nor a workload", '"go-coffee" or "go-coffee/deployment/orders"')
+    return value
+
+
+def _day(value: Any) -> date:
+    if type(value) is not date:
+        raise wrong("is not a day", "a date, without quotes: 2026-11-01")
+    return value
+
+
+Money = Annotated[Decimal, PlainValidator(_money)]
+Currency = Annotated[str, PlainValidator(_currency)]
+Workload = Annotated[str, BeforeValidator(lambda value: _workload(value) if isinstance(value, str) else value)]
+Day = Annotated[date, PlainValidator(_day)]
+
+
+class Prices(Section):
+    """List prices, for what stands in no bill. They say so wherever they are shown."""
+
+    currency: Currency
+    priced_on: Day
+    cpu_weight: float = Field(default=9.0, gt=0, le=1000)
+    nodes: dict[str, Money] = Field(default_factory=dict)  # an hour, by instance type, with " spot" for spot nodes
+    storage_gib_month: dict[str, Money] = Field(default_factory=dict)  # by storage class; "*" for any
+    load_balancer_hour: Money | None = None
+    control_plane_hour: Money | None = None
+
+    def listed(self) -> Iterator[tuple[str, str, str, Decimal]]:
+        """Every price: what for, its name, the unit, the amount."""
+        for name, amount in self.nodes.items():
+            yield "node", name, "hour", amount
+        for name, amount in self.storage_gib_month.items():
+            yield "storage", name, "GiB-month", amount
+        for kind, price in (("load balancer", self.load_balancer_hour), ("control plane", self.control_plane_hour)):
+            if price is not None:
+                yield kind, "*", "hour", price
+
+
+class Budgets(Section):
+    """What each team may spend in a calendar month, of effective cost."""
+
+    currency: Currency
+    monthly: dict[str, Money] = Field(min_length=1)
+
+
+def _one_team_each(teams: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    owners: dict[str, str] = {}
+    for team, names in teams.items():
+        for name in names:
+            if owners.setdefault(name, team) != team:
+                raise wrong(f"gives {name!r} to {owners[name]!r} and to {team!r}", "one team for each")
+    return teams
+
+
+Teams = Annotated[dict[str, Many[Workload]], AfterValidator(_one_team_each)]
+
+
+class CostSettings(Section):
+    """The three together, as they are asked for."""
+
+    prices: Prices | None = None
+    budgets: Budgets | None = None
+    teams: Teams = Field(default_factory=dict)
