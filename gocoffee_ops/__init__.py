@@ -29,6 +29,8 @@ __all__ = [
     "cluster",
     "control_plane",
     "controllers",
+    "cost_settings",
+    "costs",
     "dashboards",
     "database",
     "diagnosis",
@@ -57,7 +59,7 @@ __all__ = [
 
 if TYPE_CHECKING:
     from gocoffee_ops import checks, errors
-    from gocoffee_ops.analysis import growth, timeline, trends
+    from gocoffee_ops.analysis import costs, growth, timeline, trends
     from gocoffee_ops.analysis import logs as log_analysis
     from gocoffee_ops.errors import OpsError
     from gocoffee_ops.model import Finding, Status, Target, Thresholds, Window
@@ -67,6 +69,7 @@ if TYPE_CHECKING:
         cluster,
         control_plane,
         controllers,
+        cost_settings,
         dashboards,
         database,
         diagnosis,
@@ -101,6 +104,8 @@ if not TYPE_CHECKING:
             "cluster": "gocoffee_ops.queries.cluster",
             "control_plane": "gocoffee_ops.queries.control_plane",
             "controllers": "gocoffee_ops.queries.controllers",
+            "cost_settings": "gocoffee_ops.queries.cost_settings",
+            "costs": "gocoffee_ops.analysis.costs",
             "dashboards": "gocoffee_ops.queries.dashboards",
             "database": "gocoffee_ops.queries.database",
             "diagnosis": "gocoffee_ops.queries.diagnosis",

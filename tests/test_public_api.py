@@ -37,6 +37,8 @@ def test_the_public_names_are_these_sorted_and_all_there() -> None:
         "cluster",
         "control_plane",
         "controllers",
+        "cost_settings",
+        "costs",
         "dashboards",
         "database",
         "diagnosis",

@@ -41,7 +41,8 @@ def anomalies(lines: pd.DataFrame, by: str = "service") -> pd.DataFrame:
     """How unusual was each of the last seven complete days, for each service, team or line?
 
     Against the median of the same weekday before it (of working days or weekends where there are fewer than three), in deviations
-    of the earlier days from theirs. Effective cost only, without purchases and corrections: a purchase on its day is none.
+    of the earlier days from theirs. Effective cost only, without purchases, corrections, taxes and credits: they have days
+    of their own, and are none.
 
     Columns: by, key (string), day (timestamp), effective, effective_expected, effective_above (decimal, in currency), score
     (Float64), days_before (Int64), why. The most unusual first.

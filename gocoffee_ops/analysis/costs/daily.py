@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from gocoffee_ops.analysis.costs.aggregate import KEYS
 from gocoffee_ops.analysis.costs.money import EXACT, amount, total
-from gocoffee_ops.analysis.costs.schemas import CORRECTION, LINES, PURCHASE, rows
+from gocoffee_ops.analysis.costs.schemas import CORRECTION, CREDIT, LINES, PURCHASE, TAX, rows
 from gocoffee_ops.errors import UsageError, unknown_name
 
 if TYPE_CHECKING:
     import pandas as pd
 
-ONCE = (PURCHASE, CORRECTION)  # lines that say nothing about the days to come
+ONCE = (PURCHASE, CORRECTION, TAX, CREDIT)  # lines that say nothing about the days to come
 WEEKEND = (5, 6)
 PEERS = 3  # so many earlier days of the same weekday make a median; with fewer, working days or weekends together do
 FEWEST_PEERS = 2

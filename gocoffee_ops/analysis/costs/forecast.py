@@ -47,7 +47,8 @@ def forecast(lines: pd.DataFrame, *, as_of: datetime, by: str = "team") -> pd.Da
     """What will the month of `as_of` have cost at its end, for each team?
 
     A day to come costs the median of its weekday. The interval holds the scatter of days and the drift that the last week showed.
-    Under 14 complete days there is no forecast. Purchases and corrections count where they are known, and are not expected again.
+    Under 14 complete days there is no forecast. Purchases, corrections, taxes and credits count where they are known, and are not
+    expected again.
 
     Columns: by, key, month (string), effective_known, effective_expected, effective_low, effective_high (decimal, in currency),
     days_known, days_unread, days_left (Int64), backtest_error (Float64, ratio), why. The dearest first.
@@ -115,14 +116,16 @@ def backtest(one: Series) -> tuple[list[float], float | None] | None:
 
 
 def interval(errors: Sequence[float], days: int) -> float:
-    """Half the width of an interval of 80 % for the sum of so many days: scatter grows with their root, drift with their number.
+    """Half the width of an interval of 80 % for the sum of so many days.
 
-    >>> [round(interval(errors, 4), 2) for errors in ([1.0, -1.0], [1.0, 1.0])]
-    [2.56, 5.73]
+    Scatter grows with the root of their number; drift with their number, and with how far they reach beyond the tested week.
+
+    >>> [round(interval(errors, 7), 2) for errors in ([1.0, -1.0], [1.0, 1.0])]
+    [3.39, 9.59]
     """
     scatter = sum(error * error for error in errors) / len(errors)
-    drift = sum(errors) / len(errors)
-    return EIGHTY * math.sqrt(days * scatter + (days * drift) ** 2)
+    drift = sum(errors) / len(errors) * days * max(1.0, (days + 1) / (TESTED + 1))
+    return EIGHTY * math.sqrt(days * scatter + drift**2)
 
 
 def rounded_float(value: float) -> Decimal:

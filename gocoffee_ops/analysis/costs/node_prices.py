@@ -1,0 +1,151 @@
+"""What an hour of each node, of its cores and of its memory costs, and who says so; and how much hangs on the split of the two."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+from gocoffee_ops.analysis.costs.aggregate import aggregate, exact_sum
+from gocoffee_ops.analysis.costs.allocation import Objects, by_cpu_weight
+from gocoffee_ops.analysis.costs.money import rounded
+from gocoffee_ops.analysis.costs.prices import (
+    BILL,
+    CPU_WEIGHT,
+    CPU_WEIGHT_BAND,
+    HOURS_A_MONTH,
+    OPENCOST,
+    memory_share,
+    unit_prices,
+)
+from gocoffee_ops.analysis.costs.schemas import CURRENCY, LINES, NETWORK, NODES, PRICES, TEAM, framed, rows
+from gocoffee_ops.analysis.costs.shares import Rules
+from gocoffee_ops.frames import Column, Schema, records
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+NODE_PRICES = Schema(
+    "node prices",
+    (
+        Column("cluster", "string"),
+        Column("node", "string"),
+        Column("pool", "string", optional=True),
+        Column("instance_type", "string", optional=True),
+        Column("capacity_type", "string", optional=True),
+        Column(
+            "price_from",
+            "string",
+            help="bill: effective; opencost or list: at list prices; missing: none",
+            optional=True,
+        ),
+        Column("hour_effective", "decimal", help="an hour of the node, by the bill", optional=True),
+        Column("hour_list", "decimal", help="an hour of the node, where no bill has it", optional=True),
+        Column("core_hour_effective", "decimal", optional=True),
+        Column("gib_hour_effective", "decimal", optional=True),
+        Column("core_hour_list", "decimal", optional=True),
+        Column("gib_hour_list", "decimal", optional=True),
+        Column("currency", "string", optional=True),
+        Column("memory_share", "Float64", "ratio", help="of the price, by the weight of a core", optional=True),
+        Column("hours", "Float64", "h", help="that the price is the mean of", optional=True),
+    ),
+)
+
+WEIGHT_BAND = Schema(
+    "costs by weight of a core",
+    (
+        TEAM,
+        Column("effective", "decimal", optional=True),
+        Column("effective_at_low_weight", "decimal", help=f"a core weighs {CPU_WEIGHT_BAND[0]:g} GiB", optional=True),
+        Column("effective_at_high_weight", "decimal", help=f"a core weighs {CPU_WEIGHT_BAND[1]:g} GiB", optional=True),
+        CURRENCY,
+    ),
+)
+
+
+def node_prices(lines: pd.DataFrame, nodes: pd.DataFrame, *, cpu_weight: float = CPU_WEIGHT) -> pd.DataFrame:
+    """What does an hour of each node cost, and of it a core and a GiB? (C09)
+
+    The mean of all complete days: what the bill has as effective cost, else the list price. A node has one price; how it splits is
+    a convention (see `prices.unit_prices`).
+
+    Columns: cluster, node, pool, instance_type, capacity_type, price_from (string), hour_effective, hour_list, core_hour_effective,
+    gib_hour_effective, core_hour_list, gib_hour_list (decimal, in currency), memory_share (Float64, ratio), hours (Float64, h).
+    """
+    sums: defaultdict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
+    for row in rows(lines, LINES):
+        if row["node"] is not None and row["line"] != NETWORK and not row["estimated"]:
+            sums[row["cluster"], row["node"]].append(row)
+    found = [_priced(node, sums[node["cluster"], node["node"]], cpu_weight) for node in rows(nodes, NODES)]
+    return framed(NODE_PRICES, found, lines, nodes)
+
+
+def _priced(node: Mapping[str, Any], lines: Sequence[Mapping[str, Any]], cpu_weight: float) -> dict[str, Any]:
+    names = ("cluster", "node", "pool", "instance_type", "capacity_type")
+    row: dict[str, Any] = dict.fromkeys(NODE_PRICES.names) | {name: node[name] for name in names}
+    cores, gib = (
+        node["cpu_cores"] or node["allocatable_cpu_cores"],
+        node["memory_gib"] or node["allocatable_memory_gib"],
+    )
+    sources = {line["price_from"] for line in lines} - {None}
+    sources = {BILL} if BILL in sources else sources
+    priced = [line for line in lines if line["price_from"] in sources]
+    currencies = {line["currency"] for line in priced}
+    if not cores or not gib or len(sources) != 1 or len(currencies) != 1:
+        return row
+    basis = "effective" if sources == {BILL} else "list"
+    money, hours = exact_sum(line[basis] for line in priced), sum(line["core_hours"] or 0.0 for line in priced) / cores
+    if money is None or not hours:
+        return row
+    hourly = rounded(Fraction(money) / Fraction(hours))
+    core, each = unit_prices(hourly, cores, gib, cpu_weight)
+    prices = {f"hour_{basis}": hourly, f"core_hour_{basis}": core, f"gib_hour_{basis}": each}
+    about = {"price_from": sources.pop(), "currency": currencies.pop(), "hours": hours}
+    return row | prices | about | {"memory_share": memory_share(cores, gib, cpu_weight)}
+
+
+def cpu_weight_band(charges: pd.DataFrame, objects: Objects, rules: Rules, **tables: Any) -> pd.DataFrame:
+    """How much hangs on what a core weighs: each team's costs with the weight of `rules`, and with the lowest and highest in use.
+
+    Columns: team, currency (string), effective, effective_at_low_weight, effective_at_high_weight (decimal, in currency).
+    """
+    weights = (rules.cpu_weight, *CPU_WEIGHT_BAND)
+    found: defaultdict[tuple[str | None, str], dict[float, Decimal | None]] = defaultdict(dict)
+    for weight, lines in by_cpu_weight(charges, objects, rules, weights, **tables).items():
+        for row in records(aggregate(lines, "team")):
+            if row["currency"] is not None:
+                found[row["team"], row["currency"]][weight] = row["effective"]
+    names = ("effective", "effective_at_low_weight", "effective_at_high_weight")
+    band: list[dict[str, Any]] = [
+        {"team": team, "currency": currency, **{name: money.get(w) for name, w in zip(names, weights, strict=True)}}
+        for (team, currency), money in sorted(found.items(), key=str)
+    ]
+    return framed(WEIGHT_BAND, band, charges, *objects.tables)
+
+
+def opencost_prices(assets: pd.DataFrame) -> pd.DataFrame:
+    """OpenCost's assets as prices: an hour of each node, a GiB and month of each disk. What it has no price for is left out.
+
+    `assets` is `queries.opencost.assets`. Columns: those of `schemas.PRICES`. (C10)
+    """
+    sums: defaultdict[tuple[str, str, str], list[Mapping[str, Any]]] = defaultdict(list)
+    for row in records(assets):
+        name = row["volume"] or row["name"] if row["type"] == "Disk" else row["name"]
+        if row["type"] in ("Node", "Disk") and name and row["total_list"] and row["minutes"]:
+            sums[row["type"], name, row["currency"]].append(row)
+    found = []
+    for (kind, name, currency), members in sums.items():
+        hours = sum(Fraction(row["minutes"]) / 60 * _size(row) for row in members)
+        if hours:
+            hourly = sum(Fraction(row["total_list"]) for row in members) / hours
+            node = kind == "Node"
+            price = {"kind": "node" if node else "storage", "name": name, "unit": "hour" if node else "GiB-month"}
+            money = rounded(hourly if node else hourly * HOURS_A_MONTH)
+            found.append({**price, "list": money, "currency": currency, "price_from": OPENCOST, "priced_on": None})
+    return framed(PRICES, found, assets)
+
+
+def _size(asset: Mapping[str, Any]) -> Fraction:
+    return Fraction(1) if asset["type"] == "Node" else Fraction(asset["storage_gib"] or 0.0)

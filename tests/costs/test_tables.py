@@ -1,0 +1,216 @@
+"""What is made from the lines: sums, prices, rows of FOCUS, days that are unusual, what the month will cost."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from datetime import timedelta
+from decimal import Decimal
+
+import pandas as pd
+import pytest
+
+from gocoffee_ops import costs
+from gocoffee_ops.analysis.costs.money import total
+from gocoffee_ops.analysis.costs.schemas import PRICES
+from gocoffee_ops.errors import UsageError
+from gocoffee_ops.frames import records
+from tests.costs.synthetic import AS_OF, FIRST, Scene, scene
+from tests.costs.tables import DAY, MONDAY, allocated, charges, hours, nodes, objects, rows_of
+
+
+@pytest.fixture(scope="module")
+def one() -> Scene:
+    return scene()
+
+
+@pytest.fixture(scope="module")
+def lines(one: Scene) -> pd.DataFrame:
+    return allocated(one.bill, one.objects, AS_OF, teams=one.teams)
+
+
+@pytest.mark.parametrize(
+    ("by", "said"),
+    [
+        ("teams", r"unknown key of costs 'teams'.*did you mean 'team'"),
+        ("label:", "unknown key of costs"),
+        ([], "one key, or some that differ"),
+        (["team", "team"], "one key, or some that differ"),
+    ],
+)
+def test_a_key_that_there_is_not_is_named_before_anything_is_added_up(by: str | list[str], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        costs.aggregate(pd.DataFrame(), by)
+
+
+def test_costs_by_label_keep_what_has_no_such_label(lines: pd.DataFrame) -> None:
+    table = costs.aggregate(lines, "label:team")
+
+    assert {key for key in table["label:team"] if not pd.isna(key)} == {"shop", "analytics"}
+    assert total(table["effective"]) == total(lines["effective"])
+
+
+def test_the_dearest_stands_first_and_shares_add_up_to_one(lines: pd.DataFrame) -> None:
+    table = costs.aggregate(lines, "line")
+    euros = [row for row in records(table) if row["currency"] == "EUR"]
+
+    assert [row["effective"] for row in euros] == sorted((row["effective"] for row in euros), reverse=True)
+    assert sum(row["of_effective"] for row in euros) == pytest.approx(1)
+    assert [row["unpriced"] for row in records(table) if row["currency"] is None] == [16]  # a volume, 16 days
+
+
+def test_a_table_that_lacks_a_column_is_named(one: Scene) -> None:
+    with pytest.raises(ValueError, match="the table of charges has no column currency"):
+        costs.allocate(one.bill.drop(columns="currency"), one.objects, costs.Rules(AS_OF))
+
+
+def test_rows_of_focus_have_ratios_that_add_up_and_no_receiver_for_what_is_nobodys(
+    one: Scene, lines: pd.DataFrame
+) -> None:
+    table = records(costs.focus_rows(lines, one.bill))
+    ratios: defaultdict[tuple[object, ...], float] = defaultdict(float)
+    for row in table:
+        assert (row["AllocatedMethodId"] is None) == (row["AllocatedMethodDetails"] is None)
+        if row["AllocatedMethodId"] is not None:
+            details = json.loads(row["AllocatedMethodDetails"])
+            key = (row["ResourceId"], row["ChargePeriodStart"], row["SkuId"], row["CommitmentDiscountStatus"])
+            ratios[key] += sum(element["AllocatedRatio"] for element in details["Elements"])
+    assert len(ratios) == 7 * 16
+    assert all(ratio == pytest.approx(1, abs=1e-9) for ratio in ratios.values())
+
+    idle = [row for row in table if row["x_CostLine"] == "idle"]
+    assert idle
+    assert {(row["AllocatedResourceId"], row["AllocatedResourceName"]) for row in idle} == {(None, None)}
+    used = next(row for row in table if row["x_CostLine"] == "used" and row["x_Team"] == "shop")
+    assert used["AllocatedResourceName"] == "go-coffee/deployment/orders"
+    assert used["AllocatedResourceId"] == "eu/go-coffee/orders-0/go-coffee-orders-0/app"
+    assert {row["ChargePeriodEnd"] - row["ChargePeriodStart"] for row in table} == {timedelta(days=1)}
+    by_charge = {row["PricingUnit"]: Decimal(0) for row in table}
+    for row in table:
+        by_charge[row["PricingUnit"]] += row["PricingQuantity"] or 0
+    assert by_charge["Hours"] == total(
+        Decimal(str(row["pricing_quantity"])) for row in records(one.bill) if row["pricing_unit"] == "Hours"
+    )
+
+
+def test_a_nodes_price_is_its_effective_cost_and_splits_into_core_and_memory() -> None:
+    bill = charges({"day": MONDAY, "resource_id": "i-node1", "effective": Decimal("6.24")})
+    prices = rows_of(
+        PRICES,
+        [
+            {
+                "kind": "node",
+                "name": "m6i.large",
+                "unit": "hour",
+                "list": Decimal("0.52"),
+                "currency": "EUR",
+                "price_from": "list",
+            }
+        ],
+    )
+    table = nodes({}, {}, {"instance_type": "unheard-of"})
+    seen = [row for n in (1, 2, 3) for row in hours(f"a{n}", node=f"n{n}")]
+    first, second, third = records(
+        costs.node_prices(allocated(bill, objects(seen, node_table=table), prices=prices), table)
+    )
+
+    assert (first["hour_effective"], first["core_hour_effective"], first["gib_hour_effective"]) == (
+        Decimal("0.26"),
+        Decimal("0.09"),
+        Decimal("0.01"),
+    )
+    assert (first["price_from"], first["hour_list"]) == ("bill", None)
+    assert (second["price_from"], second["hour_list"], second["core_hour_list"]) == (
+        "list",
+        Decimal("0.52"),
+        Decimal("0.18"),
+    )
+    assert (third["price_from"], third["hour_effective"], third["hour_list"]) == (None, None, None)
+
+
+def test_a_charge_of_its_own_for_a_licence_makes_no_hours_twice() -> None:
+    node = {"day": MONDAY, "resource_id": "i-node1", "effective": Decimal("6.24")}
+    licence = node | {"sku_id": "licence", "effective": Decimal("2.40")}
+    found = allocated(charges(node, licence), objects(hours("a")))
+
+    assert records(costs.coverage(found))[0]["total"] == pytest.approx(48)
+    (price,) = records(costs.node_prices(found, nodes({})))
+    assert (price["hour_effective"], price["hours"]) == (Decimal("0.36"), pytest.approx(24))
+
+
+def test_the_band_shows_what_hangs_on_the_weight_of_a_core(one: Scene, lines: pd.DataFrame) -> None:
+    rules = costs.Rules(AS_OF)
+    table = {row["team"]: row for row in records(costs.cpu_weight_band(one.bill, one.objects, rules, teams=one.teams))}
+    team = {row["team"]: row for row in records(costs.aggregate(lines, "team")) if row["currency"] == "EUR"}
+
+    assert {name: row["effective"] for name, row in table.items()} == {n: row["effective"] for n, row in team.items()}
+    reports = table["analytics"]  # requests much memory
+    assert reports["effective_at_low_weight"] > reports["effective"] > reports["effective_at_high_weight"]
+
+
+def test_opencosts_assets_are_prices_and_what_it_has_none_for_is_left_out() -> None:
+    node = {"type": "Node", "name": "n1", "volume": None, "storage_gib": None, "minutes": 1440.0, "currency": "USD"}
+    disk = node | {"type": "Disk", "name": "d", "volume": "pv1", "storage_gib": 10.0, "total_list": Decimal("0.24")}
+    assets = pd.DataFrame(
+        [
+            node | {"total_list": Decimal("2.40")},
+            disk,
+            node | {"name": "n2", "total_list": None},
+            node | {"name": "n3", "total_list": 0},
+        ]
+    )
+
+    assert [
+        (row["kind"], row["name"], row["list"], row["price_from"]) for row in records(costs.opencost_prices(assets))
+    ] == [
+        ("node", "n1", Decimal("0.1"), "opencost"),
+        ("storage", "pv1", Decimal("0.73"), "opencost"),
+    ]
+
+
+def test_the_day_that_cost_too_much_is_found_and_no_other(lines: pd.DataFrame) -> None:
+    unusual = [row for row in records(costs.anomalies(lines, "service")) if (row["score"] or 0) > 10]
+
+    assert [(row["key"], row["day"]) for row in unusual if row["effective_above"] > 10] == [
+        ("Cloud Storage", FIRST + 10 * DAY),
+    ]
+
+
+def test_a_forecast_of_days_that_repeat_is_what_they_repeat() -> None:
+    """Fourteen days of November at 10 on working days and 4 on weekends: the month has 21 and 9 of them."""
+    bill = charges(
+        *(
+            {"day": MONDAY + n * DAY, "resource_id": "b", "team": "shop", "effective": Decimal(10 if n % 7 < 5 else 4)}
+            for n in range(14)
+        )
+    )
+    as_of = MONDAY + 16 * DAY
+    (row,) = records(costs.forecast(allocated(bill, objects(), as_of), as_of=as_of))
+
+    assert (row["month"], row["effective_known"]) == ("2026-11", Decimal(116))
+    assert row["effective_expected"] == row["effective_low"] == row["effective_high"] == Decimal(21 * 10 + 9 * 4)
+    assert (row["days_known"], row["days_unread"], row["days_left"], row["backtest_error"]) == (14, 1, 15, 0.0)
+
+
+def test_a_forecast_that_drifts_has_an_interval_that_holds_the_truth() -> None:
+    """Costs grow by one a day; the month's truth is known, and the forecast says how far off it may be."""
+    daily = [Decimal(100 + n) for n in range(-1, 29)]  # November 1st to 30th
+    bill = charges(*({"day": MONDAY + n * DAY, "resource_id": "b", "effective": daily[n + 1]} for n in range(14)))
+    as_of = MONDAY + 16 * DAY
+    (row,) = records(costs.forecast(allocated(bill, objects(), as_of), as_of=as_of))
+
+    assert row["effective_low"] < row["effective_expected"] < sum(daily) < row["effective_high"]
+    assert 0.01 < row["backtest_error"] < 0.1
+
+
+def test_weeks_say_what_they_cost_or_which_days_they_lack(one: Scene) -> None:
+    before, now = records(costs.weeks(one.bill, as_of=AS_OF))
+
+    assert (before["first_day"], now["last_day"]) == (FIRST, FIRST + 13 * DAY)
+    assert (before["days_found"], now["days_found"]) == (7, 7)
+    whole = total(row["effective"] for row in records(one.bill) if row["day"] < FIRST + 7 * DAY)
+    assert before["effective"] == whole
+    changed = costs.by_cause(costs.cost_changes(one.bill, as_of=AS_OF))
+    assert total(changed["effective_change"]) == now["effective"] - before["effective"]
+    lacking = records(costs.weeks(one.bill[one.bill["day"] != FIRST], as_of=AS_OF))[0]
+    assert (lacking["days_missing"], lacking["effective"]) == (("2026-11-09",), None)
