@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from gocoffee_ops.analysis.costs.aggregate import float_sum
 from gocoffee_ops.analysis.costs.schemas import CONTAINER_HOURS, NODES, framed, rows
-from gocoffee_ops.analysis.costs.shares import between, lived
+from gocoffee_ops.analysis.costs.shares import TICKS, between, lived
 from gocoffee_ops.frames import Column, Schema
 
 if TYPE_CHECKING:
@@ -92,4 +92,4 @@ def requested_of_allocatable(nodes: pd.DataFrame, container_hours: pd.DataFrame)
 
 def _requested(members: Sequence[Mapping[str, Any]], request: str) -> float:
     step = between(members)
-    return float(sum((row[request] or 0.0) * float(lived(row, step)[1]) for row in members))
+    return float(sum((row[request] or 0.0) * lived(row, step)[1] / TICKS for row in members))

@@ -190,7 +190,7 @@ def _of_none(charge: Row) -> Claim:
 
 def _is_traffic(charge: Row) -> bool:
     """Whether a row is for traffic: by its service, or by bytes that are not kept."""
-    if TRAFFIC.search(f"{charge['service']} {charge['resource_type'] or ''} {charge.get('service_category') or ''}"):
+    if TRAFFIC.search(f"{charge['service']} {charge['resource_type'] or ''}"):
         return True
     unit = charge["usage_unit"] or charge["pricing_unit"] or ""
     return bool(BYTES.fullmatch(unit)) and not (charge["resource_id"] and not _compute(charge))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from gocoffee_ops.frames import Column, Schema, records
+from gocoffee_ops.frames import Column, Schema
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,6 +65,7 @@ CHARGES = Schema(
 CONTAINER_HOURS = Schema(
     "container hours",
     (
+        Column("cluster", "string", help="missing: told by the node", optional=True),
         Column("hour", "timestamp", help="start of the hour, UTC"),
         Column("namespace", "string"),
         Column("pod", "string"),
@@ -196,18 +197,22 @@ LINES = Schema(
 
 
 def rows(table: pd.DataFrame, schema: Schema) -> list[dict[str, Any]]:
-    """A table's rows with every column of `schema`; an optional one that the table lacks is missing in each row.
+    """A table's rows with the columns of `schema` and no others; an optional one that the table lacks is missing in each row.
 
     >>> import pandas as pd
     >>> rows(pd.DataFrame({"team": ["shop"], "namespace": ["go-coffee"], "workload": ["*"], "more": [1]}), TEAMS)
-    [{'team': 'shop', 'namespace': 'go-coffee', 'workload': '*', 'more': 1}]
+    [{'team': 'shop', 'namespace': 'go-coffee', 'workload': '*'}]
     """
-    absent = [column for column in schema.columns if column.name not in table.columns]
-    needed = [column.name for column in absent if not column.optional and column.dtype != "list[string]"]
-    if needed:
-        raise ValueError(f"the table of {schema.name} has no column {', '.join(needed)}")
-    filled: dict[str, Any] = {c.name: () if c.dtype == "list[string]" else None for c in absent}
-    return [{**filled, **row} for row in records(table)]
+    columns: dict[str, list[Any]] = {}
+    for column in schema.columns:
+        if column.name in table.columns:
+            values = table[column.name]
+            columns[column.name] = values.astype(object).where(values.notna(), None).tolist()
+        elif column.optional or column.dtype == "list[string]":
+            columns[column.name] = [() if column.dtype == "list[string]" else None] * len(table)
+        else:
+            raise ValueError(f"the table of {schema.name} has no column {column.name}")
+    return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
 
 
 def framed(schema: Schema, found: list[dict[str, Any]], *inputs: pd.DataFrame) -> pd.DataFrame:

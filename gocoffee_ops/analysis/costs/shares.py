@@ -18,10 +18,10 @@ from gocoffee_ops.analysis.costs.owners import Owner
 from gocoffee_ops.analysis.costs.prices import CPU_WEIGHT
 from gocoffee_ops.analysis.costs.schemas import IDLE, SYSTEM, UNKNOWN, UNUSED, USED
 
-TOLERANCE = Fraction(2, 100)  # rates are estimates: so much more than a node has may be measured on it
+TOLERANCE = 50  # rates are estimates: a fiftieth more than a node has may be measured on it
 SYSTEM_NAMESPACES = ("kube-system",)
-EDGE = Fraction(3, 2)  # samples that may fall out at the ends of an hour
-HOUR = timedelta(hours=1)
+HOUR, TICK = timedelta(hours=1), timedelta(milliseconds=1)
+TICKS, MINUTE = HOUR // TICK, timedelta(minutes=1) // TICK
 Name = tuple[str, str]  # of a node: its cluster, and its own
 
 GAP = "no samples of this time"
@@ -65,8 +65,13 @@ class Amounts:
 class NodeDay:
     """One node's day: how many hours it was there, and what for."""
 
-    hours: Fraction = Fraction(0)
+    ticks: int = 0
     parts: defaultdict[Kind, Amounts] = field(default_factory=lambda: defaultdict(Amounts))
+
+    @property
+    def hours(self) -> Fraction:
+        """For how many hours it was there."""
+        return Fraction(self.ticks, TICKS)
 
     def add(self, kind: Kind, cpu: int, memory: int) -> None:
         """Put an hour's part to it."""
@@ -76,45 +81,48 @@ class NodeDay:
             part.memory += memory
 
 
-def between(rows: Iterable[Mapping[str, Any]]) -> Fraction:
-    """The time from sample to sample, in hours; a minute where none says.
+def between(rows: Iterable[Mapping[str, Any]]) -> int:
+    """The time from sample to sample, in ticks; a minute where none says.
 
     >>> between([{"minutes": 0.0, "samples_found": 0}, {"minutes": 60.0, "samples_found": 120}])
-    Fraction(1, 120)
+    30000
     """
-    seen = [Fraction(row["minutes"]) / 60 / row["samples_found"] for row in rows if row["samples_found"]]
-    return max(seen, default=Fraction(1, 60))
+    seen = [round(row["minutes"] * MINUTE / row["samples_found"]) for row in rows if row["samples_found"]]
+    return max(seen, default=MINUTE)
 
 
-def lived(row: Mapping[str, Any], step: Fraction) -> tuple[Fraction, Fraction]:
-    """The parts of its hour that a container was seen to run, and that it ran; a sample lost at an edge is not missed.
+def lived(row: Mapping[str, Any], step: int) -> tuple[int, int]:
+    """For how many ticks of its hour a container was seen to run, and ran; a sample lost at an edge is not missed.
 
-    >>> step = Fraction(1, 60)
-    >>> lived({"minutes": 59.0, "samples_expected": 60, "samples_found": 59}, step)
-    (Fraction(1, 1), Fraction(1, 1))
-    >>> lived({"minutes": 10.0, "samples_expected": 10, "samples_found": 10}, step)
-    (Fraction(1, 6), Fraction(1, 6))
-    >>> lived({"minutes": 30.0, "samples_expected": 45, "samples_found": 30}, step)
-    (Fraction(1, 2), Fraction(3, 4))
+    >>> lived({"minutes": 59.0, "samples_expected": 60, "samples_found": 59}, MINUTE) == (TICKS, TICKS)
+    True
+    >>> lived({"minutes": 10.0, "samples_expected": 10, "samples_found": 10}, MINUTE)
+    (600000, 600000)
+    >>> lived({"minutes": 30.0, "samples_expected": 45, "samples_found": 30}, MINUTE)
+    (1800000, 2700000)
     """
-    seen = min(Fraction(1), Fraction(row["minutes"]) / 60)
+    seen = min(TICKS, round(row["minutes"] * MINUTE))
     lost = max(0, (row["samples_expected"] or 0) - (row["samples_found"] or 0))
-    ran = min(Fraction(1), seen + lost * step) if lost > 1 else seen
-    edge = 1 - EDGE * step
-    return (Fraction(1) if seen >= edge else seen), (Fraction(1) if ran >= edge else ran)
+    ran = min(TICKS, seen + lost * step) if lost > 1 else seen
+    edge = TICKS - _edge(step)
+    return (TICKS if seen >= edge else seen), (TICKS if ran >= edge else ran)
 
 
-def existed(node: Mapping[str, Any], hour: datetime, as_of: datetime) -> Fraction:
-    """The part of an hour in which the node was there.
+def _edge(step: int) -> int:
+    """As much as one and a half samples may fall out at the ends of an hour."""
+    return step * 3 // 2
+
+
+def existed(node: Mapping[str, Any], hour: datetime, as_of: datetime) -> int:
+    """For how many ticks of an hour the node was there.
 
     >>> from datetime import UTC
     >>> noon = datetime(2026, 1, 5, 12, tzinfo=UTC)
-    >>> existed({"created_at": noon + timedelta(minutes=15)}, noon, noon + timedelta(days=1))
-    Fraction(3, 4)
+    >>> existed({"created_at": noon + timedelta(minutes=15)}, noon, noon + timedelta(days=1)) * 4 == TICKS * 3
+    True
     """
     start = max(hour, node["created_at"] or hour)
-    end = min(hour + HOUR, as_of)
-    return max(Fraction(0), Fraction(int((end - start) / timedelta(seconds=1)), 3600))
+    return max(0, (min(hour + HOUR, as_of) - start) // TICK)
 
 
 def shared_out(
@@ -128,7 +136,7 @@ def shared_out(
     >>> shared_out(1000, 100, [300, 50], [200, 250]), shared_out(1000, 0, [900, 0], [100, 500]), shared_out(10, 0, [20], [0])
     (([0, 200], 100, 350), ([0, 100], 0, 0), None)
     """
-    most = capacity + int(capacity * TOLERANCE)
+    most = capacity + capacity // TOLERANCE
     if sum(used) > most or sum(requested) > most:
         return None
     unused = [max(0, request - use) for use, request in zip(used, requested, strict=True)]
@@ -143,14 +151,15 @@ def shared_out(
 class Run:
     """A container's hour on its node: what it used, and what it requested while it ran."""
 
-    def __init__(self, row: Mapping[str, Any], time: tuple[Fraction, Fraction], known: Fraction) -> None:
+    def __init__(self, row: Mapping[str, Any], time: tuple[int, int], known: int) -> None:
         self.row = row
-        seen, ran = (min(known, one) for one in time)
+        seen, ran = min(known, time[0]), min(known, time[1])
         usage = [row["cpu_core_hours"], row["memory_gib_hours"]]
         self.used = [0 if one is None else weight(one) for one in usage]
-        self.requested = [int(weight(row[name] or 0.0) * ran) for name in ("cpu_request_cores", "memory_request_gib")]
-        # For which part of the node's time it ran and nobody saw what it used.
-        self.unseen = (ran if None in usage else ran - seen) / known if known else Fraction(0)
+        self.requested = [
+            weight(row[name] or 0.0) * ran // TICKS for name in ("cpu_request_cores", "memory_request_gib")
+        ]
+        self.unseen = ran if None in usage else ran - seen  # ticks in which nobody saw what it used
 
 
 class Shares:
@@ -165,19 +174,23 @@ class Shares:
     ) -> None:
         self.rules = rules
         self.nodes = {(node["cluster"], node["node"]): node for node in nodes}
+        self._by_name: defaultdict[str, list[Name]] = defaultdict(list)
+        for name in self.nodes:
+            self._by_name[name[1]].append(name)
         self.days: dict[tuple[Name, datetime], NodeDay] = {}
         self.homeless: defaultdict[tuple[datetime, Kind], Amounts] = defaultdict(Amounts)
         by_node: defaultdict[tuple[Name, datetime], list[Mapping[str, Any]]] = defaultdict(list)
+        self._known_kinds: dict[tuple[Any, ...], tuple[Kind, Kind, Kind]] = {}
         self._requests_read: set[tuple[str, datetime]] = set()
         self._anywhere: set[datetime] = set()  # hours with a container of which no one knows on which node
         for row in hours:
-            name = self._named(row)
-            if name is None:
+            home = self._named(row)
+            if home is None:
                 self._homeless(row)
                 continue
-            by_node[name, row["hour"]].append(row)
+            by_node[home, row["hour"]].append(row)
             if row["cpu_request_cores"] is not None or row["memory_request_gib"] is not None:
-                self._requests_read.add((name[0], row["hour"]))
+                self._requests_read.add((home[0], row["hour"]))
         for day in sorted({*days, *(hour.replace(hour=0) for _, hour in by_node)}):
             for name in self.nodes:
                 found = self.days[name, day] = NodeDay()
@@ -186,16 +199,16 @@ class Shares:
 
     def _named(self, row: Mapping[str, Any]) -> Name | None:
         """The node that a container ran on; none where its name is not known, or two clusters have one of that name."""
-        if row.get("cluster"):
+        if row["cluster"]:
             name = (row["cluster"], row["node"])
             return name if name in self.nodes else None
-        found = [name for name in self.nodes if name[1] == row["node"]] if row["node"] else []
+        found = self._by_name.get(row["node"] or "", [])
         return found[0] if len(found) == 1 else None
 
     def _homeless(self, row: Mapping[str, Any]) -> None:
         if not row["node"]:
             self._anywhere.add(row["hour"])
-        run = Run(row, lived(row, between([row])), Fraction(1))
+        run = Run(row, lived(row, between([row])), TICKS)
         kind = Kind(UNKNOWN, _owner(row), "its node was not read" if row["node"] else NOWHERE)
         part = self.homeless[row["hour"].replace(hour=0), kind]
         part.cpu += max(run.used[0], run.requested[0])
@@ -206,24 +219,26 @@ class Shares:
         there = existed(node, hour, self.rules.as_of)
         if not there:
             return
-        day.hours += there
+        day.ticks += there
         size, reserved = _size(node)
         if size is None:
-            day.add(Kind(UNKNOWN, None, NO_SIZE), 0, int(there * WEIGHT))
+            day.add(Kind(UNKNOWN, None, NO_SIZE), 0, there * WEIGHT // TICKS)
             return
         step = between(rows)
-        seen = max((lived(row, step)[0] for row in rows), default=Fraction(0))
-        known = there if rows and seen >= there - EDGE * step else min(seen, there)
-        whole = [int(one * there) for one in size]
-        capacity = [int(one * known) for one in size]
+        times = [lived(row, step) for row in rows]
+        seen = max((time[0] for time in times), default=0)
+        known = there if rows and seen >= there - _edge(step) else min(seen, there)
+        whole = [one * there // TICKS for one in size]
+        capacity = [one * known // TICKS for one in size]
         day.add(Kind(UNKNOWN, None, GAP), whole[0] - capacity[0], whole[1] - capacity[1])
         if known:
-            runs = [Run(row, lived(row, step), known) for row in rows]
-            self._containers(day, (name[0], hour), runs, capacity, [int(one * known) for one in reserved])
+            runs = [Run(row, time, known) for row, time in zip(rows, times, strict=True)]
+            kept = [one * known // TICKS for one in reserved]
+            rest = self._containers(day, runs, capacity, kept)
+            self._idle(day, (name[0], hour), rest, Fraction(max(run.unseen for run in runs), known))
 
-    def _containers(
-        self, day: NodeDay, hour: tuple[str, datetime], runs: list[Run], capacity: list[int], reserved: list[int]
-    ) -> None:
+    def _containers(self, day: NodeDay, runs: list[Run], capacity: list[int], reserved: list[int]) -> tuple[int, int]:
+        """What containers and the system have of an hour; what is left of it is given back."""
         splits = [
             shared_out(capacity[r], reserved[r], [run.used[r] for run in runs], [run.requested[r] for run in runs])
             for r in (0, 1)
@@ -231,15 +246,23 @@ class Shares:
         cpu, memory = splits
         if cpu is None or memory is None:
             day.add(Kind(UNKNOWN, None, TOO_MUCH), capacity[0], capacity[1])
-            return
+            return 0, 0
         for i, run in enumerate(runs):
-            owner, unused = _owner(run.row), (cpu[0][i], memory[0][i])
-            system = owner.namespace in self.rules.system_namespaces or str(owner.workload).startswith("daemonset/")
-            day.add(Kind(SYSTEM if system else USED, owner), *run.used)
-            rest = Kind(UNKNOWN, owner, NO_USAGE) if run.unseen else Kind(SYSTEM if system else UNUSED, owner)
-            day.add(rest, *unused)
+            used, unused, unread = self._kinds(run.row)
+            day.add(used, *run.used)
+            day.add(unread if run.unseen else unused, cpu[0][i], memory[0][i])
         day.add(Kind(SYSTEM), cpu[1], memory[1])
-        self._idle(day, hour, (cpu[2], memory[2]), max(run.unseen for run in runs))
+        return cpu[2], memory[2]
+
+    def _kinds(self, row: Mapping[str, Any]) -> tuple[Kind, Kind, Kind]:
+        """A container's parts: what it used, what it requested and did not use, and what of that was not seen."""
+        identity = (row["namespace"], row["workload"], row["pod"], row["pod_uid"], row["container"], row["labels"])
+        if identity not in self._known_kinds:
+            owner = _owner(row)
+            system = owner.namespace in self.rules.system_namespaces or str(owner.workload).startswith("daemonset/")
+            used, unused = (SYSTEM, SYSTEM) if system else (USED, UNUSED)
+            self._known_kinds[identity] = Kind(used, owner), Kind(unused, owner), Kind(UNKNOWN, owner, NO_USAGE)
+        return self._known_kinds[identity]
 
     def _idle(self, day: NodeDay, hour: tuple[str, datetime], rest: tuple[int, int], unseen: Fraction) -> None:
         """The rest is idle, but for the time in which something may have run on it that was not seen."""
