@@ -196,6 +196,13 @@ def test_c08_storage_without_a_price_is_unknown_and_counted_in_coverage() -> Non
     assert {f.status for f in checks.costs_covered(coverage(lines), thresholds=LIMITS)} == {Status.UNKNOWN}
 
 
+def test_c08_a_volume_on_a_nodes_own_disk_is_paid_for_with_the_node() -> None:
+    table = volumes({"volume": "pv1", "driver": "kubernetes.io/host-path", "mounted_by": ("a",)})
+    lines = allocated(charges(NODE), objects(hours("a"), volume_table=table))
+
+    assert set(by_line(lines)) == {"used", "idle"}
+
+
 def price(name: str, amount: str, kind: str = "node", price_from: str = "list", unit: str = "hour") -> dict[str, Any]:
     return {
         "kind": kind,

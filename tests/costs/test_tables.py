@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -12,7 +13,7 @@ import pytest
 
 from gocoffee_ops import costs
 from gocoffee_ops.analysis.costs.money import total
-from gocoffee_ops.analysis.costs.schemas import PRICES
+from gocoffee_ops.analysis.costs.schemas import CONTAINERS, PRICES
 from gocoffee_ops.errors import UsageError
 from gocoffee_ops.frames import records
 from tests.costs.synthetic import AS_OF, FIRST, Scene, scene
@@ -48,6 +49,22 @@ def test_costs_by_label_keep_what_has_no_such_label(lines: pd.DataFrame) -> None
 
     assert {key for key in table["label:team"] if not pd.isna(key)} == {"shop", "analytics"}
     assert total(table["effective"]) == total(lines["effective"])
+
+
+def test_labels_workloads_and_nodes_that_hours_do_not_say_come_from_the_pods() -> None:
+    hour_rows = hours("a", node=None, workload=None) + hours("b", pod_uid="uid-of-another", node=None)
+    pods = [{"pod": name, "pod_uid": f"uid-{name}", "workload": f"deployment/{name}", "node": "n1"} for name in "ab"]
+    about = {"cluster": "eu", "namespace": "go-coffee", "labels": ("app=shop",)}
+    things = replace(objects(hour_rows), containers=rows_of(CONTAINERS, [about | pod for pod in pods]))
+    bill = charges({"day": MONDAY, "resource_id": "i-node1", "effective": Decimal(10)})
+
+    found = {
+        row["pod"]: row for row in records(costs.aggregate(allocated(bill, things), ["pod", "workload", "label:app"]))
+    }
+    assert (found["a"]["workload"], found["a"]["label:app"]) == ("deployment/a", "shop")
+    assert found["a"]["effective"] > 0
+    assert (found["b"]["label:app"], found["b"]["effective"]) == ("shop", None)  # on which node it ran is not known
+    assert "idle" not in set(allocated(bill, things)["line"])
 
 
 def test_the_dearest_stands_first_and_shares_add_up_to_one(lines: pd.DataFrame) -> None:
@@ -166,6 +183,32 @@ def test_opencosts_assets_are_prices_and_what_it_has_none_for_is_left_out() -> N
         ("node", "n1", Decimal("0.1"), "opencost"),
         ("storage", "pv1", Decimal("0.73"), "opencost"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("namespace", "lost", "found"),
+    [("kube-system", None, ["node-pool/spare"]), ("go-coffee", None, []), ("kube-system", 3, [])],
+    ids=["only the system", "work", "a gap"],
+)
+def test_a_pool_is_a_candidate_when_nothing_but_the_system_ran_on_it_for_a_week(
+    namespace: str, lost: int | None, found: list[str]
+) -> None:
+    table = nodes({"pool": "workers"}, {"pool": "spare"})
+    agents = hours("agent", 24 * 8, node="n2", namespace=namespace, cpu_request_cores=0.1, cores=0.05)
+    seen = hours("a", 24 * 8) + [row for row in agents if row["hour"] != MONDAY + (lost or -1) * DAY]
+    bill = charges(
+        *(
+            {"day": MONDAY + day * DAY, "resource_id": f"i-node{n}", "effective": Decimal("2.40")}
+            for day in range(8)
+            for n in (1, 2)
+        )
+    )
+    as_of = MONDAY + 10 * DAY
+    things = objects(seen, node_table=table)
+    candidates = records(costs.orphans(bill, things, allocated(bill, things, as_of), as_of=as_of))
+
+    assert [row["subject"] for row in candidates] == found
+    assert [row["monthly_effective"] for row in candidates] == [Decimal("73.00")] * len(found)
 
 
 def test_the_day_that_cost_too_much_is_found_and_no_other(lines: pd.DataFrame) -> None:

@@ -16,6 +16,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+from gocoffee_ops.analysis.costs.identity import identified
 from gocoffee_ops.analysis.costs.matching import Claim, Thing, Things, claim
 from gocoffee_ops.analysis.costs.money import WEIGHT, rounded, split
 from gocoffee_ops.analysis.costs.owners import Owner, Teams
@@ -23,6 +24,7 @@ from gocoffee_ops.analysis.costs.prices import BILL, HOURS_A_MONTH, Price, Price
 from gocoffee_ops.analysis.costs.schemas import (
     CHARGES,
     CONTAINER_HOURS,
+    CONTAINERS,
     CONTROL_PLANE,
     LINES,
     LOAD_BALANCER,
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
 
 DAY = timedelta(days=1)
 LAG_H = 48.0
+ON_A_NODE = ("kubernetes.io/host-path", "kubernetes.io/local-volume")  # such volumes are paid for with their node
 NO_METRICS = "the node was not there on this day, says its cluster"
 NO_PRICE = "it stands in no bill, and has no price"
 
@@ -51,17 +54,22 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Objects:
-    """What the clusters have, and what ran there: tables of `queries.cost_objects` and `queries.usage`."""
+    """What the clusters have, and what ran there: tables of `queries.cost_objects` and `queries.usage`.
+
+    `containers` is only for what the hours do not say: labels, and workload and node where kube-state-metrics is not there.
+    """
 
     nodes: pd.DataFrame
     volumes: pd.DataFrame
     load_balancers: pd.DataFrame
     container_hours: pd.DataFrame
+    containers: pd.DataFrame | None = None
 
     @property
     def tables(self) -> tuple[pd.DataFrame, ...]:
         """All of them."""
-        return self.nodes, self.volumes, self.load_balancers, self.container_hours
+        tables = (self.nodes, self.volumes, self.load_balancers, self.container_hours, self.containers)
+        return tuple(table for table in tables if table is not None)
 
 
 def allocate(
@@ -85,6 +93,8 @@ def allocate(
     bill = rows(charges, CHARGES)
     nodes, volumes = rows(objects.nodes, NODES), rows(objects.volumes, VOLUMES)
     balancers, hours = rows(objects.load_balancers, LOAD_BALANCERS), rows(objects.container_hours, CONTAINER_HOURS)
+    if objects.containers is not None:
+        hours = identified(hours, rows(objects.containers, CONTAINERS))
     days = sorted({charge["day"] for charge in bill} | {row["hour"].replace(hour=0) for row in hours})
     shares = Shares(nodes, hours, days, rules)
     allocation = _Allocation(shares, Teams.of(teams), PriceBook.of(prices), rules.as_of - timedelta(hours=lag_h))
@@ -163,7 +173,8 @@ class _Allocation:
                 self._priced_node(self._shares.nodes[name], day, node_day)
         for (day, kind), part in self._shares.homeless.items():
             self._line(UNKNOWN, {"day": day, **self._owned(kind)}, part=part)
-        for thing in [Thing("volume", one) for one in volumes] + [Thing("load balancer", one) for one in balancers]:
+        disks = [one for one in volumes if one["driver"] not in ON_A_NODE]
+        for thing in [Thing("volume", one) for one in disks] + [Thing("load balancer", one) for one in balancers]:
             for day in days:
                 hours = self._hours(thing.row, day)
                 if hours and (thing.row["cluster"], _name(thing), day) not in self._billed:

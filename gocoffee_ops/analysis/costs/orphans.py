@@ -24,6 +24,7 @@ from gocoffee_ops.analysis.costs.schemas import (
     IDLE,
     LINES,
     LOAD_BALANCERS,
+    NETWORK,
     NODES,
     SYSTEM,
     VOLUMES,
@@ -200,20 +201,20 @@ def _pools(
 ) -> Iterator[dict[str, Any]]:
     """Pools on which nothing but the system ran for all complete days that were read, without a gap."""
     by_pool: defaultdict[tuple[str, str], list[Mapping[str, Any]]] = defaultdict(list)
-    for line in lines:
-        if line["pool"] and not line["estimated"] and line["core_hours"] is not None:
+    settled = [line for line in lines if not line["estimated"]]
+    for line in settled:
+        if line["pool"]:
             by_pool[line["cluster"], line["pool"]].append(line)
-    week = set(sorted({line["day"] for line in lines if not line["estimated"]})[-7:])
+    week = set(sorted({line["day"] for line in settled})[-7:])
     for (cluster, pool), members in by_pool.items():
-        if {row["line"] for row in members} <= {IDLE, SYSTEM} and len({row["day"] for row in members}) >= len(
-            week
-        ) == 7:
-            created = [row["created_at"] for row in nodes if (row["cluster"], row["pool"]) == (cluster, pool)]
-            age = None if None in created or not created else (as_of - max(created)) / timedelta(seconds=1)
-            cost = _monthly(members, week)
-            found = MEDIUM, "nothing but the system's pods ran there on any of the days that were read"
-            row = {"cluster": cluster, "age_s": age}
-            yield _candidate("node pool", f"node-pool/{pool}", row, found, cost)
+        ran = {row["line"] for row in members if row["line"] != NETWORK}
+        if not ran <= {IDLE, SYSTEM} or not week <= {row["day"] for row in members} or len(week) < 7:
+            continue
+        created = [row["created_at"] for row in nodes if (row["cluster"], row["pool"]) == (cluster, pool)]
+        age = None if None in created or not created else (as_of - max(created)) / timedelta(seconds=1)
+        found = MEDIUM, "nothing but the system's pods ran there on any of the days that were read"
+        about = {"cluster": cluster, "age_s": age}
+        yield _candidate("node pool", f"node-pool/{pool}", about, found, _monthly(members, week))
 
 
 def _monthly(charges: Sequence[Mapping[str, Any]], week: set[datetime]) -> dict[str, Any]:

@@ -84,6 +84,19 @@ CONTAINER_HOURS = Schema(
     ),
 )
 
+CONTAINERS = Schema(
+    "containers",
+    (
+        Column("cluster", "string"),
+        Column("namespace", "string"),
+        Column("workload", "string"),
+        Column("pod", "string"),
+        Column("pod_uid", "string"),
+        Column("node", "string", optional=True),
+        Column("labels", "list[string]", help="key=value, of the pod"),
+    ),
+)
+
 NODES = Schema(
     "nodes",
     (
@@ -106,6 +119,7 @@ VOLUMES = Schema(
     (
         Column("cluster", "string"),
         Column("volume", "string"),
+        Column("driver", "string", optional=True),
         Column("volume_handle", "string", optional=True),
         Column("storage_class", "string", optional=True),
         Column("capacity_gib", "Float64", "GiB", optional=True),
