@@ -257,3 +257,19 @@ def test_weeks_say_what_they_cost_or_which_days_they_lack(one: Scene) -> None:
     assert total(changed["effective_change"]) == now["effective"] - before["effective"]
     lacking = records(costs.weeks(one.bill[one.bill["day"] != FIRST], as_of=AS_OF))[0]
     assert (lacking["days_missing"], lacking["effective"]) == (("2026-11-09",), None)
+
+
+def test_movers_by_any_key_add_up_to_the_difference_of_the_weeks(one: Scene, lines: pd.DataFrame) -> None:
+    before, now = records(costs.weeks(one.bill, as_of=AS_OF))
+    for by in ("team", "line", "service", "namespace"):
+        table = records(costs.movers(lines, by, as_of=AS_OF))
+        assert total(row["effective_change"] for row in table) == now["effective"] - before["effective"]
+        changes = [abs(row["effective_change"]) for row in table]
+        assert changes == sorted(changes, reverse=True)
+
+
+def test_movers_are_not_told_of_a_fortnight_that_lacks_a_day(one: Scene, lines: pd.DataFrame) -> None:
+    table = costs.movers(lines[lines["day"] != FIRST + 3 * DAY], as_of=AS_OF)
+
+    assert set(table["effective_change"]) == {None}
+    assert len(table) == 3

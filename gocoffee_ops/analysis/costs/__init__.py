@@ -17,7 +17,7 @@ from gocoffee_ops.analysis.costs.node_prices import cpu_weight_band, node_prices
 from gocoffee_ops.analysis.costs.orphans import orphans
 from gocoffee_ops.analysis.costs.reconciliation import coverage, reconciliation
 from gocoffee_ops.analysis.costs.shares import Rules
-from gocoffee_ops.analysis.costs.weeks import weeks
+from gocoffee_ops.analysis.costs.weeks import movers, weeks
 
 __all__ = [
     "Objects",
@@ -32,6 +32,7 @@ __all__ = [
     "cpu_weight_band",
     "focus_rows",
     "forecast",
+    "movers",
     "node_prices",
     "opencost_prices",
     "orphans",

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from gocoffee_ops.analysis.costs.aggregate import aggregate
 from gocoffee_ops.analysis.costs.allocation import LAG_H
 from gocoffee_ops.analysis.costs.money import total
-from gocoffee_ops.analysis.costs.schemas import CHARGES, framed, rows
-from gocoffee_ops.frames import Column, Schema
+from gocoffee_ops.analysis.costs.schemas import CHARGES, LINES, framed, rows
+from gocoffee_ops.frames import Column, Schema, records
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,6 +33,14 @@ WEEK_TABLE = Schema(
         Column("effective", "decimal", optional=True),
         Column("currency", "string", optional=True),
     ),
+)
+
+MOVERS = (
+    Column("effective_change", "decimal", optional=True),
+    Column("effective_before", "decimal", optional=True),
+    Column("effective_now", "decimal", optional=True),
+    Column("currency", "string"),
+    Column("ratio", "Float64", "times", help="of the week over the one before", optional=True),
 )
 
 
@@ -97,3 +107,31 @@ def weeks(charges: pd.DataFrame, *, as_of: datetime, lag_h: float = LAG_H) -> pd
                 }
             )
     return framed(WEEK_TABLE, found, charges)
+
+
+def movers(lines: pd.DataFrame, by: str = "team", *, as_of: datetime, lag_h: float = LAG_H) -> pd.DataFrame:
+    """Whose week cost more, or less, than the one before? For each team, namespace, line, or other key of `aggregate`.
+
+    Columns: the key, currency (string), effective_before, effective_now, effective_change (decimal; missing where the lines lack a
+    day of either week), ratio (Float64). The largest change first. Raises UsageError for a key that there is not.
+    """
+    both = Weeks.settled(as_of, lag_h)
+    daily = records(aggregate(lines, [by, "day"]))
+    lacking = bool(both.missing(row["day"] for row in rows(lines, LINES) if row["charge"] is not None))
+    sums: defaultdict[tuple[str | None, str], tuple[list[Decimal | None], list[Decimal | None]]]
+    sums = defaultdict(lambda: ([], []))
+    for row in daily:
+        if row["effective"] is not None and row["day"] in {*both.before, *both.now}:
+            sums[row[by], row["currency"]][row["day"] in set(both.now)].append(row["effective"])
+    found = [
+        _mover(by, key, currency, total(then), total(now), lacking) for (key, currency), (then, now) in sums.items()
+    ]
+    found.sort(key=lambda row: (-abs(row["effective_change"] or 0), str(row[by])))
+    return framed(Schema(f"changes by {by}", (Column(by, "string", optional=True), *MOVERS)), found, lines)
+
+
+def _mover(by: str, key: str | None, currency: str, then: Decimal, now: Decimal, lacking: bool) -> dict[str, Any]:
+    row: dict[str, Any] = {by: key, "currency": currency, "effective_before": then, "effective_now": now}
+    if lacking:
+        return row | dict.fromkeys(("effective_before", "effective_now", "effective_change", "ratio"))
+    return row | {"effective_change": now - then, "ratio": float(now / then) if then > 0 else None}
