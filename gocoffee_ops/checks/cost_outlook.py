@@ -48,9 +48,10 @@ def _usual(subject: str, rows: Sequence[Mapping[str, Any]], thresholds: Threshol
     if unusual:
         status, row = max(unusual, key=lambda one: (one[0].severity, abs(one[1]["score"])))
         more = "more" if row["score"] > 0 else "less"
+        distance = "over 100" if abs(row["score"]) > 100 else f"{abs(row['score']):.0f}"
         reason = (
             f"{money(row['effective'], row['currency'])} on {row['day']:%Y-%m-%d}, and such a day costs "
-            f"{money(row['effective_expected'], row['currency'])}: {abs(row['score']):.0f} deviations {more}"
+            f"{money(row['effective_expected'], row['currency'])}: {distance} deviations {more}"
         )
         numbers = {"score": round(row["score"], 1), "days": len(unusual)}
         return Finding(status, "costs_usual", subject, reason, numbers, next=NEXT)

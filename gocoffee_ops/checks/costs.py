@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 NEXT = (COST_ANALYSIS,)
+RAN = ("core-hours", "GiB-hours")
 OWNED = ("used", "requested and unused", "storage", "unmounted storage", "load balancer", "outside the cluster")
 
 
@@ -44,8 +45,8 @@ def bill_reconciled(reconciliation: pd.DataFrame, coverage: pd.DataFrame, *, thr
     by_currency: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in table:
         by_currency[row["currency"]].append(row)
-    unpriced = [row for row in records(coverage) if (row["priced_share"] or 0.0) < thresholds.cost_priced_min]
-    unpriced = [row for row in unpriced if row["priced_share"] is not None]
+    ran = [row for row in records(coverage) if row["what"] in RAN and row["priced_share"] is not None]
+    unpriced = [row for row in ran if row["priced_share"] < thresholds.cost_priced_min]
     findings = [_reconciled(currency, rows, unpriced, thresholds) for currency, rows in by_currency.items()]
     fine = [finding.reason for finding in findings]
     return concluded(

@@ -95,6 +95,10 @@ def test_a_bill_is_unknown_within_its_lag_without_rows_and_with_too_few_prices()
     none = LINES.empty()
     assert statuses(checks.bill_reconciled(reconciliation(none), coverage(none), thresholds=LIMITS)) == {UNKNOWN}
 
+    unpriced = objects(hours("a"), volume_table=volumes({"volume": "pv1"}))  # which is for `costs_covered` to say
+    lines = allocated(charges(NODE, bucket("90")), unpriced)
+    assert statuses(checks.bill_reconciled(reconciliation(lines), coverage(lines), thresholds=LIMITS)) == {OK}
+
     half = objects([*hours("a"), *hours("b", node="n2")], node_table=nodes({}, {}))
     lines = allocated(charges(NODE, bucket("90")), half)
     found = checks.bill_reconciled(reconciliation(lines), coverage(lines), thresholds=LIMITS)

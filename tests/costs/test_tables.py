@@ -246,6 +246,17 @@ def test_a_forecast_that_drifts_has_an_interval_that_holds_the_truth() -> None:
     assert 0.01 < row["backtest_error"] < 0.1
 
 
+def test_one_bad_day_widens_a_forecast_and_is_not_taken_for_a_trend() -> None:
+    costs_of = [Decimal(10)] * 9 + [Decimal(500)] + [Decimal(10)] * 4
+    bill = charges(*({"day": MONDAY + n * DAY, "resource_id": "b", "effective": c} for n, c in enumerate(costs_of)))
+    as_of = MONDAY + 16 * DAY
+    (row,) = records(costs.forecast(allocated(bill, objects(), as_of), as_of=as_of))
+
+    assert row["effective_expected"] == sum(costs_of) + 16 * 10
+    assert row["effective_low"] == row["effective_known"] == sum(costs_of)  # what is spent does not come back
+    assert row["effective_high"] > row["effective_expected"] + 500
+
+
 def test_weeks_say_what_they_cost_or_which_days_they_lack(one: Scene) -> None:
     before, now = records(costs.weeks(one.bill, as_of=AS_OF))
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from gocoffee_ops.analysis.costs.daily import Series, before, expected, series
@@ -82,9 +83,10 @@ def _month(one: Series, by: str, as_of: datetime) -> dict[str, Any]:
         return row | {"why": "the days that were read have gaps: some weekday is not among them"}
     rest = total(predicted)
     width = rounded_float(interval(errors[0], len(open_days)))
+    least = spent if min(one.usual.values()) >= 0 else spent + rest - width  # what is spent does not come back
     return row | {
         "effective_expected": spent + rest,
-        "effective_low": spent + rest - width,
+        "effective_low": max(least, spent + rest - width),
         "effective_high": spent + rest + width,
         "backtest_error": errors[1],
     }
@@ -124,7 +126,7 @@ def interval(errors: Sequence[float], days: int) -> float:
     [3.39, 9.59]
     """
     scatter = sum(error * error for error in errors) / len(errors)
-    drift = sum(errors) / len(errors) * days * max(1.0, (days + 1) / (TESTED + 1))
+    drift = median(errors) * days * max(1.0, (days + 1) / (TESTED + 1))  # one day that went wrong is no drift
     return EIGHTY * math.sqrt(days * scatter + drift**2)
 
 
