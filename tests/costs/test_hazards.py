@@ -89,6 +89,12 @@ def test_c01_idle_is_a_line_of_its_own_without_being_asked_for() -> None:
     assert sum(by_line(lines).values()) == Decimal("12.17")
 
 
+def test_c01_idle_is_nobodys_whatever_team_its_node_is_tagged_with() -> None:
+    lines = allocated(charges(NODE | {"team": "platform"}), objects(hours("a")), teams=TEAM_TABLE)
+
+    assert {(row["line"], row["team"]) for row in records(lines)} == {("used", "shop"), ("idle", None)}
+
+
 def test_c02_the_control_planes_fee_is_a_line_and_its_lack_is_residual() -> None:
     totals = pd.DataFrame(
         [{"day": MONDAY, "billed": Decimal("12.17"), "effective": Decimal("12.17"), "currency": "EUR"}]
@@ -142,6 +148,31 @@ def test_c04_a_container_that_alone_lost_its_samples_leaves_idle_unknown_for_tha
 
     assert day["unknown", "b"]["core_hours"] == pytest.approx(0.75)  # requested, and not seen to be used
     assert day["idle", None]["core_hours"] == pytest.approx(day["unknown", None]["core_hours"]) == pytest.approx(0.25)
+
+
+def test_c04_an_hour_in_which_no_request_was_read_has_no_idle() -> None:
+    """kube-state-metrics was gone from 12:00 on: what was used is known, what was kept for whom is not."""
+    seen = hours("a", cpu_request_cores=0.5, memory_request_gib=1.0)
+    for row in seen:
+        if row["hour"].hour >= 12:
+            row |= {"cpu_request_cores": None, "memory_request_gib": None}
+    lines = allocated(charges(NODE), objects(seen))
+
+    used = round(Decimal("8.83") * Decimal(55) / 260, 2)
+    rest = (Decimal("8.83") - used) / 2
+    assert by_line(lines) == {"used": used, "idle": round(rest, 2), "unknown": round(rest, 2)}
+    assert {row["why"] for row in records(lines) if row["line"] == "unknown"} == {"requests were not read"}
+
+
+def test_c04_a_node_that_was_made_anew_under_its_name_has_the_hours_of_the_one_before() -> None:
+    """The node of today is an hour old; on Monday another had its name, and lost its samples in the evening."""
+    table = nodes({"created_at": MONDAY + 5 * DAY})
+    seen = [row for row in hours("a") if row["hour"].hour < 18]
+    lines = allocated(charges(NODE), objects(seen, node_table=table))
+
+    assert by_line(lines)["unknown"] == round(Decimal("8.83") / 4, 2)
+    empty = allocated(charges(NODE), objects([], node_table=table))
+    assert {row["why"] for row in records(empty)} == {"the node was not there on this day, says its cluster"}
 
 
 def test_c05_a_pod_that_ran_twice_under_one_name_is_billed_by_uid_for_its_minutes() -> None:

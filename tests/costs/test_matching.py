@@ -96,6 +96,8 @@ TAGGED = {"tags": ("kubernetes.io/cluster/eu=owned",)}
         ),
         ({"resource_id": "x", "service": "Amazon EKS"}, "control plane"),
         ({"resource_id": None, "service": "Kubernetes Engine"}, "control plane"),
+        ({"resource_id": "pod/1", "service": "Amazon EKS", "usage_unit": "vCPU-Hours"}, "residual"),
+        ({"resource_id": "vol-2", "tags": ("user:kubernetes.io/created-for/pvc/name=data",)}, "unmounted storage"),
         ({"resource_id": "nat-1", "service": "Amazon VPC"}, "network"),
         ({"resource_id": "logs", "service": "S3", "usage_unit": "GB"}, "outside the cluster"),
         ({"resource_id": "logs", "service": "S3", "usage_unit": "GB-Month"}, "outside the cluster"),

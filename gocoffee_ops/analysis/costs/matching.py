@@ -38,9 +38,11 @@ CLUSTER_TAGS = re.compile(
     r"|aks-managed-cluster-name|KubernetesCluster",
     re.IGNORECASE,
 )
+OF_USERS = "user:"  # stands before tags in some exports
 CLAIM_TAGS = ("kubernetes.io/created-for/pvc/name", "kubernetes.io-created-for-pvc-name")
 SERVICE_TAGS = ("kubernetes.io/service-name",)
 KUBERNETES = re.compile(r"kubernetes|\bEKS\b|\bAKS\b|\bGKE\b", re.IGNORECASE)
+SERVERLESS = re.compile(r"cpu|[gm]i?b\b|fargate|autopilot", re.IGNORECASE)
 TRAFFIC = re.compile(r"data ?transfer|bandwidth|\bvpc\b|virtual network|\bnat\b|networking", re.IGNORECASE)
 BYTES = re.compile(r"(byte|bytes|[KMGT]i?B)", re.IGNORECASE)  # GB-Month is none: it has a time
 DISK = re.compile(r"(^|[/:])vol-|/disks/|:volume/", re.IGNORECASE)
@@ -128,7 +130,7 @@ class Things:
         identity = charge["resource_id"] or ""
         keys = [self._exact.get(identity.lower()), self._exact.get(_path(identity)), *self._shortened(identity)]
         keys.append(self._short.get((charge["resource_name"] or "").lower()))
-        keys += [self._services.get(label(charge["tags"], tag) or "") for tag in SERVICE_TAGS]
+        keys.append(self._services.get(first_tag(charge, SERVICE_TAGS) or ""))
         for found in keys:
             if found:
                 return tuple(found) if len(found) == 1 else ()
@@ -172,20 +174,38 @@ def _of_things(charge: Row, found: Sequence[Thing]) -> Claim:
     return Claim(STORAGE if found[0].row["mounted_by"] else UNMOUNTED, tuple(found))
 
 
+def first_tag(charge: Row, names: Iterable[str]) -> str | None:
+    """The value of the first of some tags that a charge has.
+
+    >>> first_tag({"tags": ("user:kubernetes.io/service-name=shop/web",)}, SERVICE_TAGS)
+    'shop/web'
+    """
+    tags = [tag.removeprefix(OF_USERS) for tag in charge["tags"]]
+    return next(filter(None, (label(tags, name) for name in names)), None)
+
+
 def _of_none(charge: Row) -> Claim:
     identity = charge["resource_id"] or ""
-    ours = any(CLUSTER_TAGS.fullmatch(tag.partition("=")[0]) for tag in charge["tags"])
-    if any(label(charge["tags"], tag) for tag in CLAIM_TAGS):
+    ours = any(CLUSTER_TAGS.fullmatch(tag.partition("=")[0].removeprefix(OF_USERS)) for tag in charge["tags"])
+    if first_tag(charge, CLAIM_TAGS):
         return Claim(UNMOUNTED, why="made for a claim; no volume of a cluster that was read has its id")
-    if KUBERNETES.search(charge["service"]) or _is_traffic(charge):
-        return Claim(CONTROL_PLANE if KUBERNETES.search(charge["service"]) else NETWORK)
-    if ours and DISK.search(identity):
-        return Claim(SYSTEM, why="a disk of a node")
+    if KUBERNETES.search(charge["service"]):
+        return _of_kubernetes(charge)
+    if _is_traffic(charge):
+        return Claim(NETWORK)
     if ours:
-        return Claim(RESIDUAL, why="it bears a cluster's tag, and no object that was read has its id")
+        gone = Claim(RESIDUAL, why="it bears a cluster's tag, and no object that was read has its id")
+        return Claim(SYSTEM, why="a disk of a node") if DISK.search(identity) else gone
     if identity or charge["team"]:
         return Claim(OUTSIDE)
     return Claim(RESIDUAL, why="it names no resource and no team")
+
+
+def _of_kubernetes(charge: Row) -> Claim:
+    """The fee of a control plane; pods that a provider bills one by one, without a node, are not split."""
+    if SERVERLESS.search(f"{charge['pricing_unit'] or charge['usage_unit'] or ''} {charge['resource_type'] or ''}"):
+        return Claim(RESIDUAL, why="pods that are billed without a node are not told apart")
+    return Claim(CONTROL_PLANE)
 
 
 def _is_traffic(charge: Row) -> bool:

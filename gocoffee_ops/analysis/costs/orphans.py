@@ -15,9 +15,8 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from gocoffee_ops.analysis.costs.allocation import LAG_H, Objects
-from gocoffee_ops.analysis.costs.matching import CLAIM_TAGS, SERVICE_TAGS, Things
+from gocoffee_ops.analysis.costs.matching import CLAIM_TAGS, SERVICE_TAGS, Things, first_tag
 from gocoffee_ops.analysis.costs.money import rounded
-from gocoffee_ops.analysis.costs.owners import label
 from gocoffee_ops.analysis.costs.prices import HOURS_A_MONTH
 from gocoffee_ops.analysis.costs.schemas import (
     CHARGES,
@@ -174,9 +173,7 @@ def _loose(charges: Iterable[Mapping[str, Any]], week: set[datetime], as_of: dat
         if charge["resource_id"]:
             by_id[charge["resource_id"]].append(charge)
     for identity, members in by_id.items():
-        tags = members[0]["tags"]
-        claim = next(filter(None, (label(tags, tag) for tag in CLAIM_TAGS)), None)
-        service = next(filter(None, (label(tags, tag) for tag in SERVICE_TAGS)), None)
+        claim, service = first_tag(members[0], CLAIM_TAGS), first_tag(members[0], SERVICE_TAGS)
         kind = f"{identity} {members[0]['resource_type'] or ''}"
         if SNAPSHOT.search(kind):
             found, what = (LOW, "a snapshot; what still needs it is not in a bill"), "snapshot"

@@ -127,12 +127,12 @@ def _rows(currency: str, estimated: bool, members: Sequence[Mapping[str, Any]], 
 
 
 def coverage(lines: pd.DataFrame) -> pd.DataFrame:
-    """Of what the clusters have and used, how much has a price, and from whom?
+    """Of what the clusters have and used on complete days, how much has a price, and from whom?
 
     Columns: what (string), total, from_bill, from_opencost, from_list, unpriced, unseen (Float64, in the unit of `what`),
     priced_share, unseen_share (Float64, ratio). Time without samples is `unseen`: it may have a price.
     """
-    table = rows(lines, LINES)
+    table = [row for row in rows(lines, LINES) if not row["estimated"]]  # a bill that is still to come is no lack
     things = {(row["day"], row["cluster"], row["resource_id"]): row | {"days": 1.0} for row in table if _is_thing(row)}
     found = [
         _covered("core-hours", "core_hours", table),

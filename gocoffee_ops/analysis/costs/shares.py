@@ -113,15 +113,15 @@ def _edge(step: int) -> int:
     return step * 3 // 2
 
 
-def existed(node: Mapping[str, Any], hour: datetime, as_of: datetime) -> int:
-    """For how many ticks of an hour the node was there.
+def existed(created_at: datetime | None, hour: datetime, as_of: datetime) -> int:
+    """For how many ticks of an hour a node was there.
 
     >>> from datetime import UTC
     >>> noon = datetime(2026, 1, 5, 12, tzinfo=UTC)
-    >>> existed({"created_at": noon + timedelta(minutes=15)}, noon, noon + timedelta(days=1)) * 4 == TICKS * 3
+    >>> existed(noon + timedelta(minutes=15), noon, noon + timedelta(days=1)) * 4 == TICKS * 3
     True
     """
-    start = max(hour, node["created_at"] or hour)
+    start = max(hour, created_at or hour)
     return max(0, (min(hour + HOUR, as_of) - start) // TICK)
 
 
@@ -194,8 +194,14 @@ class Shares:
         for day in sorted({*days, *(hour.replace(hour=0) for _, hour in by_node)}):
             for name in self.nodes:
                 found = self.days[name, day] = NodeDay()
-                for hour in (day + HOUR * h for h in range(24)):
-                    self._hour(found, name, hour, by_node.get((name, hour), []))
+                hours_of_day = [day + HOUR * h for h in range(24)]
+                born = self.nodes[name]["created_at"]
+                if born is not None and any(hour + HOUR <= born and (name, hour) in by_node for hour in hours_of_day):
+                    born = None  # another node had this name before it
+                for hour in hours_of_day:
+                    there = existed(born, hour, rules.as_of)
+                    if there:
+                        self._hour(found, name, hour, there, by_node.get((name, hour), []))
 
     def _named(self, row: Mapping[str, Any]) -> Name | None:
         """The node that a container ran on; none where its name is not known, or two clusters have one of that name."""
@@ -206,21 +212,18 @@ class Shares:
         return found[0] if len(found) == 1 else None
 
     def _homeless(self, row: Mapping[str, Any]) -> None:
-        if not row["node"]:
+        time = lived(row, between([row]))
+        if not row["node"] and time[1]:
             self._anywhere.add(row["hour"])
-        run = Run(row, lived(row, between([row])), TICKS)
+        run = Run(row, time, TICKS)
         kind = Kind(UNKNOWN, _owner(row), "its node was not read" if row["node"] else NOWHERE)
         part = self.homeless[row["hour"].replace(hour=0), kind]
         part.cpu += max(run.used[0], run.requested[0])
         part.memory += max(run.used[1], run.requested[1])
 
-    def _hour(self, day: NodeDay, name: Name, hour: datetime, rows: list[Mapping[str, Any]]) -> None:
-        node = self.nodes[name]
-        there = existed(node, hour, self.rules.as_of)
-        if not there:
-            return
+    def _hour(self, day: NodeDay, name: Name, hour: datetime, there: int, rows: list[Mapping[str, Any]]) -> None:
         day.ticks += there
-        size, reserved = _size(node)
+        size, reserved = _size(self.nodes[name])
         if size is None:
             day.add(Kind(UNKNOWN, None, NO_SIZE), 0, there * WEIGHT // TICKS)
             return
