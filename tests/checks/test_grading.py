@@ -28,7 +28,7 @@ from gocoffee_ops.queries import (
     workloads,
 )
 from gocoffee_ops.runbooks.orientation import ANSWERS
-from tests.checks import log_tables, telemetry_cases
+from tests.checks import cost_cases, log_tables, telemetry_cases
 from tests.checks.tables import MOMENT, filled, table
 
 NODE = {
@@ -324,6 +324,7 @@ CASES += [
 ]
 CASES += telemetry_cases.CASES
 CASES += log_tables.CASES
+CASES += cost_cases.CASES
 
 
 @pytest.mark.parametrize(

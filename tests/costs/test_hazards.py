@@ -271,11 +271,12 @@ def test_c09_the_bills_effective_cost_goes_before_a_list_price_and_a_list_price_
 
 
 def test_c09_opencosts_price_goes_before_the_configurations() -> None:
-    prices = rows_of(PRICES, [price("m6i.large", "0.10"), price("n1", "0.07", price_from="opencost")])
-    lines = records(allocated(charges(), objects(hours("a")), prices=prices))
-
-    assert total(row["list"] for row in lines) == Decimal("0.07") * 24
-    assert {row["price_from"] for row in lines} == {"opencost"}
+    theirs = price("n1", "0.07", price_from="opencost")
+    for ours in (price("m6i.large", "0.10"), price("n1", "0.10")):
+        for table in ([ours, theirs], [theirs, ours]):
+            lines = records(allocated(charges(), objects(hours("a")), prices=rows_of(PRICES, table)))
+            assert total(row["list"] for row in lines) == Decimal("0.07") * 24
+            assert {row["price_from"] for row in lines} == {"opencost"}
 
 
 @pytest.mark.parametrize(("cores", "asked"), [(2.5, 0.0), (0.1, 2.5)], ids=["usage", "requests"])

@@ -1,0 +1,114 @@
+"""What makes each check of costs OK, WARN, CRIT and UNKNOWN; tests/costs/test_checks.py has them from whole analyses."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pandas as pd
+
+from gocoffee_ops.analysis.costs import aggregate
+from gocoffee_ops.analysis.costs.anomalies import ANOMALIES
+from gocoffee_ops.analysis.costs.budgets import AGAINST
+from gocoffee_ops.analysis.costs.forecast import FORECAST
+from gocoffee_ops.analysis.costs.orphans import ORPHANS
+from gocoffee_ops.analysis.costs.reconciliation import COVERAGE, RECONCILIATION
+from gocoffee_ops.analysis.costs.schemas import LINES
+from gocoffee_ops.analysis.costs.weeks import WEEK_TABLE
+from gocoffee_ops.model import Status
+from tests.checks.tables import filled
+
+OK, WARN, CRIT, UNKNOWN = Status.OK, Status.WARN, Status.CRIT, Status.UNKNOWN
+EURO = {"currency": "EUR"}
+BY_TEAM_AND_LINE = aggregate(LINES.empty(), ["team", "line"])
+COVERED = {"what": "core-hours", "total": 100.0, "priced_share": 1.0, "unseen_share": 0.0}
+DAY = EURO | {"by": "service", "key": "S3", "effective_expected": Decimal(100), "days_before": 13}
+AHEAD = EURO | {"by": "team", "key": "shop", "month": "2026-11"}
+BUDGET = EURO | {
+    "team": "shop",
+    "month": "2026-11",
+    "budget_effective": Decimal(100),
+    "effective_expected": Decimal(80),
+}
+ORPHAN = EURO | {"kind": "volume", "subject": "volume/pv1", "sure": "high", "why": "no claim has it"}
+
+
+def bill(residual: int, *, estimated: bool = False) -> list[pd.DataFrame]:
+    """A bill of 100 with so much residual, and all that ran priced."""
+    lines = {"bill": 100, "residual": residual}
+    rows = [
+        {"line": line, "estimated": estimated, "days": 7, "effective": Decimal(n), "effective_unsigned": Decimal(n)}
+        for line, n in lines.items()
+    ]
+    return [filled(RECONCILIATION, *(EURO | row for row in rows)), covered()]
+
+
+def covered(**row: Any) -> pd.DataFrame:
+    return filled(COVERAGE, COVERED | row)
+
+
+def tagged(share: int) -> pd.DataFrame:
+    columns: dict[str, Any] = dict.fromkeys(BY_TEAM_AND_LINE.columns)
+    about = columns | EURO | {"line": "used", "unpriced": 0}
+    return pd.DataFrame(
+        [about | {"team": "shop", "effective": Decimal(share)}, about | {"effective": Decimal(100 - share)}]
+    )
+
+
+def fortnight(now: int, *missing: str) -> pd.DataFrame:
+    rows = [{"week": "before", "effective": Decimal(100)}, {"week": "now", "effective": Decimal(now)}]
+    return filled(WEEK_TABLE, *(EURO | row | {"days_missing": missing} for row in rows))
+
+
+def day(above: int, score: float | None, why: str | None = None) -> pd.DataFrame:
+    row = {"effective": Decimal(100 + above), "effective_above": Decimal(above), "score": score, "why": why}
+    return filled(ANOMALIES, DAY | row)
+
+
+def ahead(**row: Any) -> pd.DataFrame:
+    return filled(FORECAST, AHEAD | {"effective_known": Decimal(1)} | row)
+
+
+def budget(known: float, expected: float | None, low: float | None, **row: Any) -> pd.DataFrame:
+    shares = {"known_share": known, "expected_share": expected, "low_share": low}
+    return filled(AGAINST, BUDGET | shares | row)
+
+
+def orphan(monthly: str | None) -> pd.DataFrame:
+    return filled(ORPHANS, ORPHAN | {"monthly_effective": None if monthly is None else Decimal(monthly)})
+
+
+CASES: list[tuple[str, Status, list[pd.DataFrame]]] = [
+    ("bill_reconciled", OK, bill(2)),
+    ("bill_reconciled", WARN, bill(5)),
+    ("bill_reconciled", CRIT, bill(6)),
+    ("bill_reconciled", UNKNOWN, bill(0, estimated=True)),
+    ("costs_covered", OK, [covered()]),
+    ("costs_covered", WARN, [covered(unseen_share=0.04)]),
+    ("costs_covered", CRIT, [covered(priced_share=0.4)]),
+    ("costs_covered", UNKNOWN, [covered(priced_share=0.94)]),
+    ("costs_tagged", OK, [tagged(91)]),
+    ("costs_tagged", WARN, [tagged(90)]),
+    ("costs_tagged", CRIT, [tagged(50)]),
+    ("costs_tagged", UNKNOWN, [BY_TEAM_AND_LINE]),
+    ("costs_steady", OK, [fortnight(119)]),
+    ("costs_steady", WARN, [fortnight(120)]),
+    ("costs_steady", CRIT, [fortnight(200)]),
+    ("costs_steady", UNKNOWN, [fortnight(100, "2026-11-03")]),
+    ("costs_usual", OK, [day(9, 30.0)]),
+    ("costs_usual", WARN, [day(11, 3.5)]),
+    ("costs_usual", CRIT, [day(11, 10.0)]),
+    ("costs_usual", UNKNOWN, [day(0, None, "3 complete days before it")]),
+    ("forecast_holds", OK, [ahead(backtest_error=0.09)]),
+    ("forecast_holds", WARN, [ahead(backtest_error=0.10)]),
+    ("forecast_holds", CRIT, [ahead(backtest_error=0.30)]),
+    ("forecast_holds", UNKNOWN, [ahead(why="9 complete days; a forecast needs 14")]),
+    ("budgets_kept", OK, [budget(0.5, 0.8, 0.7)]),
+    ("budgets_kept", WARN, [budget(0.5, 0.9, 0.8)]),
+    ("budgets_kept", CRIT, [budget(1.0, None, None, effective_expected=None, why="no forecast")]),
+    ("budgets_kept", UNKNOWN, [budget(0.5, None, None, effective_expected=None, why="no forecast")]),
+    ("nothing_orphaned", OK, [filled(ORPHANS, ORPHAN | {"sure": "low"})]),
+    ("nothing_orphaned", WARN, [orphan("499.99")]),
+    ("nothing_orphaned", CRIT, [orphan("500")]),
+    ("nothing_orphaned", UNKNOWN, [orphan(None)]),
+]
