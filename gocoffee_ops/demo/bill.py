@@ -155,7 +155,7 @@ def _nodes(maker: _Maker, n: int, day: datetime) -> None:
 
 def _storage(maker: _Maker, n: int, day: datetime) -> None:
     """The last volume stands in no bill: it has no price, and is not free."""
-    for volume in maker.stage.volumes[:-1]:
+    for volume in [one for one in maker.stage.volumes[:-1] if one["volume_handle"]]:
         size = Decimal(str(volume["capacity_gib"] or 0))
         line = "storage" if volume["mounted_by"] else "unmounted storage"
         maker.add(
@@ -176,7 +176,7 @@ def _storage(maker: _Maker, n: int, day: datetime) -> None:
 
 def _balancers(maker: _Maker, n: int, day: datetime) -> None:
     """One row a day for each, whether a pod stands behind it or not."""
-    for balancer in maker.stage.load_balancers:
+    for balancer in [one for one in maker.stage.load_balancers if one["addresses"]]:
         maker.add(
             day,
             "load balancer",

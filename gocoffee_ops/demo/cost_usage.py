@@ -6,7 +6,8 @@ SYNTHETIC. Quantities fit on the nodes, so that what each team has of them can b
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,6 +16,7 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 PEAK = (1.0, 1.0, 1.05, 1.1, 1.0, 0.6, 0.5)  # of a weekday's usage, Monday first
 GAP_HOURS = 6  # from 18:00 on, the metrics of one node are lost
 TWIN_MINUTES = 7.0
+LEAST_CORES, LEAST_MIB = 0.05, 64.0
 
 
 @dataclass(frozen=True)
@@ -29,11 +31,24 @@ class Work:
     used_cores: float
     used_gib: float
 
-    @classmethod
-    def of(cls, row: Mapping[str, Any], used: float = 0.5) -> Work:
-        """From a container's row: it uses a part of what it requests, and twice that where it requests almost nothing."""
-        cores, gib = row["cpu_request_cores"] or 0.05, (row["memory_request_mib"] or 64.0) / 1024
-        return cls(row["namespace"], row["workload"], (row["node"],), cores, gib, cores * used, gib * used)
+
+def work_of(containers: Iterable[Mapping[str, Any]], used: float = 0.5) -> list[Work]:
+    """The workloads of a cluster, from rows of `queries.cost_objects.containers`: each uses a part of what it requests.
+
+    A pod's containers count together; what requests nothing is given a little; pods on no node are left out.
+    """
+    pods: defaultdict[tuple[str, str], dict[str, list[Mapping[str, Any]]]] = defaultdict(dict)
+    for row in containers:
+        if row["node"]:
+            pods[row["namespace"], row["workload"]].setdefault(row["pod"], []).append(row)
+    found = []
+    for (namespace, workload), replicas in sorted(pods.items()):
+        first = next(iter(replicas.values()))
+        cores = sum(row["cpu_request_cores"] or LEAST_CORES for row in first)
+        gib = sum((row["memory_request_mib"] or LEAST_MIB) / 1024 for row in first)
+        nodes = tuple(rows[0]["node"] for _, rows in sorted(replicas.items()))
+        found.append(Work(namespace, workload, nodes, cores, gib, cores * used, gib * used))
+    return found
 
 
 @dataclass(frozen=True)

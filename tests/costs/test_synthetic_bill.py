@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from gocoffee_ops.analysis.costs.money import total
-from gocoffee_ops.analysis.costs.schemas import ALL_LINES
+from gocoffee_ops.analysis.costs.schemas import ALL_LINES, CONTAINER_HOURS
 from gocoffee_ops.demo.bill import MARK, PRICED_ON, synthetic_bill
 from gocoffee_ops.demo.bill_truth import truth
+from gocoffee_ops.demo.cost_usage import Work, container_hours, work_of
 from gocoffee_ops.frames import records
-from tests.costs.synthetic import AS_OF, scene
-from tests.costs.tables import MONEY, allocated
+from tests.costs.synthetic import AS_OF, CASES, FIRST, scene
+from tests.costs.tables import MONEY, allocated, rows_of
 
 
 @pytest.mark.parametrize(("seed", "cpu_weight"), [(0, 9.0), (1, 9.0), (2, 7.5), (3, 20.0)])
@@ -31,6 +34,36 @@ def test_every_line_and_team_is_right_to_the_cent(seed: int, cpu_weight: float) 
     assert {key: money for key, money in found.items() if any(money.values())} == expected
     assert {team for _, team in expected} == {"shop", "analytics", None}
     assert {line for line, _ in expected} == set(ALL_LINES)
+
+
+def test_a_recorded_clusters_own_workloads_make_usage_that_fits_its_nodes() -> None:
+    """From what its containers request; a pod of two containers is one, and a pod on no node uses nothing."""
+    pod = {
+        "namespace": "go-coffee",
+        "workload": "deployment/orders",
+        "memory_request_mib": 1024.0,
+        "cpu_request_cores": 0.5,
+    }
+    rows = [
+        pod | {"pod": "orders-a", "node": "general-1"},
+        pod | {"pod": "orders-a", "node": "general-1", "cpu_request_cores": None, "memory_request_mib": None},
+        pod | {"pod": "orders-b", "node": "general-2"},
+        pod | {"pod": "orders-c", "node": None},
+    ]
+    (work,) = work_of(rows)
+    assert work == Work("go-coffee", "deployment/orders", ("general-1", "general-2"), 0.55, 1.0625, 0.275, 0.53125)
+
+    one = scene()
+    hours = container_hours([work], FIRST, 2, CASES)
+    things = replace(one.objects, container_hours=rows_of(CONTAINER_HOURS, [without_missing(row) for row in hours]))
+    lines = allocated(one.bill, things, AS_OF, teams=one.teams)
+    assert len({(row["pod_uid"], row["hour"]) for row in hours}) == len(hours)
+    used = {row["node"] for row in records(lines) if row["line"] == "used" and row["workload"] == "deployment/orders"}
+    assert used == {"general-1", "general-2"}
+
+
+def without_missing(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name != "missing"}
 
 
 def test_a_bill_is_the_same_for_the_same_seed_and_marked_with_its_date() -> None:

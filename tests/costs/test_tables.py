@@ -219,6 +219,17 @@ def test_the_day_that_cost_too_much_is_found_and_no_other(lines: pd.DataFrame) -
     ]
 
 
+def test_a_day_is_held_against_the_days_before_it_alone() -> None:
+    bill = charges(
+        *({"day": MONDAY + n * DAY, "resource_id": "b", "effective": Decimal(10 if n < 7 else 100)} for n in range(14))
+    )
+    table = {row["day"]: row for row in records(costs.anomalies(allocated(bill, objects(), MONDAY + 16 * DAY)))}
+
+    first = table[MONDAY + 7 * DAY]
+    assert (first["effective_expected"], first["effective_above"], first["days_before"]) == (10, 90, 7)
+    assert min(table) == MONDAY + 7 * DAY
+
+
 def test_a_forecast_of_days_that_repeat_is_what_they_repeat() -> None:
     """Fourteen days of November at 10 on working days and 4 on weekends: the month has 21 and 9 of them."""
     bill = charges(
