@@ -18,6 +18,7 @@ from gocoffee_ops.analysis.costs.orphans import orphans
 from gocoffee_ops.analysis.costs.reconciliation import coverage, reconciliation
 from gocoffee_ops.analysis.costs.schemas import BUDGETS, LINES
 from gocoffee_ops.analysis.costs.weeks import weeks
+from gocoffee_ops.frames import records
 from gocoffee_ops.model import Finding, Status, Thresholds
 from tests.costs.tables import (
     AS_OF,
@@ -86,6 +87,22 @@ def test_a_total_from_elsewhere_that_differs_is_residual() -> None:
     totals = pd.DataFrame([{"day": MONDAY, "billed": Decimal(103), "effective": Decimal(103), "currency": "EUR"}])
 
     assert statuses(checks.bill_reconciled(reconciliation(lines, totals), coverage(lines), thresholds=LIMITS)) == {WARN}
+
+
+def test_a_day_that_the_lines_lack_of_another_total_is_residual() -> None:
+    lines = allocated(charges(NODE, bucket("40"), bucket("50", day=2)), objects(hours("a")))
+    days = [(-1, "7"), (0, "50"), (1, "3"), (2, "50"), (3, "9")]  # the lines begin on day 0 and end on day 2
+    totals = pd.DataFrame(
+        [{"day": MONDAY + n * DAY, "billed": Decimal(m), "effective": Decimal(m), "currency": "EUR"} for n, m in days]
+    )
+
+    table = reconciliation(lines, totals)
+    assert {row["line"]: row["effective"] for row in records(table) if row["line"] in ("residual", "bill")} == {
+        "residual": Decimal(3),
+        "bill": Decimal(103),
+    }
+    dollars = reconciliation(lines, totals.assign(currency="USD"))
+    assert set(dollars["currency"]) == {"EUR", "USD"}
 
 
 def test_a_bill_is_unknown_within_its_lag_without_rows_and_with_too_few_prices() -> None:

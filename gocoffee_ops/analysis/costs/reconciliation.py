@@ -48,7 +48,12 @@ RECONCILIATION = Schema(
 
 TOTALS = Schema(
     "bill totals",
-    (Column("day", "timestamp", help="00:00 UTC"), BILLED, EFFECTIVE, CURRENCY),
+    (
+        Column("day", "timestamp", help="00:00 UTC"),
+        BILLED,
+        EFFECTIVE,
+        Column("currency", "string", help="missing for a day without rows", optional=True),
+    ),
 )
 
 COVERAGE = Schema(
@@ -70,8 +75,9 @@ COVERAGE = Schema(
 def reconciliation(lines: pd.DataFrame, totals: pd.DataFrame | None = None) -> pd.DataFrame:
     """How does the bill add up from its lines, and what is left over?
 
-    `totals` is the bill's total by day from somewhere else (its own sums, or Cost Explorer's), for the same days: what the lines
-    lack of it or have too much is residual too. Without it the lines are their own total. Days within the billing lag stand apart.
+    `totals` is the bill's total by day from somewhere else (its own sums, or Cost Explorer's): what the lines lack of it between
+    their first day and their last, or have too much, is residual too. Without it the lines are their own total. Days within the
+    billing lag stand apart.
 
     Columns: currency, estimated (boolean), line (string), billed, effective (decimal), of_billed, of_effective (Float64, ratio),
     effective_unsigned (decimal), days (Int64).
@@ -80,15 +86,28 @@ def reconciliation(lines: pd.DataFrame, totals: pd.DataFrame | None = None) -> p
     for row in rows(lines, LINES):
         if row["charge"] is not None:
             groups[row["currency"], row["estimated"]].append(row)
-    given = None if totals is None else rows(totals, TOTALS)
+    theirs = {} if totals is None else _by_group(rows(totals, TOTALS), groups)
     found = []
-    for (currency, estimated), members in sorted(groups.items()):
-        days = {row["day"] for row in members}
-        if given is not None:
-            theirs = [row for row in given if row["currency"] == currency and row["day"] in days]
-            members.append(_difference(members, theirs))
-        found += _rows(currency, estimated, members, len(days))
+    for currency, estimated in sorted({*groups, *theirs}):
+        members = groups[currency, estimated]
+        days = len({row["day"] for row in members})
+        if totals is not None:
+            members.append(_difference(members, theirs.get((currency, estimated), [])))
+        found += _rows(currency, estimated, members, days)
     return framed(RECONCILIATION, found, lines, *([] if totals is None else [totals]))
+
+
+def _by_group(
+    totals: Sequence[dict[str, Any]], groups: Mapping[tuple[str, bool], Sequence[Mapping[str, Any]]]
+) -> dict[tuple[str, bool], list[dict[str, Any]]]:
+    """The totals of the lines' days, by currency and whether they are estimates; a day that the lines lack among them."""
+    days = {row["day"]: estimated for (_, estimated), members in groups.items() for row in members}
+    lag = min((day for day, estimated in days.items() if estimated), default=None)
+    found: defaultdict[tuple[str, bool], list[dict[str, Any]]] = defaultdict(list)
+    for row in totals:
+        if row["currency"] is not None and days and min(days) <= row["day"] <= max(days):
+            found[row["currency"], lag is not None and row["day"] >= lag].append(row)
+    return dict(found)
 
 
 def _difference(lines: Sequence[Mapping[str, Any]], totals: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
