@@ -211,6 +211,15 @@ class MetricNames(Section):
     cpu_periods: Identifier = "container_cpu_cfs_periods_total"
     memory: Identifier = "container_memory_working_set_bytes"
     memory_limit: Identifier = "container_spec_memory_limit_bytes"
+    cpu: Identifier = "container_cpu_usage_seconds_total"
+    oom_events: Identifier = "container_oom_events_total"
+    container_requests: Identifier = "kube_pod_container_resource_requests"
+    container_limits: Identifier = "kube_pod_container_resource_limits"
+    container_running: Identifier = "kube_pod_container_status_running"
+    terminated_reason: Identifier = "kube_pod_container_status_last_terminated_reason"
+    pod_info: Identifier = "kube_pod_info"
+    pod_started: Identifier = "kube_pod_start_time"
+    replicaset_owner: Identifier = "kube_replicaset_owner"
     scrape_interval_s: Seconds | None = None
 
 
