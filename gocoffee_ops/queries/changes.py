@@ -110,15 +110,23 @@ def _template_write(
 ) -> Write | None:
     """The write that made a revision: the last one of the newest; of an older one, that between the ReplicaSet `before`
     and its own, if it is still remembered."""
-    templates = [
-        write for write in writes if write.fields and TEMPLATE in (write.fields.spec or {}) and not write.subresource
-    ]
+    templates = _template_writes(writes)
     if newest:
         return _last(templates)
     if created is None:
         return None
     own = [one for one in templates if one.time and created - SOON <= one.time <= created]
     return _last(one for one in own if before is None or (one.time and one.time > before))
+
+
+def template_written_at(writes: Iterable[Write]) -> datetime | None:
+    """When a controller's template was last written, as far as the API remembers."""
+    write = _last(_template_writes(writes))
+    return write.time if write else None
+
+
+def _template_writes(writes: Iterable[Write]) -> list[Write]:
+    return [one for one in writes if one.fields and TEMPLATE in (one.fields.spec or {}) and not one.subresource]
 
 
 def _last(writes: Iterable[Write]) -> Write | None:

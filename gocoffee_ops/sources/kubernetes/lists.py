@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from gocoffee_ops.sources.kubernetes import (
+    cost_shapes,
     network_shapes,
     placement_shapes,
     pod_shapes,
@@ -104,6 +105,17 @@ VOLUMES = Kind("persistentvolumes", policy_shapes.Volume, "PersistentVolumeList"
 STORAGE_CLASSES = Kind("storageclasses", policy_shapes.StorageClass, "StorageClassList", "storage.k8s.io")
 SCALERS = Kind("horizontalpodautoscalers", policy_shapes.Scaler, "HorizontalPodAutoscalerList", "autoscaling", "v2")
 DISRUPTION_BUDGETS = Kind("poddisruptionbudgets", policy_shapes.DisruptionBudget, "PodDisruptionBudgetList", "policy")
+
+PRICED_NODES = Kind("nodes", cost_shapes.PricedNode, "NodeList")
+PRICED_VOLUMES = Kind("persistentvolumes", cost_shapes.PricedVolume, "PersistentVolumeList")
+CLAIMING_DEPLOYMENTS = Kind("deployments", cost_shapes.Claiming, "DeploymentList", "apps")
+CLAIMING_SETS = Kind("statefulsets", cost_shapes.Claiming, "StatefulSetList", "apps")
+CLAIMING_CRON_JOBS = Kind("cronjobs", cost_shapes.Scheduled, "CronJobList", "batch")
+MOUNTING_PODS = Kind("pods", cost_shapes.Mounting, "PodList")
+SIZED_PODS = Kind("pods", cost_shapes.SizedPod, "PodList")
+RESOURCE_SCALERS = Kind(
+    "horizontalpodautoscalers", cost_shapes.ResourceScaler, "HorizontalPodAutoscalerList", "autoscaling", "v2"
+)
 
 # Metadata alone: values of these do not leave the API server as what they are.
 CONFIG_MAP_METADATA = Kind("configmaps", state_shapes.Managed, METADATA_LIST)
