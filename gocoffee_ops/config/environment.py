@@ -18,6 +18,8 @@ from gocoffee_ops.config.systems import (
     ElasticsearchConfig,
     EndpointConfig,
     GrafanaConfig,
+    KubeCostConfig,
+    OpenCostConfig,
     PrometheusConfig,
     RedisConfig,
     System,
@@ -113,6 +115,8 @@ class Environment(Section):
     prices: Prices | None = None
     budgets: Budgets | None = None
     teams: Teams = Field(default_factory=dict)
+    opencosts: Many[OpenCostConfig] = ()
+    kubecosts: Many[KubeCostConfig] = ()
     thresholds: Annotated[Thresholds, PlainValidator(_thresholds)] = Thresholds()
     contacts: Contacts = Contacts()
     limits: Limits = Limits()

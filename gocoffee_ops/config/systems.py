@@ -250,3 +250,28 @@ class GrafanaConfig(HttpSystem):
     """A Grafana; a token is that of a service account with the viewer role."""
 
     kind = "grafana"
+
+
+def _currency(value: str) -> str:
+    if len(value) != 3 or not (value.isascii() and value.isalpha() and value.isupper()):
+        raise wrong("is no currency", "its three letters of ISO 4217: USD, EUR")
+    return value
+
+
+Currency = Annotated[str, AfterValidator(_currency)]
+
+
+class OpenCostConfig(HttpSystem):
+    """An OpenCost. What it reckons is in one currency, which its API does not say."""
+
+    kind = "opencost"
+
+    currency: Currency = "USD"
+
+
+class KubeCostConfig(HttpSystem):
+    """A KubeCost, by the address before `/model`."""
+
+    kind = "kubecost"
+
+    currency: Currency = "USD"

@@ -22,8 +22,10 @@ from gocoffee_ops.queries import (
     dashboards,
     database,
     endpoints,
+    kubecost,
     log_store,
     metrics,
+    opencost,
     redis,
 )
 from gocoffee_ops.queries.query import Query
@@ -44,6 +46,8 @@ PROBES: Mapping[str, Query[...]] = {
     "elasticsearch": log_store.reach,
     "grafana": dashboards.search,
     "costs": cost_settings.prices,
+    "opencost": opencost.reach,
+    "kubecost": kubecost.reach,
 }
 # What else than OK an answer may be: a role that sees too little or could do too much, an address that is down.
 JUDGES: Mapping[str, Callable[[Any, Thresholds], Sequence[Finding]]] = {

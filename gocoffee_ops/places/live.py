@@ -21,6 +21,8 @@ if TYPE_CHECKING:
         ElasticsearchConfig,
         EndpointConfig,
         GrafanaConfig,
+        KubeCostConfig,
+        OpenCostConfig,
         PrometheusConfig,
         RedisConfig,
         System,
@@ -177,6 +179,30 @@ def _grafana(system: GrafanaConfig, now: datetime, redactor: Redactor) -> Place:
     return Place(target, now, connect=connect, detail=system.url)
 
 
+def _opencost(system: OpenCostConfig, now: datetime, redactor: Redactor) -> Place:
+    from gocoffee_ops.sources.opencost import OpenCost
+
+    target = Target(system.kind, system.name)
+
+    def connect() -> Any:
+        identity = read_identity(system)
+        return OpenCost(str(target), system.url, currency=system.currency, identity=identity, ca_file=system.ca_file)
+
+    return Place(target, now, connect=connect, detail=system.url)
+
+
+def _kubecost(system: KubeCostConfig, now: datetime, redactor: Redactor) -> Place:
+    from gocoffee_ops.sources.kubecost import KubeCost
+
+    target = Target(system.kind, system.name)
+
+    def connect() -> Any:
+        identity = read_identity(system)
+        return KubeCost(str(target), system.url, currency=system.currency, identity=identity, ca_file=system.ca_file)
+
+    return Place(target, now, connect=connect, detail=system.url)
+
+
 # How each kind of system is opened. A new kind is a line here, and its first question in `checked.PROBES`.
 OPEN: Mapping[str, Open] = {
     "cluster": _cluster,
@@ -188,4 +214,6 @@ OPEN: Mapping[str, Open] = {
     "prometheus": _prometheus,
     "elasticsearch": _elasticsearch,
     "grafana": _grafana,
+    "opencost": _opencost,
+    "kubecost": _kubecost,
 }

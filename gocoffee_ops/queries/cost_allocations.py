@@ -1,0 +1,162 @@
+"""What OpenCost and KubeCost allocate, as rows: one form for both, with what in it is not to be trusted said."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from decimal import ROUND_HALF_EVEN, Context, Decimal
+from typing import Any
+
+from gocoffee_ops.frames import DECIMAL_DIGITS, DECIMAL_PLACES, Column, Schema
+from gocoffee_ops.model import Window
+from gocoffee_ops.queries.query import Rows
+from gocoffee_ops.sources.opencost import Allocation, Properties
+
+GIB = float(1 << 30)
+PLACES = Decimal(1).scaleb(-DECIMAL_PLACES)
+EXACT = Context(prec=DECIMAL_DIGITS, rounding=ROUND_HALF_EVEN)
+KINDS = {"__idle__": "idle", "__unallocated__": "unallocated", "__unmounted__": "unmounted", "__mount__": "unmounted"}
+DAY_MIN = 1440.0
+SEEN_OF_DAY = 0.98  # less of it is a day with a gap
+LIST_PRICED = "at list prices, as far as it knows no others"
+
+ALLOCATION_TABLE = Schema(
+    "allocations",
+    (
+        Column("day", "timestamp", help="00:00 UTC"),
+        Column("name", "string", help="as it calls what it aggregates"),
+        Column(
+            "part", "string", help="allocated; or idle, unallocated (the aggregate does not apply), unmounted (volumes)"
+        ),
+        Column("their_cluster", "string", optional=True, help="as it calls it"),
+        Column("namespace", "string", optional=True),
+        Column("workload", "string", optional=True, help="deployment/orders"),
+        Column("pod", "string", optional=True),
+        Column("container", "string", optional=True),
+        Column("node", "string", optional=True),
+        Column("minutes", "Float64", "min", optional=True, help="of the day that it saw"),
+        Column("cpu_core_hours", "Float64", "core-hours", optional=True, help="the larger of request and usage"),
+        Column("memory_gib_hours", "Float64", "GiB-hours", optional=True, help="the larger of request and usage"),
+        Column("storage_gib_hours", "Float64", "GiB-hours", optional=True),
+        Column("cpu_request_cores", "Float64", "cores", optional=True),
+        Column("cpu_usage_cores", "Float64", "cores", optional=True),
+        Column("memory_request_gib", "Float64", "GiB", optional=True),
+        Column("memory_usage_gib", "Float64", "GiB", optional=True),
+        *(
+            Column(f"{name}_list", "decimal", optional=True, help=LIST_PRICED)
+            for name in ("cpu", "memory", "gpu", "storage", "network", "load_balancer", "shared")
+        ),
+        Column("other_list", "decimal", optional=True, help="of its total, what none of its parts holds"),
+        Column("total_list", "decimal", optional=True, help="its total without adjustments"),
+        Column("adjustment_effective", "decimal", optional=True, help="what it added from the provider's bill"),
+        Column("total_effective", "decimal", optional=True, help="with adjustments; missing where it has made none"),
+        Column("currency", "string", help="as configured: the API does not say"),
+        Column("missing", "string", optional=True, help="what it could not price"),
+    ),
+)
+REACH_TABLE = Schema(
+    "what it has of yesterday",
+    (
+        Column("day", "timestamp", help="00:00 UTC: the last complete day"),
+        Column("entries", "Int64"),
+        Column("minutes", "Float64", "min", optional=True, help="of the day that it saw"),
+    ),
+)
+PARTS = {
+    "cpu": "cpu_cost", "memory": "ram_cost", "gpu": "gpu_cost", "storage": "pv_cost", "network": "network_cost",
+    "load_balancer": "load_balancer_cost", "shared": "shared_cost",
+}  # fmt: skip
+
+
+def money(value: Decimal | None) -> Decimal | None:
+    """An amount with as many places as tables keep.
+
+    >>> money(Decimal("0.1234567890123456")), money(None)
+    (Decimal('0.123456789012'), None)
+    """
+    return None if value is None else value.quantize(PLACES, context=EXACT)
+
+
+def allocation_rows(sets: Sequence[Mapping[str, Allocation]], window: Window, currency: str, warning: str = "") -> Rows:
+    """The rows of one answer. Days without an entry, or seen in part, and negative idle are unread: they look like less cost."""
+    entries = [one for each in sets for one in each.values()]
+    adjusted = any(_adjustment(one) for one in entries)
+    rows = [_row(one, currency, adjusted) for one in entries]
+    rows.sort(key=lambda row: (row["day"], row["name"]))
+    unread = [*_gaps(rows, window), *_negative(rows)]
+    return Rows(rows, truncated=f"it warns: {warning}" if warning else "", unread="; ".join(unread))
+
+
+def reach_rows(sets: Sequence[Mapping[str, Allocation]], window: Window) -> Rows:
+    """The row of `REACH_TABLE`."""
+    entries = [one for each in sets for one in each.values()]
+    minutes = max((one.minutes for one in entries if one.minutes is not None), default=None)
+    return Rows([{"day": window.start, "entries": len(entries), "minutes": minutes}])
+
+
+def _row(one: Allocation, currency: str, adjusted: bool) -> dict[str, Any]:
+    of = one.properties or Properties()
+    parts = {name: money(getattr(one, field)) for name, field in PARTS.items()}
+    adjustment, total = _adjustment(one), money(one.total_cost)
+    unpriced = [name for name, value in parts.items() if value is None] + (["total"] if total is None else [])
+    whole = None if total is None else total - adjustment
+    known = sum((value for value in parts.values() if value is not None), Decimal(0))
+    return {
+        "day": one.start.replace(hour=0, minute=0, second=0, microsecond=0),
+        "name": one.name,
+        "part": next((kind for mark, kind in KINDS.items() if mark in one.name), "allocated"),
+        "their_cluster": of.cluster or None,
+        "namespace": of.namespace or None,
+        "workload": f"{of.controller_kind.lower() or 'controller'}/{of.controller}" if of.controller else None,
+        "pod": of.pod or None,
+        "container": of.container or None,
+        "node": of.node or None,
+        "minutes": one.minutes,
+        "cpu_core_hours": one.cpu_core_hours,
+        "memory_gib_hours": gib(one.ram_byte_hours),
+        "storage_gib_hours": gib(one.pv_byte_hours),
+        "cpu_request_cores": one.cpu_core_request_average,
+        "cpu_usage_cores": one.cpu_core_usage_average,
+        "memory_request_gib": gib(one.ram_byte_request_average),
+        "memory_usage_gib": gib(one.ram_byte_usage_average),
+        **{f"{name}_list": value for name, value in parts.items()},
+        "other_list": None if whole is None else whole - known,
+        "total_list": whole,
+        "adjustment_effective": adjustment,
+        "total_effective": total if adjusted else None,
+        "currency": currency,
+        "missing": f"no price of {', '.join(unpriced)}" if unpriced else None,
+    }
+
+
+def _adjustment(one: Allocation) -> Decimal:
+    found = (getattr(one, f"{field}_adjustment", None) for field in PARTS.values())
+    return sum((value for each in found if (value := money(each)) is not None), Decimal(0))
+
+
+def _gaps(rows: Iterable[Mapping[str, Any]], window: Window) -> list[str]:
+    seen: dict[datetime, float] = {}
+    for row in rows:
+        seen[row["day"]] = max(seen.get(row["day"], 0.0), row["minutes"] or 0.0)
+    found, day = [], window.start
+    while day < window.end:
+        minutes = seen.get(day)
+        if minutes is None:
+            found.append(f"it has no data of {day:%Y-%m-%d}")
+        elif minutes < SEEN_OF_DAY * DAY_MIN:
+            found.append(f"of {day:%Y-%m-%d} it saw {minutes:,.0f} of {DAY_MIN:,.0f} minutes")
+        day += timedelta(days=1)
+    return found
+
+
+def _negative(rows: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Less than nothing idle: prices of nodes are missing, so that more was allocated than there was. (C10)"""
+    wrong = [row for row in rows if row["part"] == "idle" and (row["total_list"] or 0) < 0]
+    return [
+        f"idle of {row['day']:%Y-%m-%d} is {row['total_list']:.2f}: prices of nodes are missing there" for row in wrong
+    ]
+
+
+def gib(value: float | None) -> float | None:
+    """Bytes in GiB."""
+    return None if value is None else value / GIB
