@@ -404,6 +404,19 @@ class Thresholds:
     cost_budget_warn: float = _limit(0.90, "ratio", "of a team's budget, what the month is expected to cost", _OURS)
     cost_orphan_crit: float = _limit(500.0, "money", "a month, of one thing that seems to be nobody's", _OURS)
 
+    usage_samples_min: float = _limit(
+        0.9,
+        "ratio",
+        "samples of usage found, of those expected; fewer make its cost unknown",
+        f"{_OURS}: that of HIGH advice",
+    )
+    requests_freed_warn: float = _limit(
+        0.20, "ratio", "requests that advice of HIGH confidence would free, of all that is requested", _OURS
+    )
+    advice_exceeded_warn: float = _limit(
+        0.05, "ratio", "time in which usage exceeded the CPU that was advised", f"{_OURS}: advice is made of p95"
+    )
+
     @classmethod
     def info(cls) -> tuple[ThresholdInfo, ...]:
         """Every threshold with its default, unit, meaning and where the default comes from."""

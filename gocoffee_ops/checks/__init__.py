@@ -33,6 +33,7 @@ from gocoffee_ops.checks.log_coverage import logs_covered
 from gocoffee_ops.checks.logs import error_rate_below, errors_logged, log_window_covered, nothing_new_in_logs
 from gocoffee_ops.checks.metrics import error_rate, latency, memory_trend, saturation
 from gocoffee_ops.checks.redis import redis_healthy, redis_memory, redis_replicas_follow
+from gocoffee_ops.checks.rightsizing import advice_held, nodes_needed, requests_sized, usage_covered
 from gocoffee_ops.checks.rollouts import rollouts_done
 from gocoffee_ops.checks.sessions import nobody_blocked, servers_kept_running, sessions_moving
 from gocoffee_ops.checks.storage import indexes_useful, tables_indexed, tables_vacuumed, wraparound_far
@@ -47,6 +48,7 @@ from gocoffee_ops.checks.workloads import (
 )
 
 __all__ = [
+    "advice_held",
     "alerts_quiet",
     "answers_inside",
     "bill_reconciled",
@@ -81,6 +83,7 @@ __all__ = [
     "node_headroom",
     "node_health",
     "node_usage",
+    "nodes_needed",
     "nothing_new_in_logs",
     "nothing_orphaned",
     "places_answer",
@@ -94,6 +97,7 @@ __all__ = [
     "replicas_fit",
     "replicas_follow",
     "requested_against_used",
+    "requests_sized",
     "resources_declared",
     "rollouts_done",
     "saturation",
@@ -106,6 +110,7 @@ __all__ = [
     "statements_slower",
     "tables_indexed",
     "tables_vacuumed",
+    "usage_covered",
     "usage_up",
     "usage_within_bounds",
     "wraparound_far",

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from math import isfinite
 from typing import TYPE_CHECKING, NamedTuple
 
 from gocoffee_ops.errors import NotFound, ServerFault
@@ -18,7 +20,7 @@ from gocoffee_ops.queries.promql import Asked, equals, matches, number, one_of, 
 from gocoffee_ops.queries.query import Ask
 
 if TYPE_CHECKING:
-    from gocoffee_ops.sources.prometheus import Prometheus, Series
+    from gocoffee_ops.sources.prometheus import Answered, Prometheus, Series
 
 LAST = timedelta(milliseconds=1)  # before a window's end: its samples are then those of [start, end), in every version
 POINTS_AT_ONCE = 10_000_000  # of a subquery; a server takes 50 million by default
@@ -30,6 +32,8 @@ IN_CGROUP = ".*pod([0-9a-f]{8}[-_][0-9a-f]{4}[-_][0-9a-f]{4}[-_][0-9a-f]{4}[-_][
 TOO_MUCH = "too many samples"
 
 Key = tuple[str, str, str]
+Question = Callable[[], list[tuple[str, "Answered"]]]
+AT_ONCE = 4
 
 
 class Chunk(NamedTuple):
@@ -93,29 +97,46 @@ class Reading:
         """A metric of containers, in the namespaces that are asked about."""
         return selector(metric, *([one_of("namespace", self.namespaces)] if self.namespaces else []), *conditions)
 
-    def vector(self, promql: str) -> list[Series]:
+    def at_end(self, promql: str) -> Question:
         """An expression at the window's end."""
-        ask = self.ask
-        return self.asked.heard(promql, ask.source.instant(promql, self.end - LAST, ask.deadline))
+        return lambda: [(promql, self.ask.source.instant(promql, self.end - LAST, self.ask.deadline))]
 
-    def matrix(self, promql: str, step_s: float) -> list[Series]:
-        """An expression at the end of each step of the window; a step's number is `step_of` its time."""
+    def at_steps(self, promql: str, step_s: float) -> Question:
+        """An expression at the end of each step of the window; `steps` gives the values by the step's number."""
         ask, first = self.ask, self.start + timedelta(seconds=step_s)
-        return self.asked.heard(promql, ask.source.over(promql, first - LAST, self.end - LAST, step_s, ask.deadline))
+        return lambda: [(promql, ask.source.over(promql, first - LAST, self.end - LAST, step_s, ask.deadline))]
 
-    def step_of(self, at: float, step_s: float) -> int:
-        """The number of the step that ends at a Unix time."""
-        return round((at - self.start.timestamp()) / step_s) - 1
+    def in_parts(self, chunk: Chunk, make: Callable[[Chunk], str]) -> Question:
+        """The expression of a chunk at the window's end; of its halves, where the server says that it is too much at once."""
 
-    def whole(self, chunk: Chunk, ask: Callable[[Chunk], list[Series]]) -> list[Series]:
-        """What `ask` finds for a chunk: in halves, where the server says that it is too much at once."""
-        try:
-            return ask(chunk)
-        except ServerFault as error:
-            halves = chunk.halves()
-            if TOO_MUCH not in error.why or halves is None:
-                raise
-            return [series for half in halves for series in self.whole(half, ask)]
+        def asked() -> list[tuple[str, Answered]]:
+            try:
+                return self.at_end(make(chunk))()
+            except ServerFault as error:
+                halves = chunk.halves()
+                if TOO_MUCH not in error.why or halves is None:
+                    raise
+                return [part for half in halves for part in self.in_parts(half, make)()]
+
+        return asked
+
+    def answers(self, *questions: Question) -> list[list[Series]]:
+        """What comes of some questions, a few of them at once; on record they stand in their order."""
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            found = list(pool.map(lambda question: question(), questions))
+        return [
+            [series for promql, answered in each for series in self.asked.heard(promql, answered)] for each in found
+        ]
+
+    def vector(self, promql: str) -> list[Series]:
+        """An expression at the window's end, by itself."""
+        return self.answers(self.at_end(promql))[0]
+
+    def steps(self, series: Series, step_s: float) -> dict[int, float]:
+        """The values of a series by the number of the step; what is no number is left out."""
+        start = self.start.timestamp() + step_s
+        found = {round((at - start) / step_s): float(text) for at, text in series.points}
+        return {step: value for step, value in found.items() if isfinite(value)}
 
     def require(self, found: Sequence[object], metric: str) -> None:
         """Without a single sample in the window nothing is known: that is no empty answer."""
@@ -165,7 +186,7 @@ def scrape_interval_s(reading: Reading, counted: Sequence[Series], step_s: float
     _, at, series = best
     chosen = selector(metric, *(equals(name, series.labels.get(name, "")) for name in KEY))
     promql = f"{chosen}[{step_s:g}s]"
-    moment = reading.start + timedelta(seconds=at - reading.start.timestamp())
+    moment = datetime.fromtimestamp(at, UTC)
     raw = reading.asked.heard(promql, reading.ask.source.instant(promql, moment, reading.ask.deadline))
     gaps = [b - a for one in raw for (a, _), (b, _) in pairwise(one.points)]
     return statistics.median(gaps) if gaps else step_s / max(best[0], 1.0)
@@ -202,13 +223,24 @@ class Pods:
         return (told.pop() or None) if len(told) == 1 else None
 
 
-def pods(reading: Reading) -> Pods:
-    """Who the pods of the window are, as kube-state-metrics told; empty where it did not."""
+def who_questions(reading: Reading) -> tuple[Question, Question]:
+    """The questions to whose answers `pods` puts names."""
     names, window = reading.ask.source.metrics, f"[{reading.window_s:g}s]"
-    info = reading.where(names.pod_info)
+    info, owned = (
+        reading.where(names.pod_info),
+        reading.where(names.replicaset_owner, equals("owner_kind", "Deployment")),
+    )
     by = "namespace, pod, uid, node, created_by_kind, created_by_name"
+    return (
+        reading.at_end(f"max by ({by}) (last_over_time({info}{window}))"),
+        reading.at_end(f"max by (namespace, replicaset, owner_name) (last_over_time({owned}{window}))"),
+    )
+
+
+def pods(info: Sequence[Series], owned: Sequence[Series]) -> Pods:
+    """Who the pods of the window are, as kube-state-metrics told; empty where it did not."""
     known: dict[tuple[str, str], dict[str, tuple[str, str]]] = {}
-    for one in reading.vector(f"max by ({by}) (last_over_time({info}{window}))"):
+    for one in info:
         labels = one.labels
         kind, name = labels.get("created_by_kind", ""), labels.get("created_by_name", "")
         made = f"{kind.lower()}/{name}" if kind not in ("", "<none>") else f"pod/{labels.get('pod', '')}"
@@ -216,9 +248,7 @@ def pods(reading: Reading) -> Pods:
         before = of.get(uid_of(one), ("", ""))
         of[uid_of(one)] = (labels.get("node") or before[0], made)
     owners = {}
-    owned = reading.where(names.replicaset_owner, equals("owner_kind", "Deployment"))
-    promql = f"max by (namespace, replicaset, owner_name) (last_over_time({owned}{window}))"
-    for one in reading.vector(promql) if known else ():
+    for one in owned:
         made = f"replicaset/{one.labels.get('replicaset', '')}"
         owners[one.labels.get("namespace", ""), made] = f"deployment/{one.labels.get('owner_name', '')}"
     return Pods(known, owners)

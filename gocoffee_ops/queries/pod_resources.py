@@ -15,6 +15,7 @@ from typing import NamedTuple
 from gocoffee_ops.analysis.quantities import mib, millicores, whole
 from gocoffee_ops.analysis.scheduling import Init, effective
 from gocoffee_ops.queries.printed import Conditions, conditions_of
+from gocoffee_ops.sources.kubernetes.cost_shapes import SizedPod
 from gocoffee_ops.sources.kubernetes.placement_shapes import PlacedPod
 from gocoffee_ops.sources.kubernetes.shapes import (
     NONE,
@@ -83,7 +84,7 @@ class Amounts:
         )
 
 
-def amounts(pod: Pod | PlacedPod, conditions: Conditions | None = None) -> Amounts:
+def amounts(pod: Pod | PlacedPod | SizedPod, conditions: Conditions | None = None) -> Amounts:
     """What a pod takes."""
     spec, status = pod.spec, pod.status
     found = conditions_of(status.conditions) if conditions is None else conditions

@@ -27,8 +27,9 @@ from gocoffee_ops.queries.container_series import (
     pods,
     scrape_interval_s,
     uid_of,
+    who_questions,
 )
-from gocoffee_ops.queries.promql import matches, number, window_of
+from gocoffee_ops.queries.promql import matches, window_of
 from gocoffee_ops.queries.query import Ask, Rows, query
 
 if TYPE_CHECKING:
@@ -39,14 +40,14 @@ RATE_S = 300.0
 DEADLINE_S = 180.0
 MOST_DAYS = 62
 CPU_OR_MEMORY = matches("resource", "cpu|memory")
-RESOURCE = "namespace, pod, container, uid, resource"
 CONTAINER = ", ".join(KEY)
 SAMPLES_LIMIT = 2_000_000
+JITTER = 1.5  # samples of an hour: scrapes are not that punctual
 UNSEEN = "no sample in this hour, in which it ran"
 ONE_SAMPLE = "one CPU sample: an increase needs two"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, order=True)
 class _Run:
     """A container of one pod, on the node that tells of it."""
 
@@ -75,43 +76,71 @@ def container_hours(ask: Ask[Prometheus], *, days: int = 14, namespaces: Sequenc
     reading = Reading(ask, end, days * DAY_S, namespaces)
     names = ask.source.metrics
     cpu, memory = reading.where(names.cpu, *OURS), reading.where(names.memory, *OURS)
-    counted = reading.matrix(by_pod_uid(f"count_over_time({memory}[1h])", "instance"), HOUR_S)
-    running, share = _running(reading)
-    reading.require([*counted, *running], names.memory)
+    requests = reading.where(names.container_requests, CPU_OR_MEMORY)
+    running = reading.where(names.container_running)
+    counted, ran, whole_hour, used, held, requested, scraped, info, owned = reading.answers(
+        reading.at_steps(by_pod_uid(f"count_over_time({memory}[1h])", "instance"), HOUR_S),
+        reading.at_steps(f"max by ({CONTAINER}, uid) (sum_over_time({running}[1h])) > 0", HOUR_S),
+        reading.at_steps(f"max(count_over_time({running}[1h]))", HOUR_S),
+        reading.at_steps(by_pod_uid(f"increase({cpu}[1h])", "instance"), HOUR_S),
+        reading.at_steps(by_pod_uid(f"sum_over_time({memory}[1h])", "instance"), HOUR_S),
+        reading.at_steps(f"max by ({CONTAINER}, uid, resource) (avg_over_time({requests}[1h]))", HOUR_S),
+        reading.at_steps("max by (instance) (sum_over_time(up[1h]))", HOUR_S),
+        *who_questions(reading),
+    )
+    reading.require([*counted, *ran], names.memory)
     interval = scrape_interval_s(reading, counted, HOUR_S, names.memory) if counted else 60.0
-    full = HOUR_S / interval
-    who = pods(reading)
-    cores = _hourly(reading, by_pod_uid(f"increase({cpu}[1h])", "instance"), 1 / HOUR_S)
-    gib_hours = _hourly(reading, by_pod_uid(f"sum_over_time({memory}[1h])", "instance"), interval / HOUR_S / GIB)
-    requests = _requests(reading)
-    found = _by_hour(reading, counted, 1.0)
-    lost = _Lost(reading, found, full)
-    rows: list[dict[str, Any]] = []
-    for run, hours in _with_unseen(found, running, who).items():
+    share = max((value for one in whole_hour for value in reading.steps(one, HOUR_S).values()), default=0.0)
+    hours = _Hours(
+        _by_run(reading, counted),
+        {run: {h: min(1.0, n / share) for h, n in each.items()} for run, each in _by_run(reading, ran).items()},
+        _by_run(reading, used),
+        _by_run(reading, held),
+        _by_request(reading, requested),
+        {one.labels.get("instance", ""): reading.steps(one, HOUR_S) for one in scraped},
+    )
+    table = _hour_columns(reading, hours, pods(info, owned), interval)
+    return Rows(table, truncated=reading.asked.stated(), notes={**reading.asked.notes(), "scrape_interval_s": interval})
+
+
+@dataclass(frozen=True)
+class _Hours:
+    """What came of each hour."""
+
+    found: Mapping[_Run, Mapping[int, float]]
+    ran: Mapping[_Run, Mapping[int, float]]  # the share of the hour, by kube-state-metrics
+    cpu_s: Mapping[_Run, Mapping[int, float]]
+    memory: Mapping[_Run, Mapping[int, float]]  # bytes, summed over samples
+    requests: Mapping[tuple[Key, str], Mapping[int, Mapping[str, float]]]
+    scraped: Mapping[str, Mapping[int, float]]  # by instance
+
+
+def _hour_columns(reading: Reading, hours: _Hours, who: Pods, interval: float) -> dict[str, list[Any]]:
+    """The columns of `CONTAINER_HOURS`."""
+    columns: dict[str, list[Any]] = {name: [] for name in schemas.CONTAINER_HOURS.names}
+    full, none, nothing = HOUR_S / interval, dict[int, Any](), dict[str, float]()
+    lost = _Lost(round(reading.window_s / HOUR_S), full, hours.scraped, hours.found)
+    starts = [reading.start + timedelta(hours=hour) for hour in range(lost.hours)]
+    for run, found in sorted(_with_unseen(hours.found, hours.ran, who).items(), key=lambda item: item[0]):
         uid = run.uid or who.uid(*run.key[:2])
-        expected = _expected(hours, running.get(_Run(run.key, uid), {}), lost, run, full, share)
-        used = cores.get(run, {}), gib_hours.get(run, {})
-        about = _about(run.key, uid, who)
+        expected = _expected(found, hours.ran.get(_Run(run.key, uid), {}), lost, run.instance, full)
+        cpu_s, memory = hours.cpu_s.get(run, none), hours.memory.get(run, none)
+        asked = hours.requests.get((run.key, uid)) or hours.requests.get((run.key, ""), none)
+        for name, value in _about(run.key, uid, who).items():
+            columns[name] += [value] * len(expected)
         for hour, most in expected.items():
-            seen, core_hours, memory_hours = hours.get(hour, 0.0), used[0].get(hour), used[1].get(hour)
-            asked_for = requests.get((run.key, uid, hour)) or requests.get((run.key, "", hour)) or {}
-            requested_bytes = asked_for.get("memory")
-            rows.append(
-                {
-                    **about,
-                    "hour": reading.start + timedelta(hours=hour),
-                    "minutes": seen * interval / 60,
-                    "cpu_core_hours": core_hours,
-                    "memory_gib_hours": memory_hours,
-                    "cpu_request_cores": asked_for.get("cpu"),
-                    "memory_request_gib": None if requested_bytes is None else requested_bytes / GIB,
-                    "samples_expected": round(max(most, seen)),
-                    "samples_found": round(seen),
-                    "missing": UNSEEN if not seen else None if core_hours is not None else ONE_SAMPLE,
-                }
-            )
-    rows.sort(key=lambda row: (row["hour"], row["namespace"], row["pod"], row["container"]))
-    return Rows(rows, truncated=reading.asked.stated(), notes={**reading.asked.notes(), "scrape_interval_s": interval})
+            seen, seconds, summed = found.get(hour, 0.0), cpu_s.get(hour), memory.get(hour)
+            requests = asked.get(hour, nothing)
+            columns["hour"].append(starts[hour])
+            columns["minutes"].append(seen * interval / 60)
+            columns["cpu_core_hours"].append(None if seconds is None else seconds / HOUR_S)
+            columns["memory_gib_hours"].append(None if summed is None else summed * interval / HOUR_S / GIB)
+            columns["cpu_request_cores"].append(requests.get("cpu"))
+            columns["memory_request_gib"].append(requests["memory"] / GIB if "memory" in requests else None)
+            columns["samples_expected"].append(round(max(most, seen)))
+            columns["samples_found"].append(round(seen))
+            columns["missing"].append(UNSEEN if not seen else None if seconds is not None else ONE_SAMPLE)
+    return columns
 
 
 def _about(key: Key, uid: str, who: Pods) -> dict[str, Any]:
@@ -132,56 +161,37 @@ def _whole_days(days: int, most: int) -> None:
         raise ParameterError("read containers' usage", why=f"days is {days!r}", hint=f"1 to {most} whole days")
 
 
-def _by_hour(reading: Reading, series: Sequence[Series], factor: float) -> dict[_Run, dict[int, float]]:
-    found: dict[_Run, dict[int, float]] = {}
-    for one in series:
-        hours = found.setdefault(_Run(key_of(one), uid_of(one), one.labels.get("instance", "")), {})
-        for at, text in one.points:
-            value = number(text)
-            if value is not None:
-                hours[reading.step_of(at, HOUR_S)] = value * factor
-    return found
+def _by_run(reading: Reading, series: Sequence[Series]) -> dict[_Run, dict[int, float]]:
+    return {
+        _Run(key_of(one), uid_of(one), one.labels.get("instance", "")): reading.steps(one, HOUR_S) for one in series
+    }
 
 
-def _hourly(reading: Reading, promql: str, factor: float) -> dict[_Run, dict[int, float]]:
-    return _by_hour(reading, reading.matrix(promql, HOUR_S), factor)
-
-
-def _running(reading: Reading) -> tuple[dict[_Run, dict[int, float]], float]:
-    """How many samples of each hour say that a container ran, by kube-state-metrics, and how many there are in a whole hour."""
-    running = reading.where(reading.ask.source.metrics.container_running)
-    promql = f"max by ({CONTAINER}, uid) (sum_over_time({running}[1h])) > 0"
-    found = _hourly(reading, promql, 1.0)
-    most = reading.matrix(f"max(count_over_time({running}[1h]))", HOUR_S) if found else []
-    counts = [float(text) for one in most for _, text in one.points]
-    return found, max(counts, default=0.0)
-
-
-def _requests(reading: Reading) -> dict[tuple[Key, str, int], dict[str, float]]:
+def _by_request(reading: Reading, series: Sequence[Series]) -> dict[tuple[Key, str], dict[int, dict[str, float]]]:
     """What containers requested in each hour, on average: cores and bytes."""
-    metric = reading.where(reading.ask.source.metrics.container_requests, CPU_OR_MEMORY)
-    found: dict[tuple[Key, str, int], dict[str, float]] = {}
-    for one in reading.matrix(f"max by ({RESOURCE}) (avg_over_time({metric}[1h]))", HOUR_S):
-        key, uid, resource = key_of(one), uid_of(one), one.labels["resource"]
-        for at, text in one.points:
-            found.setdefault((key, uid, reading.step_of(at, HOUR_S)), {})[resource] = float(text)
+    found: dict[tuple[Key, str], dict[int, dict[str, float]]] = {}
+    for one in series:
+        hours = found.setdefault((key_of(one), uid_of(one)), {})
+        for hour, value in reading.steps(one, HOUR_S).items():
+            hours.setdefault(hour, {})[one.labels["resource"]] = value
     return found
 
 
 class _Lost:
     """How many samples of an hour were lost, whatever ran: those of a node that was not scraped, or of everybody."""
 
-    def __init__(self, reading: Reading, found: Mapping[_Run, Mapping[int, float]], full: float) -> None:
-        self.hours = round(reading.window_s / HOUR_S)
+    def __init__(
+        self,
+        hours: int,
+        full: float,
+        scraped: Mapping[str, Mapping[int, float]],
+        found: Mapping[_Run, Mapping[int, float]],
+    ) -> None:
+        self.hours = hours
         self._full = full
-        self._nodes: dict[str, dict[int, float]] = {}
-        for one in reading.matrix("max by (instance) (sum_over_time(up[1h]))", HOUR_S):
-            hours = self._nodes.setdefault(one.labels.get("instance", ""), {})
-            for at, text in one.points:
-                hours[reading.step_of(at, HOUR_S)] = float(text)
-        known: Sequence[Mapping[int, float]] = [*(self._nodes or found).values()]
+        self._nodes = scraped
         self._server: dict[int, float] = {}
-        for counts in known:
+        for counts in (scraped or found).values():
             for hour, count in counts.items():
                 self._server[hour] = max(self._server.get(hour, 0.0), count)
 
@@ -191,7 +201,7 @@ class _Lost:
         if known is not None and hour not in known and self._server.get(hour, 0.0):
             return 0.0
         there = self._server.get(hour, 0.0) if known is None else known.get(hour, 0.0)
-        return max(0.0, self._full - there) if there < self._full - 1.5 else 0.0
+        return max(0.0, self._full - there) if there < self._full - JITTER else 0.0
 
     def everything(self, instance: str, hour: int) -> bool:
         """Whether an hour was lost as a whole."""
@@ -207,24 +217,22 @@ def _with_unseen(
 
 
 def _expected(
-    hours: Mapping[int, float], ran: Mapping[int, float], lost: _Lost, run: _Run, full: float, share: float
+    hours: Mapping[int, float], ran: Mapping[int, float], lost: _Lost, instance: str, full: float
 ) -> dict[int, float]:
     """How many samples each hour of its life should have, where it should have any."""
-    expected: dict[int, float] = {}
-    for hour in ran:
-        expected[hour] = full * min(1.0, ran[hour] / share) if share else full
+    expected = {hour: full * share for hour, share in ran.items()}
     lived = sorted({*hours, *ran})
     for hour in range(lived[0], lived[-1] + 1):
-        seen, gone = hours.get(hour, 0.0), lost.samples(run.instance, hour)
-        if hour in hours or lost.everything(run.instance, hour):
-            expected[hour] = min(full, max(expected.get(hour, 0.0), seen + gone))
-    if hours and max(hours) == lived[-1]:  # how it went on while nothing was seen is not known
-        last = lived[-1]
-        if hours[last] + lost.samples(run.instance, last) >= full - 1.5:
-            hour = last + 1
-            while hour < lost.hours and lost.everything(run.instance, hour):
-                expected[hour] = full
-                hour += 1
+        if hour in hours or lost.everything(instance, hour):
+            expected[hour] = min(
+                full, max(expected.get(hour, 0.0), hours.get(hour, 0.0) + lost.samples(instance, hour))
+            )
+    last = lived[-1]
+    if hours.get(last, 0.0) + lost.samples(instance, last) >= full - JITTER:  # how it went on unseen is not known
+        hour = last + 1
+        while hour < lost.hours and lost.everything(instance, hour):
+            expected[hour] = full
+            hour += 1
     return dict(sorted(expected.items()))
 
 
@@ -269,9 +277,10 @@ def samples(ask: Ask[Prometheus], *, namespaces: Sequence[str], days: int = 7) -
         raise ParameterError("read samples of usage", why=why, hint="fewer namespaces, or fewer days")
     interval = scrape_interval_s(reading, counted, reading.window_s, names.memory)
     rate_s = window_of(RATE_S, interval)
-    series = {
-        "cpu": reading.matrix(f"max by ({CONTAINER}) (rate({cpu}[{rate_s:g}s]))", RATE_S),
-        "memory": reading.matrix(f"max by ({CONTAINER}) (max_over_time({memory}[{RATE_S:g}s]))", RATE_S),
-    }
-    rows = usage_sizing.step_rows(reading, series, pods(reading))
+    rates, largest, info, owned = reading.answers(
+        reading.at_steps(f"max by ({CONTAINER}) (rate({cpu}[{rate_s:g}s]))", RATE_S),
+        reading.at_steps(f"max by ({CONTAINER}) (max_over_time({memory}[{RATE_S:g}s]))", RATE_S),
+        *who_questions(reading),
+    )
+    rows = usage_sizing.step_rows(reading, {"cpu": rates, "memory": largest}, pods(info, owned))
     return Rows(rows, truncated=reading.asked.stated(), notes={**reading.asked.notes(), "scrape_interval_s": interval})

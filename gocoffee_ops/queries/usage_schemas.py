@@ -14,7 +14,7 @@ CONTAINER = (
 )
 COVERAGE = (
     Column("samples_expected", "Int64", help="of its life in the window, by the scrape interval"),
-    Column("samples_found", "Int64"),
+    Column("samples_found", "Int64", help="of its memory"),
 )
 MISSING = Column("missing", "string", help="what is not there, and why", optional=True)
 
@@ -55,6 +55,7 @@ SIZING = Schema(
             "oom_limit_mib", "Float64", "MiB", optional=True, help="the largest limit that it had, where it was killed"
         ),
         *COVERAGE,
+        Column("since", "timestamp", help="the window's start"),
         Column("days", "Float64", "d", help="from its first sample to its last"),
         Column("started_at", "timestamp", optional=True, help="the pod's start, as kube-state-metrics tells it"),
         Column("spec_changed_at", "timestamp", optional=True, help="requests or limits last changed by then, in place"),

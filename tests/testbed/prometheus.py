@@ -180,13 +180,17 @@ class PrometheusServer(_Server):
 
     def command(self) -> list[str]:
         data = self.folder / "data"
-        lines = list(self._history)
-        if lines:
-            text = self.folder / "history.txt"
-            text.write_text("".join(f"{line}\n" for line in [*lines, "# EOF"]))
-            backfill = [program("promtool", "prometheus"), "tsdb", "create-blocks-from", "openmetrics"]
-            done = subprocess.run([*backfill, str(text), str(data)], capture_output=True, text=True, check=False)
+        text = self.folder / "history.txt"
+        with text.open("w") as file:
+            file.writelines(f"{line}\n" for line in self._history)
+            if file.tell():
+                file.write("# EOF\n")
+        if text.stat().st_size:
+            backfill = [program("promtool", "prometheus"), "tsdb", "create-blocks-from", "--max-block-duration=200h"]
+            command = [*backfill, "openmetrics", str(text), str(data)]
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
             assert done.returncode == 0, done.stdout + done.stderr
+        text.unlink()
         config = {
             "global": {"scrape_interval": f"{self._scrape_interval_s:g}s", "scrape_timeout": "1s"},
             "scrape_configs": [

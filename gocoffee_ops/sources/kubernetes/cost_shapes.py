@@ -190,10 +190,18 @@ class SizedContainer(PortedContainer):
     env: tuple[Variable, ...] | None = None
 
 
+class Eviction(Shape):
+    """What a pod's annotations say of evicting it; others are not decoded."""
+
+    safe: str = msgspec.field(name="cluster-autoscaler.kubernetes.io/safe-to-evict", default="")
+    undisturbed: str = msgspec.field(name="karpenter.sh/do-not-disrupt", default="")
+
+
 class SizedMeta(LabelledMeta):
     """metadata of a pod."""
 
     uid: str = ""
+    annotations: Eviction | None = None
 
 
 class SizedSpec(TemplateSpec):

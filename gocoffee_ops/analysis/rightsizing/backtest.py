@@ -1,0 +1,83 @@
+"""Advice tried on the past: made of the first days of a window, replayed on the days after them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from gocoffee_ops.analysis.rightsizing.advice import HEADROOM
+from gocoffee_ops.frames import Column, Schema
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+STEP_MIN = 5.0
+FIT_DAYS, REPLAY_DAYS = 5, 2
+BY = ["namespace", "workload", "container"]
+
+BACKTEST = Schema(
+    "advice on the past",
+    (
+        Column("prometheus", "string"),
+        Column("namespace", "string"),
+        Column("workload", "string"),
+        Column("container", "string"),
+        Column("cpu_advised_cores", "Float64", "cores", optional=True, help="of the first days"),
+        Column("cpu_exceeded_min", "Float64", "min", optional=True, help="of the days after, in which a pod used more"),
+        Column("cpu_worst", "Float64", "times", optional=True, help="the highest usage over the advice"),
+        Column("memory_advised_mib", "Float64", "MiB", optional=True),
+        Column("memory_exceeded_min", "Float64", "min", optional=True),
+        Column("memory_worst", "Float64", "times", optional=True),
+        Column("fitted_min", "Float64", "min", help="with a sample, of the first days"),
+        Column("replayed_min", "Float64", "min", help="with a sample, of the days after"),
+        Column("missing", "string", optional=True, help="why it could not be tried"),
+    ),
+)
+
+
+def backtest(samples: pd.DataFrame, *, fit_days: int = FIT_DAYS, replay_days: int = REPLAY_DAYS) -> pd.DataFrame:
+    """For how many minutes would advice of the first days have been exceeded in the days after them?
+
+    Tried is what usage alone would advise: p95 and peak x 1.15, of the pod where they are highest. A minute counts once,
+    however many pods exceed it. `samples` is of `usage.samples`, over `fit_days` + `replay_days`; it ends with the replay.
+
+    Columns: those of `BACKTEST`.
+    """
+    frame = samples.assign(workload=samples["workload"].fillna("pod/" + samples["pod"]))
+    if frame.empty:
+        return BACKTEST.empty()
+    split = frame["at"].max() - timedelta(days=replay_days)
+    fit = frame[(frame["at"] <= split) & (frame["at"] > split - timedelta(days=fit_days))]
+    replay = frame[frame["at"] > split]
+    keys = ["prometheus", *BY]
+    fitted, replayed = dict(iter(fit.groupby(keys))), dict(iter(replay.groupby(keys)))
+    rows = [_row(key, fitted.get(key), replayed.get(key)) for key in sorted(fitted.keys() | replayed.keys())]
+    made = BACKTEST.from_rows(rows)
+    made.attrs["evidence"] = list(samples.attrs.get("evidence", ()))
+    return made
+
+
+def _row(key: Any, fit: pd.DataFrame | None, replay: pd.DataFrame | None) -> dict[str, Any]:
+    fitted = 0 if fit is None else fit["at"].nunique()
+    replayed = 0 if replay is None else replay["at"].nunique()
+    why = None if fitted else "no sample in the days to learn from"
+    why = why if why or replayed else "no sample in the days to try it on"
+    row: dict[str, Any] = {
+        **dict(zip(("prometheus", *BY), key, strict=True)),
+        "fitted_min": fitted * STEP_MIN,
+        "replayed_min": replayed * STEP_MIN,
+        "missing": why,
+    }
+    for name, column, unit, quantile in (("cpu", "cpu_cores", "cores", 0.95), ("memory", "memory_mib", "mib", 1.0)):
+        advised = None if fit is None else _advised(fit, column, quantile)
+        used = [] if replay is None else [float(value) for value in replay.groupby("at")[column].max().dropna()]
+        tried = advised is not None and bool(used)
+        row[f"{name}_advised_{unit}"] = advised
+        row[f"{name}_exceeded_min"] = sum(STEP_MIN for one in used if one > (advised or 0.0)) if tried else None
+        row[f"{name}_worst"] = max(used) / advised if tried and advised else None
+    return row
+
+
+def _advised(fit: pd.DataFrame, column: str, quantile: float) -> float | None:
+    there = fit.dropna(subset=[column])
+    return float(there.groupby("pod")[column].quantile(quantile).max()) * HEADROOM if len(there) else None

@@ -1,0 +1,126 @@
+"""Usage that was seen, requests, advice on the past and nodes: judged in every way, from the queries' own tables."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from gocoffee_ops import checks
+from gocoffee_ops.analysis import rightsizing
+from gocoffee_ops.checks.grading import said
+from gocoffee_ops.model import Finding, Status, Thresholds
+from gocoffee_ops.queries import usage
+from tests.checks.tables import MOMENT, filled
+
+LIMITS = Thresholds()
+
+
+def statuses(findings: list[Finding]) -> list[Status]:
+    return [finding.status for finding in findings]
+
+
+def hour(n: int, found: int, expected: int = 60, **more: Any) -> dict[str, Any]:
+    row = {
+        "prometheus": "main",
+        "hour": MOMENT + timedelta(hours=n),
+        "samples_found": found,
+        "samples_expected": expected,
+    }
+    return row | {"pod": "a", **more}
+
+
+def test_c04_hours_without_their_samples_are_unknown_stretch_by_stretch() -> None:
+    rows = [hour(0, 60), hour(1, 0), hour(2, 30), hour(3, 60), hour(5, 0), hour(5, 0, pod="b"), hour(6, 54)]
+    found = checks.usage_covered(filled(usage.container_hours.schema, *rows), thresholds=LIMITS)
+    assert statuses(found) == [Status.UNKNOWN, Status.UNKNOWN]
+    assert [finding.reason for finding in found] == [
+        "01-05 04:00 to 06:00 UTC: 30 of 120 samples of what ran; 1 container in 2 hours of it not seen",
+        "01-05 08:00 to 09:00 UTC: 0 of 120 samples of what ran; 2 containers in 1 hour of it not seen",
+    ]
+
+
+def test_usage_that_was_seen_is_ok_and_none_is_unknown() -> None:
+    seen = filled(usage.container_hours.schema, hour(0, 60), hour(1, 58))
+    assert said(checks.usage_covered(seen, thresholds=LIMITS)) == [
+        "OK usage: 118 of 120 samples of what ran are there, in every hour"
+    ]
+    assert statuses(checks.usage_covered(filled(usage.container_hours.schema), thresholds=LIMITS)) == [Status.UNKNOWN]
+
+
+def advice(**more: Any) -> dict[str, Any]:
+    return {
+        "cluster": "eu", "namespace": "go-coffee", "workload": "deployment/orders", "container": "app", "pods": 2,
+        "confidence": "HIGH", "cpu_advice": "keep", "cpu_request_cores": 1.0, "memory_advice": "keep",
+        "memory_request_mib": 1024.0, "oom_killed": False, **more,
+    }  # fmt: skip
+
+
+def sized(*rows: dict[str, Any]) -> list[Finding]:
+    return checks.requests_sized(filled(rightsizing.ADVICE, *rows), thresholds=LIMITS)
+
+
+def test_requests_that_fit_are_ok_and_nothing_read_is_unknown() -> None:
+    assert statuses(sized(advice())) == [Status.OK]
+    assert statuses(sized()) == [Status.UNKNOWN]
+    small = advice(cpu_advice="lower", cpu_advised_cores=0.9)
+    assert statuses(sized(small)) == [Status.OK]
+
+
+def test_too_large_requests_are_one_sum_by_cluster_of_high_confidence_alone() -> None:
+    large = {"cpu_advice": "lower", "cpu_advised_cores": 0.2}
+    found = sized(
+        advice(**large), advice(workload="deployment/b", **large), advice(cluster="us", confidence="LOW", **large)
+    )
+    assert [(one.status, one.cluster, one.numbers["freed_cpu_cores"]) for one in found] == [(Status.WARN, "eu", 3.2)]
+    assert statuses(sized(advice(confidence="LOW", **large))) == [Status.OK]
+
+
+def test_memory_that_should_be_more_is_told_by_container() -> None:
+    short = advice(memory_advice="raise", memory_advised_mib=2458.0, memory_why="it ran out of memory", oom_killed=True)
+    (found,) = sized(short)
+    assert (found.status, found.subject, found.namespace) == (Status.WARN, "deployment/orders", "go-coffee")
+    assert "requests 1,024 MiB and should 2,458 MiB: it ran out of memory" in found.reason
+
+
+def test_what_is_not_known_is_unknown_by_its_reason() -> None:
+    unknown = {"cpu_advice": "not known", "cpu_why": "no sample of it"}
+    found = sized(advice(**unknown), advice(workload="deployment/b", **unknown), advice(workload="deployment/c"))
+    assert [(one.status, one.numbers["workloads"]) for one in found] == [(Status.UNKNOWN, 2)]
+    assert "no sample of it" in found[0].reason
+
+
+def tried(**more: Any) -> dict[str, Any]:
+    return {
+        "workload": "deployment/orders", "container": "app", "cpu_advised_cores": 0.2, "cpu_exceeded_min": 0.0, "cpu_worst": 0.9,
+        "memory_advised_mib": 345.0, "memory_exceeded_min": 0.0, "memory_worst": 0.9, "replayed_min": 2880.0, **more,
+    }  # fmt: skip
+
+
+def held(*rows: dict[str, Any]) -> list[Finding]:
+    return checks.advice_held(filled(rightsizing.BACKTEST, *rows), thresholds=LIMITS)
+
+
+def test_advice_that_would_have_held_is_ok_and_advice_that_would_not_is_a_warning() -> None:
+    assert statuses(held(tried(), tried(cpu_exceeded_min=140.0))) == [Status.OK]
+    assert statuses(held(tried(cpu_exceeded_min=145.0))) == [Status.WARN]
+    (found,) = held(tried(memory_exceeded_min=5.0, memory_worst=1.2))
+    assert (found.status, "memory of 345 MiB exceeded for 5 of 2,880 minutes" in found.reason) == (Status.WARN, True)
+    assert statuses(held(tried(missing="no sample in the days to try it on"))) == [Status.UNKNOWN]
+    assert statuses(held(tried(memory_exceeded_min=None))) == [Status.UNKNOWN]
+    assert statuses(held()) == [Status.UNKNOWN]
+
+
+def gone(name: str, now: bool, then: bool) -> dict[str, Any]:
+    return {"cluster": "eu", "node": name, "removable_now": now, "removable": then}
+
+
+def test_nodes_that_could_go_are_a_warning_and_none_is_no_saving() -> None:
+    def needed(*rows: dict[str, Any]) -> list[Finding]:
+        return checks.nodes_needed(filled(rightsizing.REMOVABLE, *rows))
+
+    (found,) = needed(gone("n1", True, True), gone("n2", False, True), gone("n3", False, False))
+    assert found.reason == "2 of 3 nodes could go: n1 as things are, n2 once requests are as advised"
+    assert found.status is Status.WARN
+    (fine,) = needed(gone("n1", False, False))
+    assert (fine.status, "headroom, no money" in fine.reason) == (Status.OK, True)
+    assert statuses(needed()) == [Status.UNKNOWN]
