@@ -58,6 +58,8 @@ def test_the_reference_names_every_key_of_an_environment() -> None:
         config.AlertmanagerConfig,
         config.PrometheusConfig,
         config.MetricNames,
+        config.OpenCostConfig,
+        config.KubeCostConfig,
     )
     keys = {key for model in models for key in model.model_fields}
 

@@ -24,7 +24,6 @@ from gocoffee_ops.queries.query import Ask, Rows, query
 if TYPE_CHECKING:
     from gocoffee_ops.sources.kubecost import KubeCost
 
-DEADLINE_S = 120.0
 FEWEST_DAYS, MOST_DAYS = 2, 30  # it advises against fewer than two
 OURS = {  # its algorithm with the numbers of `analysis.rightsizing`, so that the two can be compared
     "algorithmCPU": "quantile", "qCPU": "0.95", "algorithmRAM": "max",
@@ -65,7 +64,7 @@ def reach(ask: Ask[KubeCost]) -> Rows:
     return reach_rows(sets, span)
 
 
-@query("kubecost", ALLOCATION_TABLE, deadline_s=DEADLINE_S)
+@query("kubecost", ALLOCATION_TABLE)
 def allocation(ask: Ask[KubeCost], *, window: str = "7d", aggregate: str = "namespace") -> Rows:
     """What does KubeCost allocate to whom, by day, idle included? See `opencost.allocation`.
 
@@ -76,7 +75,7 @@ def allocation(ask: Ask[KubeCost], *, window: str = "7d", aggregate: str = "name
     return allocation_rows(sets, span, ask.source.currency, warning)
 
 
-@query("kubecost", SIZING_TABLE, deadline_s=DEADLINE_S)
+@query("kubecost", SIZING_TABLE)
 def request_sizing(ask: Ask[KubeCost], *, days: int = 7) -> Rows:
     """Which requests does KubeCost recommend? Asked for with the percentile and the headroom of `analysis.rightsizing`.
 

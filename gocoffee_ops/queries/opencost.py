@@ -27,7 +27,6 @@ from gocoffee_ops.sources.opencost import AssetProperties, CloudProperties
 if TYPE_CHECKING:
     from gocoffee_ops.sources.opencost import OpenCost
 
-DEADLINE_S = 120.0  # it computes from Prometheus while we wait
 
 ASSET_TABLE = Schema(
     "assets",
@@ -86,7 +85,7 @@ def reach(ask: Ask[OpenCost]) -> Rows:
     return reach_rows(sets, span)
 
 
-@query("opencost", ALLOCATION_TABLE, deadline_s=DEADLINE_S)
+@query("opencost", ALLOCATION_TABLE)
 def allocation(ask: Ask[OpenCost], *, window: str = "7d", aggregate: str = "namespace") -> Rows:
     """What does OpenCost allocate to whom, by day, idle included? (C01)
 
@@ -100,7 +99,7 @@ def allocation(ask: Ask[OpenCost], *, window: str = "7d", aggregate: str = "name
     return allocation_rows(sets, span, ask.source.currency, warning)
 
 
-@query("opencost", ASSET_TABLE, deadline_s=DEADLINE_S)
+@query("opencost", ASSET_TABLE)
 def assets(ask: Ask[OpenCost], *, window: str = "7d") -> Rows:
     """Which nodes, disks, load balancers and fees does OpenCost price, and at what, for the whole window?
 
@@ -144,7 +143,7 @@ def assets(ask: Ask[OpenCost], *, window: str = "7d") -> Rows:
     return Rows(rows, truncated=f"it warns: {warning}" if warning else "")
 
 
-@query("opencost", CLOUD_TABLE, deadline_s=DEADLINE_S)
+@query("opencost", CLOUD_TABLE)
 def cloud_cost(ask: Ask[OpenCost], *, window: str = "7d", aggregate: str = "service") -> Rows:
     """What did OpenCost read of the provider's bill, by day?
 

@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 
 HOUR_S, DAY_S, GIB = 3600.0, 86_400.0, float(1 << 30)
 RATE_S = 300.0
-DEADLINE_S = 180.0
 MOST_DAYS = 62
 CPU_OR_MEMORY = matches("resource", "cpu|memory")
 CONTAINER = ", ".join(KEY)
@@ -56,7 +55,7 @@ class _Run:
     instance: str = ""
 
 
-@query("prometheus", schemas.CONTAINER_HOURS, deadline_s=DEADLINE_S)
+@query("prometheus", schemas.CONTAINER_HOURS)
 def container_hours(ask: Ask[Prometheus], *, days: int = 14, namespaces: Sequence[str] = ()) -> Rows:
     """How much CPU and memory did each container use in each hour, what did it request, and how much of that was seen?
 
@@ -236,7 +235,7 @@ def _expected(
     return dict(sorted(expected.items()))
 
 
-@query("prometheus", schemas.SIZING, deadline_s=DEADLINE_S)
+@query("prometheus", schemas.SIZING)
 def sizing(ask: Ask[Prometheus], *, days: int = 7, namespaces: Sequence[str] = ()) -> Rows:
     """What did each container use at most, what does it request, and how much of its life was seen?
 
@@ -255,7 +254,7 @@ def sizing(ask: Ask[Prometheus], *, days: int = 7, namespaces: Sequence[str] = (
     return Rows(rows, truncated=reading.asked.stated(), notes={**reading.asked.notes(), "scrape_interval_s": interval})
 
 
-@query("prometheus", schemas.SAMPLES, deadline_s=DEADLINE_S)
+@query("prometheus", schemas.SAMPLES)
 def samples(ask: Ask[Prometheus], *, namespaces: Sequence[str], days: int = 7) -> Rows:
     """What did the containers of some namespaces use in each 5 minutes? `rightsizing.backtest` tries advice on it.
 

@@ -1,6 +1,6 @@
-"""Redis, Alertmanager and Prometheus x each fault: the gap is stated, and what is sound beside it is read whole.
+"""Redis, Alertmanager, Prometheus, OpenCost and KubeCost x each fault: the gap is stated, and what is sound is read whole.
 
-A run reads a sound and a faulty server of each kind; the three faulty ones have the same fault at once.
+A run reads a sound and a faulty server of each kind; the faulty ones have the same fault at once.
 """
 
 from __future__ import annotations
@@ -14,17 +14,18 @@ from pathlib import Path
 
 import pytest
 
+from tests import cost_apis
 from tests.faults import tcp_proxy
-from tests.http_server import Answer, serving
+from tests.http_server import Answer, HttpServer, serving
 from tests.review.environment import Configured, Ran, cli
 from tests.runbooks.written import runbook
 from tests.testbed.prometheus import AlertmanagerServer, Exporter, PrometheusServer
 from tests.testbed.redis import READER, RedisServer
 
 DEADLINE_S = 8.0  # short, so that the matrix is; long enough for what is sound on a busy machine
-KINDS = ("redis", "alertmanager", "prometheus")
+KINDS = ("redis", "alertmanager", "prometheus", "opencost", "kubecost")
 SETUP = """
-from gocoffee_ops import alerts, checks, metrics, redis, runbook
+from gocoffee_ops import alerts, checks, kubecost, metrics, opencost, redis, runbook
 ops = runbook.start("{name}", env=env)
 """
 SECTIONS = (
@@ -33,6 +34,10 @@ SECTIONS = (
     "ops.judge(checks.alerts_quiet, alerts.alerts(ops), alerts.status(ops))",
     "ops.show(metrics.server(ops))",
     'ops.show(metrics.instant(ops, "up"))',
+    "ops.show(opencost.allocation(ops))",
+    "ops.show(opencost.assets(ops))",
+    "ops.show(kubecost.allocation(ops))",
+    "ops.show(kubecost.request_sizing(ops))",
 )
 
 
@@ -43,6 +48,7 @@ class Sound:
     redis: RedisServer
     alertmanager: AlertmanagerServer
     prometheus: PrometheusServer
+    costs: HttpServer  # speaks for OpenCost and for KubeCost
 
 
 @pytest.fixture(scope="module")
@@ -52,11 +58,12 @@ def sound(redis_program: str, prometheus_programs: None) -> Iterator[Sound]:
         AlertmanagerServer() as alertmanager,
         Exporter("cups_total 1\n") as exporter,
         PrometheusServer(jobs={"cups": exporter.port}) as prometheus,
+        serving(cost_apis.sound) as costs,
     ):
         with redis.admin() as admin:
             admin.execute_command("ACL", "SETUSER", "sees_nothing", "on", ">sees-nothing", "-@all")
         alertmanager.fire("Watchdog", severity="none")
-        yield Sound(redis, alertmanager, prometheus)
+        yield Sound(redis, alertmanager, prometheus, costs)
 
 
 @dataclass(frozen=True)
@@ -129,6 +136,10 @@ def configured(fault: Fault, sound: Sound, folder: Path) -> Iterator[Configured]
             ("alertmanagers", "faulty", faulty, "", ""),
             ("prometheus", "sound", sound.prometheus.url, "", ""),
             ("prometheus", "faulty", faulty, "", ""),
+            ("opencosts", "sound", sound.costs.url, "", ""),
+            ("opencosts", "faulty", faulty, "", ""),
+            ("kubecosts", "sound", sound.costs.url, "", ""),
+            ("kubecosts", "faulty", faulty, "", ""),
         ]
         lines = []
         for section, name, address, reader, secret in servers:
@@ -166,7 +177,7 @@ MATRIX = [(fault, kind) for fault in FAULTS for kind in KINDS]
 def test_the_matrix_prints_its_count(capsys: pytest.CaptureFixture[str]) -> None:
     with capsys.disabled():
         print(f"\nfault matrix: {len(MATRIX)} of {', '.join(KINDS)} x {', '.join(FAULTS)}")
-    assert len(MATRIX) == 21
+    assert len(MATRIX) == 35
 
 
 @pytest.mark.parametrize(("fault", "kind"), MATRIX, ids=[f"{kind}-{fault}" for fault, kind in MATRIX])
