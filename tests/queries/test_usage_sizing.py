@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from gocoffee_ops.analysis import rightsizing
 from gocoffee_ops.evidence.replay import Recording
 from gocoffee_ops.frames import records
 from gocoffee_ops.model import Target, Thresholds
@@ -135,3 +136,24 @@ def test_a_replay_gives_the_same_table(ops: Session, tmp_path: Path) -> None:
         places=[Place(target, AS_OF, recording=Recording(ops.ledger.folder))],
     )  # fmt: skip
     assert usage.sizing(again, days=2).equals(read)
+
+
+def test_advice_of_the_days_before_is_replayed_on_what_prometheus_kept(
+    prometheus_programs: None, tmp_path: Path
+) -> None:
+    grown = Container(
+        "grown-0", 8 * DAYS, uid=uid(1), cores=lambda before: 0.2 if before > DAYS else 0.4, memory_mib=100.0
+    )
+    with reading(History((STEADY, grown), {"orders-5c": "orders"}, step_s=300, days=8.0), tmp_path) as ops:
+        table = usage.samples(ops, namespaces=["go-coffee"])
+        tried = {row["workload"]: row for row in records(rightsizing.backtest(table))}
+    steady, later = tried["deployment/orders"], tried["pod/grown-0"]
+    assert steady["cpu_advised_cores"] == pytest.approx(0.23)
+    assert (steady["cpu_exceeded_min"], steady["memory_exceeded_min"], steady["memory_advised_mib"]) == (
+        0.0,
+        0.0,
+        345.0,
+    )
+    assert later["cpu_exceeded_min"] == pytest.approx(1440.0, abs=20.0)  # a rate of four scrapes rises over 20 minutes
+    assert later["cpu_worst"] == pytest.approx(0.4 / 0.23, rel=1e-3)
+    assert later["replayed_min"] == 2880.0
