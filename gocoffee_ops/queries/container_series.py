@@ -6,6 +6,7 @@ limit is lower all the same, the chunk is halved.
 
 from __future__ import annotations
 
+import re
 import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -27,8 +28,7 @@ POINTS_AT_ONCE = 10_000_000  # of a subquery; a server takes 50 million by defau
 NAMESPACES_AT_ONCE = 100  # in one expression: addresses have a largest length
 KEY = ("namespace", "pod", "container")
 OURS = ('container!=""', 'container!="POD"')
-UID_LABEL = "pod_uid"
-IN_CGROUP = ".*pod([0-9a-f]{8}[-_][0-9a-f]{4}[-_][0-9a-f]{4}[-_][0-9a-f]{4}[-_][0-9a-f]{12}).*"
+IN_CGROUP = re.compile(r"pod([0-9a-f]{8}([-_])[0-9a-f]{4}\2[0-9a-f]{4}\2[0-9a-f]{4}\2[0-9a-f]{12})")
 TOO_MUCH = "too many samples"
 
 Key = tuple[str, str, str]
@@ -149,11 +149,9 @@ class Reading:
             raise NotFound("read containers' usage", target=str(self.ask.target), why=why, hint=hint)
 
 
-def by_pod_uid(expression: str, *more: str) -> str:
-    """The sum over a pod's runs of a container; a container that is scraped twice counts once."""
-    labels = ", ".join((*KEY, *more))
-    each = f"max by ({labels}, id) ({expression})"
-    return f'sum by ({labels}, {UID_LABEL}) (label_replace({each}, "{UID_LABEL}", "$1", "id", "{IN_CGROUP}"))'
+def by_run(expression: str) -> str:
+    """By container and run of it; one that is scraped twice counts once."""
+    return f"max by ({', '.join(KEY)}, instance, id) ({expression})"
 
 
 def key_of(series: Series) -> Key:
@@ -163,8 +161,11 @@ def key_of(series: Series) -> Key:
 
 
 def uid_of(series: Series) -> str:
-    """The pod's uid: from the container's cgroup, or as kube-state-metrics says it; empty where neither is there."""
-    return (series.labels.get(UID_LABEL) or series.labels.get("uid") or "").replace("_", "-")
+    """The pod's uid: as kube-state-metrics says it, or from the name of the cgroup; empty where neither tells."""
+    if "uid" in series.labels:
+        return series.labels["uid"]
+    found = IN_CGROUP.search(series.labels.get("id", ""))
+    return found[1].replace("_", "-") if found else ""
 
 
 def values(series: Iterable[Series]) -> dict[Key, float]:

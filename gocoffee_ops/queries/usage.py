@@ -22,7 +22,7 @@ from gocoffee_ops.queries.container_series import (
     Key,
     Pods,
     Reading,
-    by_pod_uid,
+    by_run,
     key_of,
     pods,
     scrape_interval_s,
@@ -78,11 +78,11 @@ def container_hours(ask: Ask[Prometheus], *, days: int = 14, namespaces: Sequenc
     requests = reading.where(names.container_requests, CPU_OR_MEMORY)
     running = reading.where(names.container_running)
     counted, ran, whole_hour, used, held, requested, scraped, info, owned = reading.answers(
-        reading.at_steps(by_pod_uid(f"count_over_time({memory}[1h])", "instance"), HOUR_S),
+        reading.at_steps(by_run(f"count_over_time({memory}[1h])"), HOUR_S),
         reading.at_steps(f"max by ({CONTAINER}, uid) (sum_over_time({running}[1h])) > 0", HOUR_S),
         reading.at_steps(f"max(count_over_time({running}[1h]))", HOUR_S),
-        reading.at_steps(by_pod_uid(f"increase({cpu}[1h])", "instance"), HOUR_S),
-        reading.at_steps(by_pod_uid(f"sum_over_time({memory}[1h])", "instance"), HOUR_S),
+        reading.at_steps(by_run(f"increase({cpu}[1h])"), HOUR_S),
+        reading.at_steps(by_run(f"sum_over_time({memory}[1h])"), HOUR_S),
         reading.at_steps(f"max by ({CONTAINER}, uid, resource) (avg_over_time({requests}[1h]))", HOUR_S),
         reading.at_steps("max by (instance) (sum_over_time(up[1h]))", HOUR_S),
         *who_questions(reading),
@@ -161,9 +161,13 @@ def _whole_days(days: int, most: int) -> None:
 
 
 def _by_run(reading: Reading, series: Sequence[Series]) -> dict[_Run, dict[int, float]]:
-    return {
-        _Run(key_of(one), uid_of(one), one.labels.get("instance", "")): reading.steps(one, HOUR_S) for one in series
-    }
+    """The values by hour; a pod's container that ran several times in one has their sum."""
+    found: dict[_Run, dict[int, float]] = {}
+    for one in series:
+        hours = found.setdefault(_Run(key_of(one), uid_of(one), one.labels.get("instance", "")), {})
+        for hour, value in reading.steps(one, HOUR_S).items():
+            hours[hour] = hours.get(hour, 0.0) + value
+    return found
 
 
 def _by_request(reading: Reading, series: Sequence[Series]) -> dict[tuple[Key, str], dict[int, dict[str, float]]]:
