@@ -77,14 +77,15 @@ def container_hours(ask: Ask[Prometheus], *, days: int = 14, namespaces: Sequenc
     cpu, memory = reading.where(names.cpu, *OURS), reading.where(names.memory, *OURS)
     requests = reading.where(names.container_requests, CPU_OR_MEMORY)
     running = reading.where(names.container_running)
-    counted, ran, whole_hour, used, held, requested, scraped, info, owned = reading.answers(
+    counted, ran, whole_hour, used, held, requested, scraped, alive, info, owned = reading.answers(
         reading.at_steps(by_run(f"count_over_time({memory}[1h])"), HOUR_S),
         reading.at_steps(f"max by ({CONTAINER}, uid) (sum_over_time({running}[1h])) > 0", HOUR_S),
         reading.at_steps(f"max(count_over_time({running}[1h]))", HOUR_S),
         reading.at_steps(by_run(f"increase({cpu}[1h])"), HOUR_S),
         reading.at_steps(by_run(f"sum_over_time({memory}[1h])"), HOUR_S),
         reading.at_steps(f"max by ({CONTAINER}, uid, resource) (avg_over_time({requests}[1h]))", HOUR_S),
-        reading.at_steps("max by (instance) (sum_over_time(up[1h]))", HOUR_S),
+        reading.at_steps("max by (instance) (avg_over_time(up[1h]))", HOUR_S),
+        reading.at_steps("max(count_over_time(up[1h]))", HOUR_S),
         *who_questions(reading),
     )
     reading.require([*counted, *ran], names.memory)
@@ -97,9 +98,12 @@ def container_hours(ask: Ask[Prometheus], *, days: int = 14, namespaces: Sequenc
         _by_run(reading, held),
         _by_request(reading, requested),
         {one.labels.get("instance", ""): reading.steps(one, HOUR_S) for one in scraped},
+        {hour: value for one in alive for hour, value in reading.steps(one, HOUR_S).items()},
     )
-    table = _hour_columns(reading, hours, pods(info, owned), interval)
-    return Rows(table, truncated=reading.asked.stated(), notes={**reading.asked.notes(), "scrape_interval_s": interval})
+    lost = _Lost(round(reading.window_s / HOUR_S), HOUR_S / interval, hours)
+    table = _hour_columns(reading, hours, lost, pods(info, owned), interval)
+    notes = {**reading.asked.notes(), "scrape_interval_s": interval}
+    return Rows(table, truncated=reading.asked.stated(), unread=lost.told(reading), notes=notes)
 
 
 @dataclass(frozen=True)
@@ -111,14 +115,14 @@ class _Hours:
     cpu_s: Mapping[_Run, Mapping[int, float]]
     memory: Mapping[_Run, Mapping[int, float]]  # bytes, summed over samples
     requests: Mapping[tuple[Key, str], Mapping[int, Mapping[str, float]]]
-    scraped: Mapping[str, Mapping[int, float]]  # by instance
+    scraped: Mapping[str, Mapping[int, float]]  # by instance, the share of scrapes that succeeded
+    alive: Mapping[int, float]  # how many samples of `up` there are
 
 
-def _hour_columns(reading: Reading, hours: _Hours, who: Pods, interval: float) -> dict[str, list[Any]]:
+def _hour_columns(reading: Reading, hours: _Hours, lost: _Lost, who: Pods, interval: float) -> dict[str, list[Any]]:
     """The columns of `CONTAINER_HOURS`."""
     columns: dict[str, list[Any]] = {name: [] for name in schemas.CONTAINER_HOURS.names}
     full, none, nothing = HOUR_S / interval, dict[int, Any](), dict[str, float]()
-    lost = _Lost(round(reading.window_s / HOUR_S), full, hours.scraped, hours.found)
     starts = [reading.start + timedelta(hours=hour) for hour in range(lost.hours)]
     for run, found in sorted(_with_unseen(hours.found, hours.ran, who).items(), key=lambda item: item[0]):
         uid = run.uid or who.uid(*run.key[:2])
@@ -181,34 +185,47 @@ def _by_request(reading: Reading, series: Sequence[Series]) -> dict[tuple[Key, s
 
 
 class _Lost:
-    """How many samples of an hour were lost, whatever ran: those of a node that was not scraped, or of everybody."""
+    """How many samples of an hour were lost, whatever ran: those of a node that was not scraped, or of everybody.
 
-    def __init__(
-        self,
-        hours: int,
-        full: float,
-        scraped: Mapping[str, Mapping[int, float]],
-        found: Mapping[_Run, Mapping[int, float]],
-    ) -> None:
-        self.hours = hours
+    Shares of what there is at best, since `up` may be scraped more often than containers are.
+    """
+
+    def __init__(self, count: int, full: float, hours: _Hours) -> None:
+        self.hours = count
         self._full = full
-        self._nodes = scraped
-        self._server: dict[int, float] = {}
-        for counts in (scraped or found).values():
-            for hour, count in counts.items():
-                self._server[hour] = max(self._server.get(hour, 0.0), count)
+        self._scraped = hours.scraped
+        alive = dict(hours.alive)
+        if not alive:
+            for counts in hours.found.values():
+                for hour, n in counts.items():
+                    alive[hour] = max(alive.get(hour, 0.0), n)
+        most = max(alive.values(), default=1.0)
+        self._alive = {hour: n / most for hour, n in alive.items()}
 
     def samples(self, instance: str, hour: int) -> float:
-        """Of one hour; a node that is no target any more has lost none."""
-        known = self._nodes.get(instance)
-        if known is not None and hour not in known and self._server.get(hour, 0.0):
-            return 0.0
-        there = self._server.get(hour, 0.0) if known is None else known.get(hour, 0.0)
-        return max(0.0, self._full - there) if there < self._full - JITTER else 0.0
+        """Of one hour."""
+        there = min(self._alive.get(hour, 0.0), self._scraped.get(instance, {}).get(hour, 1.0))
+        lost = self._full * (1 - there)
+        return lost if lost > JITTER else 0.0
 
     def everything(self, instance: str, hour: int) -> bool:
         """Whether an hour was lost as a whole."""
         return self.samples(instance, hour) > self._full - 0.5
+
+    def told(self, reading: Reading) -> str:
+        """The hours of which nobody has a sample: before the server's first, or while it was down."""
+        silent = [hour for hour in range(self.hours) if not self._alive.get(hour)]
+        spans: list[list[int]] = []
+        for hour in silent:
+            if spans and spans[-1][1] == hour:
+                spans[-1][1] = hour + 1
+            else:
+                spans.append([hour, hour + 1])
+        texts = []
+        for first, last in spans:
+            start, end = (reading.start + timedelta(hours=hour) for hour in (first, last))
+            texts.append(f"{start:%m-%d %H:%M} to {end:%m-%d %H:%M}")
+        return f"nothing has a sample from {', '.join(texts)} UTC" if texts else ""
 
 
 def _with_unseen(

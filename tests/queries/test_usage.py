@@ -93,6 +93,9 @@ def test_c04_metrics_that_stop_are_hours_without_usage_and_not_less_usage(
     stopped = History(DAY.containers, DAY.owners, silent=lambda before: before <= hours(6))  # at 18:00
     with reading(stopped, tmp_path) as ops:
         rows = records(usage.container_hours(ops, days=1))
+        (found,) = ops.findings
+    assert found.status is Status.UNKNOWN
+    assert "nothing has a sample from 01-05 18:00 to 01-06 00:00 UTC" in found.reason
     after = [row for row in of(rows, ORDERS.pod) if row["hour"] >= MIDNIGHT - timedelta(hours=6)]
     assert len(after) == 6
     for row in after:
@@ -173,3 +176,27 @@ def test_a_window_that_is_none_is_refused_before_anything_is_asked(tmp_path: Pat
         with pytest.raises(ParameterError, match="no namespace is named"):
             usage.samples(ops, namespaces=[])
         assert server.asked == []
+
+
+def test_days_before_the_servers_first_sample_are_unread_and_not_idle(
+    prometheus_programs: None, tmp_path: Path
+) -> None:
+    with reading(DAY, tmp_path) as ops:
+        table = usage.container_hours(ops, days=3)
+    assert len(table) == 24 * 2 + 2 + 2
+    assert [
+        (f.status, "nothing has a sample from 01-03 00:00 to 01-05 00:00 UTC" in f.reason) for f in ops.findings
+    ] == [(Status.UNKNOWN, True)]
+
+
+def test_half_an_hour_that_is_lost_is_missed_also_where_up_is_scraped_more_often(
+    prometheus_programs: None, tmp_path: Path
+) -> None:
+    often = History(
+        (ORDERS,), state_metrics=False, also_up_s=15, silent=lambda before: hours(10) < before <= hours(10.5)
+    )
+    with reading(often, tmp_path) as ops:
+        rows = records(usage.container_hours(ops, days=1))
+    assert [
+        (row["hour"].hour, row["samples_found"], row["samples_expected"]) for row in rows if row["samples_found"] < 60
+    ] == [(13, 30, 60)]

@@ -62,6 +62,7 @@ class History:
     nodes: tuple[str, ...] = ("n1", "n2")
     unscraped: Callable[[str, int], bool] = field(default=lambda _node, _before: False)
     silent: Callable[[int], bool] = field(default=lambda _: False)  # nothing is scraped at all
+    also_up_s: int = 0  # how often something else is scraped
 
     def lines(self) -> Iterator[str]:
         """A family's samples stand together, as OpenMetrics wants them."""
@@ -72,6 +73,9 @@ class History:
             for name, labels, value in self._samples(before, counters):
                 if not silent:
                     families.setdefault(name, []).append(f"{name}{{{labels}}} {value} {END - before}")
+        for before in range(round(self.days * 86_400), -1, -self.also_up_s) if self.also_up_s else ():
+            if not self.silent(before):
+                families["up"].append(f'up{{job="other",instance="other:80"}} 1 {END - before}')
         for name, lines in families.items():
             yield f"# TYPE {name} unknown"
             yield from lines
