@@ -91,17 +91,20 @@ def container_hours(ask: Ask[Prometheus], *, days: int = 14, namespaces: Sequenc
     reading.require([*counted, *ran], names.memory)
     interval = scrape_interval_s(reading, counted, HOUR_S, names.memory) if counted else 60.0
     share = max((value for one in whole_hour for value in reading.steps(one, HOUR_S).values()), default=0.0)
+    who = pods(info, owned)
+    lived = {run: {h: min(1.0, n / share) for h, n in each.items()} for run, each in _by_run(reading, ran).items()}
+    found, cpu_s, summed = (_named(_by_run(reading, each), lived, who) for each in (counted, used, held))
     hours = _Hours(
-        _by_run(reading, counted),
-        {run: {h: min(1.0, n / share) for h, n in each.items()} for run, each in _by_run(reading, ran).items()},
-        _by_run(reading, used),
-        _by_run(reading, held),
+        found,
+        lived,
+        cpu_s,
+        summed,
         _by_request(reading, requested),
         {one.labels.get("instance", ""): reading.steps(one, HOUR_S) for one in scraped},
         {hour: value for one in alive for hour, value in reading.steps(one, HOUR_S).items()},
     )
     lost = _Lost(round(reading.window_s / HOUR_S), HOUR_S / interval, hours)
-    table = _hour_columns(reading, hours, lost, pods(info, owned), interval)
+    table = _hour_columns(reading, hours, lost, who, interval)
     notes = {**reading.asked.notes(), "scrape_interval_s": interval}
     return Rows(table, truncated=reading.asked.stated(), unread=lost.told(reading), notes=notes)
 
@@ -124,12 +127,11 @@ def _hour_columns(reading: Reading, hours: _Hours, lost: _Lost, who: Pods, inter
     columns: dict[str, list[Any]] = {name: [] for name in schemas.CONTAINER_HOURS.names}
     full, none, nothing = HOUR_S / interval, dict[int, Any](), dict[str, float]()
     starts = [reading.start + timedelta(hours=hour) for hour in range(lost.hours)]
-    for run, found in sorted(_with_unseen(hours.found, hours.ran, who).items(), key=lambda item: item[0]):
-        uid = run.uid or who.uid(*run.key[:2])
-        expected = _expected(found, hours.ran.get(_Run(run.key, uid), {}), lost, run.instance, full)
+    for run, found in sorted(_with_unseen(hours.found, hours.ran).items(), key=lambda item: item[0]):
+        expected = _expected(found, hours.ran.get(_Run(run.key, run.uid), {}), lost, run.instance, full)
         cpu_s, memory = hours.cpu_s.get(run, none), hours.memory.get(run, none)
-        asked = hours.requests.get((run.key, uid)) or hours.requests.get((run.key, ""), none)
-        for name, value in _about(run.key, uid, who).items():
+        asked = hours.requests.get((run.key, run.uid)) or hours.requests.get((run.key, ""), none)
+        for name, value in _about(run.key, run.uid, who).items():
             columns[name] += [value] * len(expected)
         for hour, most in expected.items():
             seen, seconds, summed = found.get(hour, 0.0), cpu_s.get(hour), memory.get(hour)
@@ -228,12 +230,29 @@ class _Lost:
         return f"nothing has a sample from {', '.join(texts)} UTC" if texts else ""
 
 
+def _named(
+    found: Mapping[_Run, Mapping[int, float]], ran: Mapping[_Run, Mapping[int, float]], who: Pods
+) -> dict[_Run, dict[int, float]]:
+    """Runs whose cgroup tells no uid get that of the one pod of their name, or of the one that ran in that hour."""
+    lived: dict[Key, list[_Run]] = {}
+    for run in ran:
+        lived.setdefault(run.key, []).append(run)
+    named: dict[_Run, dict[int, float]] = {}
+    for run, hours in found.items():
+        only = run.uid or who.uid(*run.key[:2])
+        for hour, value in hours.items():
+            uids = [only] if only else [one.uid for one in lived.get(run.key, ()) if hour in ran[one]]
+            own = named.setdefault(_Run(run.key, uids[0] if len(uids) == 1 else "", run.instance), {})
+            own[hour] = own.get(hour, 0.0) + value
+    return named
+
+
 def _with_unseen(
-    found: Mapping[_Run, Mapping[int, float]], running: Mapping[_Run, Mapping[int, float]], who: Pods
+    found: Mapping[_Run, Mapping[int, float]], ran: Mapping[_Run, Mapping[int, float]]
 ) -> dict[_Run, Mapping[int, float]]:
     """Those with samples, and those that only kube-state-metrics knows."""
-    seen = {(run.key, run.uid or who.uid(*run.key[:2])) for run in found}
-    return {**found, **{run: {} for run in running if (run.key, run.uid) not in seen}}
+    seen = {(run.key, run.uid) for run in found}
+    return {**found, **{run: {} for run in ran if (run.key, run.uid) not in seen}}
 
 
 def _expected(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -75,6 +76,18 @@ def test_c05_a_pod_of_the_same_name_that_ran_twice_is_two_by_its_uid_and_counts_
     assert sum(row["cpu_core_hours"] for row in rows) == pytest.approx(2.0, rel=0.02)
     assert sum(row["memory_gib_hours"] for row in rows) == pytest.approx(1.0)
     assert {row["workload"] for row in rows} == {"pod/batch"}
+
+
+def test_c05_where_no_cgroup_tells_a_uid_it_is_that_of_the_pod_that_ran_in_the_hour(
+    prometheus_programs: None, tmp_path: Path
+) -> None:
+    untold = tuple(dataclasses.replace(one, in_cgroup=False) for one in TWICE)
+    with reading(History((ORDERS, *untold)), tmp_path) as ops:
+        rows = of(records(usage.container_hours(ops, days=1)), "batch")
+    assert [(row["pod_uid"], row["minutes"], row["samples_expected"]) for row in rows] == [
+        (uid(2), 60.0, 60),
+        (uid(3), 60.0, 60),
+    ]
 
 
 def test_a_pod_that_ended_is_not_missed_afterwards(day: list[dict[str, Any]]) -> None:
