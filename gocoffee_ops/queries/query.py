@@ -16,14 +16,12 @@ could not be read costs its own rows and is an UNKNOWN finding; when none could 
 from __future__ import annotations
 
 import inspect
-import json
 import queue
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from io import BytesIO
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar
 
 from gocoffee_ops.errors import DeadlineExceeded, OpsError, QueryFault, SourceError, Unsupported, UsageError
@@ -32,6 +30,7 @@ from gocoffee_ops.evidence.redact import Redactor
 from gocoffee_ops.evidence.replay import Answer, Key, Recording
 from gocoffee_ops.frames import Column, Schema
 from gocoffee_ops.model import Target
+from gocoffee_ops.queries.recorded_form import canonical_value, decode, encode
 from gocoffee_ops.sources.deadline import Deadline
 
 if TYPE_CHECKING:
@@ -167,6 +166,19 @@ class Query(Generic[P]):
         begun = ops.begun(self.name, canonical) or self._begin(ops, canonical, args, kwargs)
         return self._combine(ops, begun)
 
+    def if_named(self, ops: Reader, *args: P.args, **kwargs: P.kwargs) -> pd.DataFrame:
+        """The answer, or in an environment that names no such system no rows, which say so, and no gap.
+
+        For what makes a report richer where it is there; what a report rests on is asked by a plain call.
+        """
+        if ops.targets(self.kind):
+            return self(ops, *args, **kwargs)
+        self._canonical_of(ops, *args, **kwargs)
+        frame = self.schema.empty()
+        frame.attrs["query"] = self.name
+        frame.attrs["absent"] = f"the environment names no {self.kind}"
+        return frame
+
     def given(self, *args: P.args, **kwargs: P.kwargs) -> Question:
         """The question with its arguments, for `ops.ahead`."""
         return Question(self, args, kwargs)
@@ -197,7 +209,7 @@ class Query(Generic[P]):
             try:
                 got = self._ask(ops, targets[i], keys[i], args, kwargs)
                 if isinstance(got, Answer):
-                    table = self._own.check(_decode(got.data))
+                    table = self._own.check(decode(got.data))
             except BaseException as error:  # noqa: BLE001 - a thread that ends without an outcome leaves its caller waiting
                 got = self._fault(ops, targets[i], error)
             turns[i].over.set()
@@ -217,7 +229,7 @@ class Query(Generic[P]):
             raise UsageError(f"call {self.name}", why=str(error), hint=f"{self.name}{self._signature}") from error
         defaults = {name: parameter.default for name, parameter in self._signature.parameters.items()}
         given = {name: value for name, value in bound.arguments.items() if value != defaults[name]}
-        return ", ".join(f"{name}={_canonical_value(name, value)}" for name, value in sorted(given.items()))
+        return ", ".join(f"{name}={canonical_value(name, value)}" for name, value in sorted(given.items()))
 
     def _ask(
         self, ops: Reader, target: Target, key: Key, args: tuple[Any, ...], kwargs: Mapping[str, Any]
@@ -245,7 +257,7 @@ class Query(Generic[P]):
                 table = redactor.table(self._own.table(rows.rows), self._own)
                 notes = storable(redactor.value(rows.notes))
                 stated = redactor.text(rows.truncated), notes, redactor.text(rows.unread)
-                done.put(Answer(_encode(table), *stated))
+                done.put(Answer(encode(table), *stated))
             except BaseException as error:  # noqa: BLE001 - put on record, and raised by the caller
                 done.put(self._fault(ops, target, error, source))
 
@@ -369,32 +381,3 @@ def clean(error: OpsError, ledger: Ledger) -> OpsError:
         hint=ledger.redactor.text(record["hint"]),
     )
     return redacted
-
-
-def _canonical_value(name: str, value: Any) -> str:
-    if isinstance(value, datetime):
-        if value.tzinfo is None:
-            raise UsageError(f"argument {name} needs a time zone", why=f"given {value}")
-        return value.isoformat()
-    if isinstance(value, list | tuple) and all(isinstance(v, str) for v in value):
-        return json.dumps(list(value), ensure_ascii=False)
-    if isinstance(value, str | int | float | bool):
-        return json.dumps(value, ensure_ascii=False)
-    raise UsageError(
-        f"argument {name} is {type(value).__name__}", hint="str, int, float, bool, datetime or a list of str"
-    )
-
-
-def _encode(table: pa.Table) -> bytes:
-    import pyarrow.parquet as pq
-
-    sink = BytesIO()
-    pq.write_table(table, sink, compression="zstd")
-    return sink.getvalue()
-
-
-def _decode(data: bytes) -> pa.Table:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    return pq.ParquetFile(pa.BufferReader(data)).read()  # read_table would load Arrow's datasets for it

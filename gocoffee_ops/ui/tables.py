@@ -123,6 +123,8 @@ def _caption(frame: pd.DataFrame, rows: int) -> str:
     total = len(frame)
     if total > rows:
         return f"{source}first {rows:,} of {total:,} rows{part}"
+    if absent := frame.attrs.get("absent"):
+        return f"{source}not in this report: {escaped(absent)}"
     if total == 0 and query and not frame.attrs.get("gaps"):
         return f"{source}0 rows: it was read, and there was nothing"
     return f"{source}{total:,} row{'' if total == 1 else 's'}{part}"

@@ -178,6 +178,24 @@ def test_a_kind_that_the_environment_does_not_name_is_unknown(tmp_path: Path) ->
     assert _recorded(ops)[0]["error"] is not None
 
 
+def test_a_kind_that_a_report_can_do_without_is_said_to_be_absent(tmp_path: Path) -> None:
+    ops = _session(tmp_path, {Target("database", "d"): object()})
+    table = named.if_named(ops, 2)
+    assert (len(table), table.columns.tolist()) == (0, ["cluster", "x"])
+    assert table.attrs["absent"] == "the environment names no cluster"
+    assert (ops.findings, _recorded(ops)) == ([], [])
+    with pytest.raises(UsageError):
+        named.if_named(ops, nowhere=1)  # type: ignore[call-arg]
+
+
+def test_a_kind_that_is_there_is_asked_as_always(tmp_path: Path) -> None:
+    ops = _session(tmp_path, {EU: object()})
+    assert named.if_named(ops, 2)["x"].tolist() == [2]
+    with pytest.raises(QueryFault):
+        nothing.if_named(ops)
+    assert [finding.status.value for finding in ops.findings] == ["UNKNOWN"]
+
+
 def test_what_is_returned_is_what_the_record_holds(tmp_path: Path) -> None:
     ops = scene.session(tmp_path, {EU: scene.Memory()})
     table = scene.items(ops)

@@ -143,6 +143,14 @@ def test_an_empty_answer_is_told_from_a_gap() -> None:
     assert "<b>Not read:</b> cluster/a: forbidden" in shown
 
 
+def test_what_the_environment_does_not_name_is_told_from_what_was_read() -> None:
+    frame = pd.DataFrame({"n": pd.Series([], dtype="Int64")})
+    frame.attrs = {"query": "kubecost.allocation", "absent": "the environment names no kubecost"}
+    shown = html(frame)
+    assert "not in this report: the environment names no kubecost" in shown
+    assert "there was nothing" not in shown
+
+
 def test_truncation_is_stated_on_the_table() -> None:
     frame = pd.DataFrame({"n": [1]})
     frame.attrs = {"truncated": ["cluster/a: 500 of 731 pods"]}
