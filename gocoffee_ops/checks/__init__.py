@@ -5,6 +5,7 @@ read. `session.judge` passes the environment's thresholds and records the findin
 """
 
 from gocoffee_ops.checks.alerts import alerts_quiet
+from gocoffee_ops.checks.bills import bill_days_present, bill_files_sound
 from gocoffee_ops.checks.capacity import node_headroom, node_health, node_usage, replicas_fit
 from gocoffee_ops.checks.changes import changed_before_onset, places_answer, since_previous_run, usage_up
 from gocoffee_ops.checks.cost_outlook import budgets_kept, costs_usual, forecast_holds, nothing_orphaned
@@ -51,6 +52,8 @@ __all__ = [
     "advice_held",
     "alerts_quiet",
     "answers_inside",
+    "bill_days_present",
+    "bill_files_sound",
     "bill_reconciled",
     "budgets_kept",
     "cache_hits",

@@ -16,6 +16,7 @@ from gocoffee_ops.evidence.folding import folded
 from gocoffee_ops.expectations import Expectations
 from gocoffee_ops.model import Finding, Status, Thresholds, Window
 from gocoffee_ops.queries import (
+    bills,
     changes,
     cluster,
     dashboards,
@@ -101,12 +102,26 @@ PROBED: dict[str, Any] = {
     "certificate_left_days": 60.0,
     "certificate_ends_at": MOMENT,
 }
+BILL_FILE = {"file": "november.parquet", "rows": 9}
+BILL_DAY = {"rows": 9, "currency": "USD", "estimated": False}
+LATER = MOMENT + timedelta(days=1)
 PAGE = {"status_page": "https://status.example.com"}
 CASES = [
     ("answers_inside", Status.OK, [table(inside.probe, PROBE)]),
     ("answers_inside", Status.CRIT, [table(inside.probe, PROBE, PROBE | {"answers": False, "exit_code": 2})]),
     ("answers_inside", Status.UNKNOWN, [table(inside.probe, PROBE | {"answers": None, "exit_code": None})]),
     ("answers_inside", Status.UNKNOWN, [table(inside.probe)]),
+    ("bill_files_sound", Status.OK, [table(bills.files, BILL_FILE)]),
+    ("bill_files_sound", Status.WARN, [table(bills.files, BILL_FILE, BILL_FILE | {"repeated_rows": 1})]),
+    ("bill_files_sound", Status.WARN, [table(bills.files, BILL_FILE | {"negative_quantities": 1})]),
+    ("bill_files_sound", Status.WARN, [table(bills.files, BILL_FILE | {"missing_columns": ("ListCost",)})]),
+    ("bill_files_sound", Status.WARN, [table(bills.files, BILL_FILE | {"rows": 0})]),
+    ("bill_files_sound", Status.UNKNOWN, [table(bills.files)]),
+    ("bill_days_present", Status.OK, [table(bills.periods, BILL_DAY, BILL_DAY | {"day": LATER, "estimated": True})]),
+    ("bill_days_present", Status.OK, [table(bills.periods, BILL_DAY, BILL_DAY | {"currency": "EUR", "rows": 0})]),
+    ("bill_days_present", Status.UNKNOWN, [table(bills.periods, BILL_DAY, BILL_DAY | {"day": LATER, "rows": 0})]),
+    ("bill_days_present", Status.UNKNOWN, [table(bills.periods, BILL_DAY | {"estimated": True})]),
+    ("bill_days_present", Status.UNKNOWN, [table(bills.periods)]),
     ("node_health", Status.OK, [table(cluster.nodes, NODE)]),
     ("node_health", Status.WARN, [table(cluster.nodes, NODE | {"unschedulable": True})]),
     ("node_health", Status.CRIT, [table(cluster.nodes, NODE | {"ready": False, "status": "NotReady"})]),

@@ -1,0 +1,83 @@
+"""Bills: are their files sound, and are their days there?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from gocoffee_ops.checks.grading import concluded, numbers
+from gocoffee_ops.frames import records
+from gocoffee_ops.model import Finding, Status
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SHOWN = 3  # days that a sentence names
+
+
+def bill_files_sound(files: pd.DataFrame) -> list[Finding]:
+    """Which files of a bill hold rows twice, negative quantities, or nothing? Their money is counted as it stands.
+
+    >>> import pandas as pd
+    >>> row = {"bill": "aws", "file": "a.csv", "rows": 9, "repeated_rows": 2, "negative_quantities": 0, "missing_columns": ()}
+    >>> print(said(bill_files_sound(pd.DataFrame([row])))[0])
+    WARN bill/aws: a.csv: 2 of 9 rows repeat another one in every column: are they charged twice?
+    """
+    table = records(files)
+    findings = []
+    for row in table:
+        odd = _odd(row)
+        if odd:
+            figures = numbers(row, "rows", "repeated_rows", "negative_quantities")
+            reason = f"{row['file']}: {'; '.join(odd)}"
+            findings.append(Finding(Status.WARN, "bill_files_sound", f"bill/{row['bill']}", reason, figures))
+    return concluded(
+        findings,
+        check="bill_files_sound",
+        subject="bills",
+        fine=f"{len(table)} files with {sum(row['rows'] for row in table):,} rows repeat none, and lack nothing",
+        read=len(table),
+        none="no file of a bill was seen",
+    )
+
+
+def bill_days_present(periods: pd.DataFrame) -> list[Finding]:
+    """Has every day that is older than the billing lag its charges? A day without rows is not a day that cost nothing.
+
+    >>> import pandas as pd
+    >>> days = [{"bill": "aws", "day": pd.Timestamp("2026-11-20", tz="UTC"), "rows": 0, "estimated": False}]
+    >>> print(said(bill_days_present(pd.DataFrame(days)))[0])
+    UNKNOWN bill/aws: 1 of 1 settled days have no row: 2026-11-20
+    """
+    bills: dict[str, dict[Any, tuple[int, bool]]] = {}
+    for row in records(periods):
+        days = bills.setdefault(row["bill"], {})
+        days[row["day"]] = (days.get(row["day"], (0, False))[0] + row["rows"], row["estimated"])
+    findings = []
+    for bill, days in bills.items():
+        settled = {day: rows for day, (rows, estimated) in days.items() if not estimated}
+        gone = sorted(day for day, rows in settled.items() if not rows)
+        figures = {"settled_days": len(settled), "missing_days": len(gone), "estimated_days": len(days) - len(settled)}
+        if not settled:
+            status, reason = Status.UNKNOWN, "every day of the window is younger than the billing lag"
+        elif gone:
+            named = ", ".join(f"{day:%Y-%m-%d}" for day in gone[:SHOWN]) + (", …" if len(gone) > SHOWN else "")
+            status, reason = Status.UNKNOWN, f"{len(gone)} of {len(settled)} settled days have no row: {named}"
+        else:
+            more = f"; {len(days) - len(settled)} more may still grow" if len(days) > len(settled) else ""
+            status, reason = Status.OK, f"{len(settled)} settled days have their charges{more}"
+        findings.append(Finding(status, "bill_days_present", f"bill/{bill}", reason, figures))
+    return findings or [Finding(Status.UNKNOWN, "bill_days_present", "bills", "no day of a bill was seen")]
+
+
+def _odd(row: dict[str, Any]) -> list[str]:
+    odd = []
+    if not row["rows"]:
+        odd.append("it has no row")
+    if row["repeated_rows"]:
+        count = f"{row['repeated_rows']:,} of {row['rows']:,} rows repeat another one in every column"
+        odd.append(f"{count}: are they charged twice?")
+    if row["negative_quantities"]:
+        odd.append(f"{row['negative_quantities']:,} rows have a negative quantity and are no correction")
+    if row["missing_columns"]:
+        odd.append(f"it lacks {', '.join(row['missing_columns'])}, which FOCUS makes mandatory")
+    return odd
