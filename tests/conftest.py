@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, settings
 pytest_plugins = [
     "tests.require_all",
     "tests.workers",
+    "tests.aws",
     "tests.own_demo",
     "tests.testbed.kube_fixtures",
     "tests.testbed.pg_fixtures",
