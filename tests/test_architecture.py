@@ -38,6 +38,9 @@ PLANTS = [
     ("httpx", "gocoffee_ops/places/live.py", "import httpx"),
     ("ipywidgets", "gocoffee_ops/session.py", "import ipywidgets"),
     ("redis", "gocoffee_ops/queries/redis.py", "import redis"),
+    ("duckdb", "gocoffee_ops/queries/bills.py", "import duckdb"),
+    ("boto3", "gocoffee_ops/sources/focus/shelf.py", "import boto3"),
+    ("boto3", "gocoffee_ops/places/live.py", "from botocore.config import Config"),
     ("websocket", "gocoffee_ops/queries/inside.py", "import websocket"),
 ]
 
@@ -45,7 +48,10 @@ PLANTS = [
 OUTSIDE = {
     "IPython": "runbooks, ui.display",
     "adbc_driver_postgresql": "sources.postgres",
+    "boto3": "sources.aws",
+    "botocore": "sources.aws",
     "click": "cli, runbooks",
+    "duckdb": "sources.focus",
     "filelock": "any",
     "httpx": "sources.http",
     "ipykernel": "runbooks",
@@ -155,7 +161,8 @@ def test_every_package_from_outside_is_declared_as_a_dependency(graph: grimp.Imp
     project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"].values()
     declared = [*project["dependencies"], *(text for extra in extras for text in extra)]
-    names = {canonicalize_name(Requirement(text).name) for text in declared} | {"pydantic-core"}  # it is pydantic's own
+    names = {canonicalize_name(Requirement(text).name) for text in declared}
+    names |= {"botocore", "pydantic-core"}  # they are boto3's and pydantic's own
     distributions = packages_distributions()
     undeclared = {
         package

@@ -56,6 +56,8 @@ def test_the_reference_names_every_key_of_an_environment() -> None:
         config.Escalation,
         config.RedisConfig,
         config.AlertmanagerConfig,
+        config.BillConfig,
+        config.CostExplorerConfig,
         config.PrometheusConfig,
         config.MetricNames,
         config.OpenCostConfig,

@@ -81,7 +81,11 @@ def test_every_line_of_a_lock_has_one_version_and_hashes_and_no_address(name: st
 
 @pytest.mark.parametrize(
     ("name", "extras", "groups"),
-    [("run", ("demo",), ()), ("lab", ("demo", "lab"), ()), ("dev", ("bulk", "demo", "lab"), ("dev", "install"))],
+    [
+        ("run", ("demo",), ()),
+        ("lab", ("demo", "lab"), ()),
+        ("dev", ("bulk", "costs", "demo", "lab"), ("dev", "install")),
+    ],
 )
 def test_a_lock_satisfies_what_pyproject_asks_for(name: str, extras: tuple[str, ...], groups: tuple[str, ...]) -> None:
     versions = locked(name)

@@ -11,7 +11,9 @@ from gocoffee_ops.config.fields import in_seconds
 from gocoffee_ops.config.reading import CONFIG_NAME, CONFIG_VARIABLE, environment, find_config, load_config
 from gocoffee_ops.config.systems import (
     AlertmanagerConfig,
+    BillConfig,
     ClusterConfig,
+    CostExplorerConfig,
     DatabaseConfig,
     DependencyConfig,
     ElasticsearchConfig,
@@ -31,10 +33,12 @@ __all__ = [
     "CONFIG_VARIABLE",
     "DEMO",
     "AlertmanagerConfig",
+    "BillConfig",
     "Budgets",
     "ClusterConfig",
     "Config",
     "Contacts",
+    "CostExplorerConfig",
     "CostSettings",
     "DatabaseConfig",
     "DependencyConfig",

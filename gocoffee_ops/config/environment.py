@@ -12,7 +12,9 @@ from gocoffee_ops.config.costs import Budgets, CostSettings, Prices, Teams
 from gocoffee_ops.config.fields import Length, Link, Many, Name, Seconds, Section, Workload, wrong
 from gocoffee_ops.config.systems import (
     AlertmanagerConfig,
+    BillConfig,
     ClusterConfig,
+    CostExplorerConfig,
     DatabaseConfig,
     DependencyConfig,
     ElasticsearchConfig,
@@ -117,6 +119,8 @@ class Environment(Section):
     teams: Teams = Field(default_factory=dict)
     opencosts: Many[OpenCostConfig] = ()
     kubecosts: Many[KubeCostConfig] = ()
+    bills: Many[BillConfig] = ()
+    cost_explorers: Many[CostExplorerConfig] = ()
     thresholds: Annotated[Thresholds, PlainValidator(_thresholds)] = Thresholds()
     contacts: Contacts = Contacts()
     limits: Limits = Limits()

@@ -90,6 +90,14 @@ def _workload(value: str) -> str:
     return value
 
 
+def _bill_path(value: Any, info: ValidationInfo) -> Path | str:
+    if isinstance(value, str) and "://" in value:
+        if not re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[^?#]*)?", value):
+            raise wrong("is no place of a bill", "a folder, or s3://BUCKET/PREFIX")
+        return value
+    return _path(value, info)
+
+
 def _identifier(value: str) -> str:
     if not re.fullmatch(r"[A-Za-z_:][A-Za-z0-9_:]*", value):
         raise wrong("is not the name of a metric or a label", "letters, digits, '_' and ':'")
@@ -112,6 +120,7 @@ T = TypeVar("T")
 Name = Annotated[str, AfterValidator(_name)]
 Variable = Annotated[str, AfterValidator(_variable)]
 FilePath = Annotated[Path, PlainValidator(_path)]
+BillPath = Annotated[Path | str, PlainValidator(_bill_path)]  # a folder, or s3://BUCKET/PREFIX
 Link = Annotated[str, AfterValidator(_url)]
 Length = Annotated[str, AfterValidator(_length)]  # "15 minutes"; see `in_seconds`
 RedisLink = Annotated[str, AfterValidator(_redis_url)]

@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from gocoffee_ops.config.fields import (
+    BillPath,
     FilePath,
     Identifier,
     Link,
@@ -275,3 +276,36 @@ class KubeCostConfig(HttpSystem):
     kind = "kubecost"
 
     currency: Currency = "USD"
+
+
+class BillConfig(System):
+    """A bill: a folder of FOCUS files, or a prefix of S3 that holds them. Who we are to AWS is boto3's to find out."""
+
+    kind = "bill"
+
+    path: BillPath
+    region: str | None = Field(default=None, min_length=1)
+    profile: str | None = Field(default=None, min_length=1)
+    endpoint_url: Link | None = None
+    team_tag: str = Field(default="team", min_length=1)
+    lag_h: Annotated[float, Field(ge=0, le=24 * 31)] = 48.0
+    max_mib: Annotated[float, Field(gt=0)] = 2_048.0
+
+    @model_validator(mode="after")
+    def _of_s3(self) -> Self:
+        given = [name for name in ("region", "profile", "endpoint_url") if getattr(self, name) is not None]
+        if given and not isinstance(self.path, str):
+            raise wrong(f"{given[0]} is for S3, and path is a folder", 'path = "s3://BUCKET/PREFIX"')
+        return self
+
+
+class CostExplorerConfig(System):
+    """The Cost Explorer of one AWS account or organization; each request costs money. Who we are is boto3's to find out."""
+
+    kind = "cost_explorer"
+
+    region: str = Field(default="us-east-1", min_length=1)
+    profile: str | None = Field(default=None, min_length=1)
+    endpoint_url: Link | None = None
+    team_tag: str = Field(default="team", min_length=1)
+    max_requests: Annotated[int, Field(ge=1, le=1_000)] = 20

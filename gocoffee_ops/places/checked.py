@@ -17,7 +17,9 @@ from gocoffee_ops.model import Finding, Status, Thresholds
 from gocoffee_ops.places.opening import open_places
 from gocoffee_ops.queries import (
     alerts,
+    bills,
     cluster,
+    cost_explorer,
     cost_settings,
     dashboards,
     database,
@@ -48,6 +50,8 @@ PROBES: Mapping[str, Query[...]] = {
     "costs": cost_settings.prices,
     "opencost": opencost.reach,
     "kubecost": kubecost.reach,
+    "bill": bills.periods,
+    "cost_explorer": cost_explorer.totals,
 }
 # What else than OK an answer may be: a role that sees too little or could do too much, an address that is down.
 JUDGES: Mapping[str, Callable[[Any, Thresholds], Sequence[Finding]]] = {

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from gocoffee_ops.errors import OpsError
+from gocoffee_ops.errors import OpsError, Unsupported
 from gocoffee_ops.evidence.redact import Redactor
 from gocoffee_ops.model import Target
 from gocoffee_ops.places.secrets import dsn_place, learn_dsn, learn_secrets, read_dsn, read_identity, read_password
@@ -15,7 +17,9 @@ from gocoffee_ops.session import Place
 if TYPE_CHECKING:
     from gocoffee_ops.config import (
         AlertmanagerConfig,
+        BillConfig,
         ClusterConfig,
+        CostExplorerConfig,
         DatabaseConfig,
         DependencyConfig,
         ElasticsearchConfig,
@@ -203,6 +207,59 @@ def _kubecost(system: KubeCostConfig, now: datetime, redactor: Redactor) -> Plac
     return Place(target, now, connect=connect, detail=system.url)
 
 
+def _bill(system: BillConfig, now: datetime, redactor: Redactor) -> Place:
+    from gocoffee_ops.sources.focus import Folder
+
+    target, where = Target(system.kind, system.name), system.path
+    focus, aws = _optional("focus.bill"), _optional("aws") if isinstance(where, str) else None
+
+    def connect() -> Any:
+        name = str(target)
+        if isinstance(where, str):
+            bucket, _, prefix = where.removeprefix("s3://").partition("/")
+            if prefix and not prefix.endswith("/"):
+                prefix += "/"  # a folder: `focus` does not hold what is in `focus-old/`
+            options = {"region": system.region, "profile": system.profile, "endpoint_url": system.endpoint_url}
+            shelf = _there(aws, name).Bucket(name, bucket, prefix, max_mib=system.max_mib, **options)
+        else:
+            shelf = Folder(name, where)
+        return _there(focus, name).Bill(name, shelf, team_tag=system.team_tag, lag_h=system.lag_h)
+
+    return Place(target, now, connect=connect, detail=f"{where}, team from tag {system.team_tag}")
+
+
+def _cost_explorer(system: CostExplorerConfig, now: datetime, redactor: Redactor) -> Place:
+    target, aws = Target(system.kind, system.name), _optional("aws")
+
+    def connect() -> Any:
+        return _there(aws, str(target)).CostExplorer(
+            str(target),
+            region=system.region,
+            profile=system.profile,
+            endpoint_url=system.endpoint_url,
+            team_tag=system.team_tag,
+            max_requests=system.max_requests,
+        )
+
+    where = f"Cost Explorer in {system.region} as {system.profile or 'whom boto3 finds'}"
+    return Place(target, now, connect=connect, detail=f"{where}, at most {system.max_requests} requests a question")
+
+
+def _optional(source: str) -> ModuleType | ModuleNotFoundError:
+    """A source that needs an extra, loaded before any deadline runs; what it lacks is told when it is asked."""
+    try:
+        return import_module(f"gocoffee_ops.sources.{source}")
+    except ModuleNotFoundError as error:
+        return error
+
+
+def _there(source: ModuleType | ModuleNotFoundError | None, target: str) -> Any:
+    if isinstance(source, ModuleNotFoundError):
+        why, hint = f"{source.name} is not installed here", "pip install 'gocoffee-ops[costs]'"
+        raise Unsupported("read costs", target=target, why=why, hint=hint)
+    return source
+
+
 # How each kind of system is opened. A new kind is a line here, and its first question in `checked.PROBES`.
 OPEN: Mapping[str, Open] = {
     "cluster": _cluster,
@@ -216,4 +273,6 @@ OPEN: Mapping[str, Open] = {
     "grafana": _grafana,
     "opencost": _opencost,
     "kubecost": _kubecost,
+    "bill": _bill,
+    "cost_explorer": _cost_explorer,
 }
