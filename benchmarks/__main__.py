@@ -26,7 +26,7 @@ DEADLINE_S = 1800.0
 RATIO = re.compile(
     r"^ratio: (?P<name>.+) = (?P<value>[\d.]+) \(target (?P<op>>=|<=) (?P<target>[\d.]+)\)$", re.MULTILINE
 )
-LIBRARIES = ("kubernetes", "pandas", "papermill", "plotly", "psycopg", "pyarrow")
+LIBRARIES = ("duckdb", "kubernetes", "pandas", "papermill", "plotly", "psycopg", "pyarrow")
 
 
 @dataclass(frozen=True)
