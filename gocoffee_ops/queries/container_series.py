@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from gocoffee_ops.sources.prometheus import Answered, Prometheus, Series
 
 LAST = timedelta(milliseconds=1)  # before a window's end: its samples are then those of [start, end), in every version
-POINTS_AT_ONCE = 10_000_000  # of a subquery; a server takes 50 million by default
+POINTS_AT_ONCE = (
+    3_000_000  # of a subquery: a server takes 50 million by default, and works on one question with one core
+)
 NAMESPACES_AT_ONCE = 100  # in one expression: addresses have a largest length
 KEY = ("namespace", "pod", "container")
 OURS = ('container!=""', 'container!="POD"')
@@ -60,7 +62,7 @@ class Chunk(NamedTuple):
 def chunks(sizes: Mapping[str, int], points: int) -> list[Chunk]:
     """Namespaces (with how many series each has) in chunks that a server can hold, at so many points a series.
 
-    >>> chunks({"a": 2000, "b": 2500, "c": 4000}, 2016)
+    >>> chunks({"a": 600, "b": 800, "c": 4000}, 2016)
     [Chunk(namespaces=('c',), ends=''), Chunk(namespaces=('b', 'a'), ends='')]
     """
     most = max(1, POINTS_AT_ONCE // points)

@@ -93,6 +93,13 @@ def test_a_node_that_is_kept_is_not_called_removable() -> None:
     assert (rows["n1"]["removable_now"], rows["n1"]["why"]) == (False, "a node of the control plane")
 
 
+def test_a_node_that_cannot_be_emptied_keeps_all_its_pods() -> None:
+    tied = [pod("small-1", "n1", 500), pod("tied-1", "n1", 100, may_run_on=("n1",))]
+    rows = found([*tied, pod("b-1", "n2", 3500), pod("c-1", "n3", 3500)])
+    assert removable(rows) == []  # small-1 would fit on n2, but it stays with tied-1, so that n1 has no room for b-1
+    assert rows["n1"]["why"] == "go-coffee/tied-1 fits nowhere else"
+
+
 def test_a_pod_goes_only_where_it_may() -> None:
     assert (
         removable(found([pod("a-1", "n1", may_run_on=("n1",)), pod("b-1", "n2", 4000), pod("c-1", "n3", 4000)])) == []
