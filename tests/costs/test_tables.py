@@ -145,6 +145,17 @@ def test_a_nodes_price_is_its_effective_cost_and_splits_into_core_and_memory() -
     assert (third["price_from"], third["hour_effective"], third["hour_list"]) == (None, None, None)
 
 
+def test_a_node_that_the_bill_has_on_some_days_is_priced_by_these() -> None:
+    bill = charges({"day": MONDAY, "resource_id": "i-node1", "effective": Decimal("2.40")})
+    row = {"kind": "node", "name": "*", "unit": "hour", "list": Decimal("0.5"), "currency": "EUR", "price_from": "list"}
+    prices = rows_of(PRICES, [row | {"name": "m6i.large"}])
+    found = allocated(bill, objects(hours("a", 48)), prices=prices)
+
+    assert {line["price_from"] for line in records(found)} == {"bill", "list"}
+    (node,) = records(costs.node_prices(found, nodes({})))
+    assert (node["price_from"], node["hour_effective"], node["hour_list"]) == ("bill", Decimal("0.1"), None)
+
+
 def test_a_charge_of_its_own_for_a_licence_makes_no_hours_twice() -> None:
     node = {"day": MONDAY, "resource_id": "i-node1", "effective": Decimal("6.24")}
     licence = node | {"sku_id": "licence", "effective": Decimal("2.40")}
