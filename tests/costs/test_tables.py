@@ -16,6 +16,7 @@ from gocoffee_ops.analysis.costs.money import total
 from gocoffee_ops.analysis.costs.schemas import CONTAINERS, PRICES
 from gocoffee_ops.errors import UsageError
 from gocoffee_ops.frames import records
+from gocoffee_ops.queries import opencost
 from tests.costs.synthetic import AS_OF, FIRST, Scene, scene
 from tests.costs.tables import DAY, MONDAY, allocated, charges, hours, nodes, objects, rows_of
 
@@ -177,15 +178,17 @@ def test_the_band_shows_what_hangs_on_the_weight_of_a_core(one: Scene, lines: pd
 
 
 def test_opencosts_assets_are_prices_and_what_it_has_none_for_is_left_out() -> None:
-    node = {"type": "Node", "name": "n1", "volume": None, "storage_gib": None, "minutes": 1440.0, "currency": "USD"}
-    disk = node | {"type": "Disk", "name": "d", "volume": "pv1", "storage_gib": 10.0, "total_list": Decimal("0.24")}
-    assets = pd.DataFrame(
+    node = {"type": "Node", "minutes": 1440.0, "currency": "USD"}
+    assets = rows_of(
+        opencost.assets.schema,
         [
-            node | {"total_list": Decimal("2.40")},
-            disk,
-            node | {"name": "n2", "total_list": None},
-            node | {"name": "n3", "total_list": 0},
-        ]
+            node | {"name": "n1", "total_list": Decimal("2.40")},
+            node | {"name": "n1", "total_list": Decimal("1.20"), "minutes": 720.0},
+            node | {"name": "n2", "missing": "it has no price"},
+            node | {"name": "n3", "total_list": Decimal(0)},
+            node | {"type": "Disk", "name": "d", "volume": "pv1", "storage_gib": 10.0, "total_list": Decimal("0.24")},
+            node | {"type": "LoadBalancer", "name": "lb", "total_list": Decimal("0.60")},
+        ],
     )
 
     assert [
