@@ -9,13 +9,13 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from gocoffee_ops.analysis import postmortem, timeline
+from gocoffee_ops.analysis import costs, postmortem, timeline
 from gocoffee_ops.errors import IncompleteRun, NotRecorded, OpsError, UsageError
 from gocoffee_ops.evidence import folding, record
 from gocoffee_ops.evidence.ledger import Ledger
 from gocoffee_ops.evidence.replay import Key, Recording
 from gocoffee_ops.expectations import Expectations
-from gocoffee_ops.frames import unread
+from gocoffee_ops.frames import Column, Schema, unread
 from gocoffee_ops.model import Contacts, Finding, Status, Target, Thresholds, Window, read_time, worst
 from gocoffee_ops.ui.contacts import ContactsPanel
 from gocoffee_ops.ui.display import selected, show
@@ -31,6 +31,15 @@ if TYPE_CHECKING:
 Check = Callable[..., Sequence[Finding]]
 
 POSTMORTEM = "postmortem.md"
+ALLOCATION_FILES = ("allocation.parquet", "allocation.csv.gz")
+EXPORTS = Schema(
+    "exported files",
+    (
+        Column("file", "string", help="beside the report"),
+        Column("rows", "Int64"),
+        Column("columns_not_known", "list[string]", help="mandatory ones of FOCUS 1.3 that are empty in it"),
+    ),
+)
 LATE_SHARE = 0.2  # of the deadline, for a target whose last question ended late
 
 
@@ -243,14 +252,17 @@ class Session:
     def explore(self, question: Callable[..., pd.DataFrame], *known: pd.DataFrame, **arguments: Any) -> None:
         """Offer pickers for a query's arguments, to ask it again by a click; nothing where nobody can click.
 
-        `arguments` are what is picked at first; texts are offered from the columns of the `known` tables.
+        `arguments` are what is picked at first; texts are offered from the columns of the `known` tables. A function of
+        `analysis` is applied to the first of these instead.
         """
         if not self.interactive:
             return
         from gocoffee_ops.ui.pickers import pickers
 
+        about = self if hasattr(question, "kind") else known[0]
+
         def ask(picked: Mapping[str, Any]) -> pd.DataFrame:
-            return question(self, **picked)
+            return question(about, **picked)
 
         try:
             shown = pickers(question, known, arguments, ask, demo=self.demo)
@@ -335,6 +347,23 @@ class Session:
         document = Document(drafted, demo=self.demo)
         self.ledger.put_document(POSTMORTEM, document.markdown)
         self.show(document)
+
+    def export_allocation(self, lines: pd.DataFrame, charges: pd.DataFrame) -> None:
+        """Keep the lines of a bill beside the evidence as rows of FOCUS 1.3, as csv and as Parquet, and show what was written.
+
+        `lines` is what `costs.allocate` made of `charges`; raises SchemaError, and writes nothing, when they do not add up to them.
+        """
+        from gocoffee_ops.sources.focus import Written, write_focus
+
+        rows = costs.focus_rows(lines, charges)
+        written: list[Written] = []
+        for name in ALLOCATION_FILES:
+            self.ledger.put_export(name, lambda path: written.append(write_focus(rows, path, charges=charges)))
+        self.show(
+            EXPORTS.from_rows(
+                {"file": one.path.name, "rows": one.rows, "columns_not_known": one.unknown} for one in written
+            )
+        )
 
     def verdict(self) -> None:
         """Show the run's verdict; raises IncompleteRun when any cell of this run raised."""

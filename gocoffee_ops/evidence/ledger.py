@@ -11,7 +11,7 @@ import errno
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -143,6 +143,15 @@ class Ledger:
         path = self.folder.absolute().parent / name
         with _writing(path):
             path.write_text(entry.body["text"], encoding="utf-8")
+        return path
+
+    def put_export(self, name: str, write: Callable[[Path], object]) -> Path:
+        """Have a file written beside the evidence, with its hash on record; returns the file."""
+        path = self.folder.absolute().parent / name
+        with _writing(path):
+            write(path)
+            data = path.read_bytes()
+        self.append("export", {"name": name, "sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)})
         return path
 
     def table(self, name: str) -> bytes:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from gocoffee_ops.analysis import costs
 from gocoffee_ops.errors import OpsError, UsageError, unknown_name
 from gocoffee_ops.ui.display import show
 from gocoffee_ops.ui.text import duration
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 SPANS_S: Final = (300.0, 900.0, 3_600.0, 6 * 3_600.0, 86_400.0, 7 * 86_400.0)
 # The columns in which values for an argument are found, beside its own name.
 COLUMNS: Final = {"service": ("app", "deployment"), "app": ("service",)}
+OFFERED: Final = {"by": costs.KEYS}  # arguments whose values stand in no table
 
 Ask = Callable[[Mapping[str, Any]], "pd.DataFrame"]
 
@@ -92,6 +94,8 @@ def _picker(name: str, value: Any, known: Sequence[pd.DataFrame]) -> ipywidgets.
 
 def _offered(name: str, known: Sequence[pd.DataFrame]) -> list[str]:
     """The texts that stand in the known tables for an argument."""
+    if name in OFFERED:
+        return list(OFFERED[name])
     columns = (name, *COLUMNS.get(name, ()))
     found = {text for table in known for column in columns if column in table for text in table[column].dropna()}
     return sorted(map(str, found))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pandas as pd
@@ -309,3 +309,16 @@ def test_movers_are_not_told_of_a_fortnight_that_lacks_a_day(one: Scene, lines: 
 
     assert set(table["effective_change"]) == {None}
     assert len(table) == 3
+
+
+def test_the_billing_lag_is_the_longest_of_the_bills_and_the_usual_one_without_any() -> None:
+    periods = pd.DataFrame()
+    assert costs.billing_lag_h(periods) == 48.0
+    periods.attrs["notes"] = {"aws": {"lag_h": 24.0}, "gcp": {"lag_h": 72.0}}
+    assert costs.billing_lag_h(periods) == 72.0
+
+
+def test_a_core_weighs_what_the_configuration_says_and_the_usual_where_it_says_nothing() -> None:
+    moment = datetime(2026, 11, 25, tzinfo=UTC)
+    assert costs.Rules.of(pd.DataFrame({"cpu_weight": [7.5]}), as_of=moment).cpu_weight == 7.5
+    assert costs.Rules.of(pd.DataFrame({"cpu_weight": []}), as_of=moment) == costs.Rules(moment)

@@ -5,7 +5,7 @@ place, and all else is made from them or from the bill. Money is exact, every mo
 list), and currencies are never mixed. What was not seen is a line, `unknown`; what nothing explains is another, `residual`.
 """
 
-from gocoffee_ops.analysis.costs.aggregate import aggregate
+from gocoffee_ops.analysis.costs.aggregate import KEYS, aggregate
 from gocoffee_ops.analysis.costs.allocation import Objects, allocate
 from gocoffee_ops.analysis.costs.anomalies import anomalies
 from gocoffee_ops.analysis.costs.budgets import against_budgets
@@ -15,17 +15,20 @@ from gocoffee_ops.analysis.costs.focus_rows import focus_rows
 from gocoffee_ops.analysis.costs.forecast import forecast
 from gocoffee_ops.analysis.costs.node_prices import cpu_weight_band, node_prices, opencost_prices
 from gocoffee_ops.analysis.costs.orphans import orphans
+from gocoffee_ops.analysis.costs.prices import price_book
 from gocoffee_ops.analysis.costs.reconciliation import coverage, reconciliation
 from gocoffee_ops.analysis.costs.shares import Rules
-from gocoffee_ops.analysis.costs.weeks import movers, weeks
+from gocoffee_ops.analysis.costs.weeks import billing_lag_h, movers, weeks
 
 __all__ = [
+    "KEYS",
     "Objects",
     "Rules",
     "against_budgets",
     "aggregate",
     "allocate",
     "anomalies",
+    "billing_lag_h",
     "by_cause",
     "cost_changes",
     "coverage",
@@ -36,6 +39,7 @@ __all__ = [
     "node_prices",
     "opencost_prices",
     "orphans",
+    "price_book",
     "reconciliation",
     "requested_of_allocatable",
     "used_of_requested",

@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from gocoffee_ops.analysis.costs.money import rounded
-from gocoffee_ops.analysis.costs.schemas import PRICES, rows
+from gocoffee_ops.analysis.costs.schemas import PRICES, framed, rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -97,3 +97,11 @@ class PriceBook:
 
     def _first(self, kind: str, *names: str | None) -> Price | None:
         return next((self._found[kind, name] for name in names if name and (kind, name) in self._found), None)
+
+
+def price_book(*prices: pd.DataFrame) -> pd.DataFrame:
+    """Prices from several places as one table, for what no bill has; which of them counts is `PriceBook`'s to say.
+
+    Columns: those of `schemas.PRICES`.
+    """
+    return framed(PRICES, [row for table in prices for row in rows(table, PRICES)], *prices)

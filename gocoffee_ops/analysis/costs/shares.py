@@ -11,12 +11,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from fractions import Fraction
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gocoffee_ops.analysis.costs.money import WEIGHT, weight
 from gocoffee_ops.analysis.costs.owners import Owner
 from gocoffee_ops.analysis.costs.prices import CPU_WEIGHT
 from gocoffee_ops.analysis.costs.schemas import IDLE, SYSTEM, UNKNOWN, UNUSED, USED
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 TOLERANCE = 50  # rates are estimates: a fiftieth more than a node has may be measured on it
 SYSTEM_NAMESPACES = ("kube-system",)
@@ -39,6 +42,12 @@ class Rules:
     as_of: datetime
     cpu_weight: float = CPU_WEIGHT
     system_namespaces: tuple[str, ...] = SYSTEM_NAMESPACES
+
+    @classmethod
+    def of(cls, conventions: pd.DataFrame, *, as_of: datetime) -> Rules:
+        """The environment's (`queries.cost_settings.conventions`); the usual ones where it states none."""
+        given = [float(weight) for weight in conventions["cpu_weight"]]
+        return cls(as_of, given[0] if given else CPU_WEIGHT)
 
 
 class Kind(NamedTuple):

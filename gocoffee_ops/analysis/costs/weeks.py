@@ -77,6 +77,11 @@ class Weeks:
         return [day for day in (*self.before, *self.now) if day not in there]
 
 
+def billing_lag_h(periods: pd.DataFrame) -> float:
+    """For how many hours after its end a day may still change: the longest of the bills, by the notes of `bills.periods`."""
+    return max((float(notes["lag_h"]) for notes in periods.attrs.get("notes", {}).values()), default=LAG_H)
+
+
 def weeks(charges: pd.DataFrame, *, as_of: datetime, lag_h: float = LAG_H) -> pd.DataFrame:
     """Which two weeks are compared, and is the bill there for each of their days?
 
