@@ -5,14 +5,17 @@ from __future__ import annotations
 import pytest
 
 from gocoffee_ops.analysis.costs import schemas
+from gocoffee_ops.analysis.costs.reconciliation import TOTALS
 from gocoffee_ops.frames import Schema
-from gocoffee_ops.queries import cost_objects, cost_settings, usage
+from gocoffee_ops.queries import bills, cost_objects, cost_settings, usage
 from gocoffee_ops.queries.query import Query
 
 
 @pytest.mark.parametrize(
     ("query", "needed"),
     [
+        (bills.charges, schemas.CHARGES),
+        (bills.periods, TOTALS),
         (usage.container_hours, schemas.CONTAINER_HOURS),
         (cost_objects.cost_nodes, schemas.NODES),
         (cost_objects.volumes, schemas.VOLUMES),
