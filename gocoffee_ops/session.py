@@ -9,14 +9,15 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from gocoffee_ops.analysis import costs, postmortem, timeline
+from gocoffee_ops.analysis import postmortem, timeline
 from gocoffee_ops.errors import IncompleteRun, NotRecorded, OpsError, UsageError
 from gocoffee_ops.evidence import folding, record
 from gocoffee_ops.evidence.ledger import Ledger
 from gocoffee_ops.evidence.replay import Key, Recording
 from gocoffee_ops.expectations import Expectations
-from gocoffee_ops.frames import Column, Schema, unread
+from gocoffee_ops.frames import unread
 from gocoffee_ops.model import Contacts, Finding, Status, Target, Thresholds, Window, read_time, worst
+from gocoffee_ops.queries import exports
 from gocoffee_ops.ui.contacts import ContactsPanel
 from gocoffee_ops.ui.display import selected, show
 from gocoffee_ops.ui.documents import Document
@@ -31,15 +32,6 @@ if TYPE_CHECKING:
 Check = Callable[..., Sequence[Finding]]
 
 POSTMORTEM = "postmortem.md"
-ALLOCATION_FILES = ("allocation.parquet", "allocation.csv.gz")
-EXPORTS = Schema(
-    "exported files",
-    (
-        Column("file", "string", help="beside the report"),
-        Column("rows", "Int64"),
-        Column("columns_not_known", "list[string]", help="mandatory ones of FOCUS 1.3 that are empty in it"),
-    ),
-)
 LATE_SHARE = 0.2  # of the deadline, for a target whose last question ended late
 
 
@@ -349,21 +341,8 @@ class Session:
         self.show(document)
 
     def export_allocation(self, lines: pd.DataFrame, charges: pd.DataFrame) -> None:
-        """Keep the lines of a bill beside the evidence as rows of FOCUS 1.3, as csv and as Parquet, and show what was written.
-
-        `lines` is what `costs.allocate` made of `charges`; raises SchemaError, and writes nothing, when they do not add up to them.
-        """
-        from gocoffee_ops.sources.focus import Written, write_focus
-
-        rows = costs.focus_rows(lines, charges)
-        written: list[Written] = []
-        for name in ALLOCATION_FILES:
-            self.ledger.put_export(name, lambda path: written.append(write_focus(rows, path, charges=charges)))
-        self.show(
-            EXPORTS.from_rows(
-                {"file": one.path.name, "rows": one.rows, "columns_not_known": one.unknown} for one in written
-            )
-        )
+        """Keep the lines of a bill beside the evidence as rows of FOCUS 1.3, and show what was written. See `queries.exports`."""
+        self.show(exports.allocation(lines, charges, self.ledger))
 
     def verdict(self) -> None:
         """Show the run's verdict; raises IncompleteRun when any cell of this run raised."""

@@ -19,7 +19,8 @@ from gocoffee_ops.evidence.bundle import problems
 from gocoffee_ops.evidence.ledger import Ledger
 from gocoffee_ops.frames import records
 from gocoffee_ops.model import Thresholds
-from gocoffee_ops.session import ALLOCATION_FILES, Session
+from gocoffee_ops.queries.exports import ALLOCATION_FILES
+from gocoffee_ops.session import Session
 from gocoffee_ops.ui.pickers import pickers
 from tests.costs.synthetic import AS_OF, Scene, scene
 
