@@ -4,6 +4,7 @@ Every label is escaped, every cap is stated, what is missing is shown as missing
 figure that says so. A figure has no title: its section's heading is one. `layout.meta` holds the figure in words (`alt`).
 """
 
+from gocoffee_ops.ui.figures.costs import cost_treemap, cost_waterfall, costs_by_day
 from gocoffee_ops.ui.figures.incident import error_rate, timeline
 from gocoffee_ops.ui.figures.resources import (
     connection_states,
@@ -14,6 +15,9 @@ from gocoffee_ops.ui.figures.resources import (
 
 __all__ = [
     "connection_states",
+    "cost_treemap",
+    "cost_waterfall",
+    "costs_by_day",
     "error_rate",
     "node_utilisation",
     "requests_against_usage",
