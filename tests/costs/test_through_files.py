@@ -67,3 +67,4 @@ def test_a_bill_read_from_its_file_is_right_to_the_cent_and_written_again_adds_u
     for name in ("allocation.parquet", "allocation.csv.gz"):
         done = write_focus(costs.focus_rows(lines, charges), tmp_path / name, charges=charges)
         assert done.rows > len(charges)
+        assert set(done.unknown) <= {"BillingAccountName", "ChargeDescription", "HostProviderName"}  # these may be null

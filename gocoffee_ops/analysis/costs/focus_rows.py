@@ -16,7 +16,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from gocoffee_ops.analysis.costs.money import adding_up, rounded
-from gocoffee_ops.analysis.costs.schemas import CHARGES, LINES, framed, rows
+from gocoffee_ops.analysis.costs.schemas import FOCUS_CHARGES, LINES, framed, rows
 from gocoffee_ops.frames import Column, Schema
 
 if TYPE_CHECKING:
@@ -36,22 +36,31 @@ FOCUS_ROWS = Schema(
         Column("BilledCost", "decimal", optional=True),
         Column("BillingAccountId", "string"),
         Column("BillingCurrency", "string"),
+        Column("BillingPeriodEnd", "timestamp", optional=True),
+        Column("BillingPeriodStart", "timestamp", optional=True),
         Column("ChargeCategory", "string"),
         Column("ChargeClass", "string", optional=True),
         Column("ChargePeriodEnd", "timestamp"),
         Column("ChargePeriodStart", "timestamp"),
         Column("CommitmentDiscountStatus", "string", optional=True),
+        Column("ContractedCost", "decimal", optional=True),
         Column("EffectiveCost", "decimal", optional=True),
+        Column("HostProviderName", "string", optional=True),
+        Column("InvoiceIssuerName", "string", optional=True),
         Column("ListCost", "decimal", optional=True),
         Column("PricingQuantity", "decimal", optional=True),
         Column("PricingUnit", "string", optional=True),
+        Column("ProviderName", "string"),
+        Column("PublisherName", "string", optional=True),
         Column("RegionId", "string", optional=True),
         Column("ResourceId", "string", optional=True),
         Column("ResourceName", "string", optional=True),
         Column("ResourceType", "string", optional=True),
+        Column("ServiceCategory", "string", optional=True),
         Column("ServiceName", "string"),
         Column("ServiceProviderName", "string"),
         Column("SkuId", "string", optional=True),
+        Column("SubAccountId", "string", optional=True),
         Column("Tags", "string", help="JSON"),
         Column("ConsumedQuantity", "decimal", optional=True),
         Column("ConsumedUnit", "string", optional=True),
@@ -70,7 +79,7 @@ def focus_rows(lines: pd.DataFrame, charges: pd.DataFrame) -> pd.DataFrame:
 
     Columns: those of `FOCUS_ROWS`, named as FOCUS names them; BilledCost, EffectiveCost, ListCost, quantities (decimal).
     """
-    bill = rows(charges, CHARGES)
+    bill = rows(charges, FOCUS_CHARGES)
     parts: defaultdict[int, list[Mapping[str, Any]]] = defaultdict(list)
     for line in rows(lines, LINES):
         if line["charge"] is not None:
@@ -82,26 +91,35 @@ def focus_rows(lines: pd.DataFrame, charges: pd.DataFrame) -> pd.DataFrame:
 def _charge(charge: Mapping[str, Any], parts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     shares = _ratios([part["share"] for part in parts])
     quantities = {
+        "ContractedCost": _split(charge["contracted"], shares),
         "ListCost": _split(charge["list"], shares),
         "PricingQuantity": _split(_exact(charge["pricing_quantity"]), shares),
         "ConsumedQuantity": _split(_exact(charge["usage_quantity"]), shares),
     }
     origin = {
-        "BillingAccountId": charge["account"],
+        "BillingAccountId": charge["billing_account"] or charge["account"],
         "BillingCurrency": charge["currency"],
+        "BillingPeriodEnd": charge["billing_period_end"],
+        "BillingPeriodStart": charge["billing_period_start"],
         "ChargeCategory": charge["charge_category"],
         "ChargeClass": charge["charge_class"] or None,
         "ChargePeriodStart": charge["day"],
         "ChargePeriodEnd": charge["day"] + DAY,
         "CommitmentDiscountStatus": charge["commitment"] or None,
+        "HostProviderName": charge["host_provider"],
+        "InvoiceIssuerName": charge["invoice_issuer"],
         "PricingUnit": charge["pricing_unit"],
+        "ProviderName": charge["provider"],
+        "PublisherName": charge["publisher"],
         "RegionId": charge["region"],
         "ResourceId": charge["resource_id"],
         "ResourceName": charge["resource_name"],
         "ResourceType": charge["resource_type"],
+        "ServiceCategory": charge["service_category"],
         "ServiceName": charge["service"],
         "ServiceProviderName": charge["provider"],
         "SkuId": charge["sku_id"],
+        "SubAccountId": charge["account"] if charge["billing_account"] else None,
         "Tags": _tags(charge["tags"]),
         "ConsumedUnit": charge["usage_unit"],
     }

@@ -62,6 +62,20 @@ CHARGES = Schema(
     ),
 )
 
+# With what only rows of FOCUS say again.
+FOCUS_CHARGES = Schema(
+    CHARGES.name,
+    (
+        *CHARGES.columns,
+        Column("contracted", "decimal", help="at negotiated prices", optional=True),
+        *(Column(f"billing_period_{end}", "timestamp", optional=True) for end in ("start", "end")),
+        *(
+            Column(name, "string", optional=True)
+            for name in ("billing_account", "service_category", "publisher", "host_provider", "invoice_issuer")
+        ),
+    ),
+)
+
 CONTAINER_HOURS = Schema(
     "container hours",
     (
