@@ -40,8 +40,8 @@ check: $(VENV)/.dev ## linters, types, import contracts, notebook style
 testbed: $(VENV)/.dev ## start a real control plane on loopback, and print how to use it; Ctrl-C stops it
 	$(BIN)/python -m tests.testbed
 
-bench: $(VENV)/.dev build/drain3/.ready ## run the benchmarks and write docs/benchmarks.md
-	$(BIN)/python -m benchmarks
+bench: $(VENV)/.dev build/drain3/.ready ## run the benchmarks and write docs/benchmarks.md (BENCH="pods rows": these alone)
+	$(BIN)/python -m benchmarks $(BENCH)
 
 demo-bundle: $(VENV)/.dev ## record the demo again from the testbed, with its incident (5 minutes)
 	$(BIN)/python -m tests.testbed.record

@@ -1,10 +1,11 @@
-"""Run every benchmark and write docs/benchmarks.md: `make bench`.
+"""Run every benchmark and write docs/benchmarks.md: `make bench`; or those that are named, and keep the others as they were.
 
-Each module in this folder is one benchmark, run in a process of its own. What it prints goes into the page; a line
+Each module in this folder is one benchmark, run in a process of its own. What it prints goes into its section of the page, with
+the time; a line
 
     ratio: pods, times faster than the official client = 41.2 (target >= 40)
 
-becomes a row of the page's table. Ratios are of two sides measured in the same run, so they can be compared between machines;
+becomes a row of the page's table, too. Ratios are of two sides measured in the same run, so they can be compared between machines;
 seconds cannot. A benchmark that fails keeps its place in the page and makes the whole end with 1; a missed target does not.
 """
 
@@ -26,16 +27,21 @@ DEADLINE_S = 1800.0
 RATIO = re.compile(
     r"^ratio: (?P<name>.+) = (?P<value>[\d.]+) \(target (?P<op>>=|<=) (?P<target>[\d.]+)\)$", re.MULTILINE
 )
+SECTION = re.compile(
+    r"^## (?P<name>\w+)\n\nMeasured (?P<at>[^\n]+)\.\n\n```text\n(?P<printed>.*?)```$", re.MULTILINE | re.DOTALL
+)
+FAILED = "failed: "
 LIBRARIES = ("duckdb", "kubernetes", "pandas", "papermill", "plotly", "psycopg", "pyarrow")
 
 
 @dataclass(frozen=True)
 class Benchmark:
-    """What one benchmark printed; `failed` says why it did not end well."""
+    """What one benchmark printed, and when and on what; `failed` says why it did not end well."""
 
     name: str
     printed: str
-    failed: str
+    failed: str = ""
+    at: str = ""
 
     def rows(self) -> list[str]:
         """Its rows of the table."""
@@ -53,33 +59,41 @@ class Benchmark:
 def run(name: str) -> Benchmark:
     """One benchmark in a process of its own."""
     command = [sys.executable, "-m", f"benchmarks.{name}"]
+    machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+    libraries = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
+    at = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC on {machine}; {libraries}"
     try:
         done = subprocess.run(
             command, cwd=HERE.parent, stdout=subprocess.PIPE, text=True, check=False, timeout=DEADLINE_S
         )
     except subprocess.TimeoutExpired as error:
-        return Benchmark(name, str(error.stdout or ""), f"not complete after {DEADLINE_S:g} s")
-    return Benchmark(name, done.stdout, f"exit status {done.returncode}" if done.returncode else "")
+        return Benchmark(name, str(error.stdout or ""), f"not complete after {DEADLINE_S:g} s", at)
+    return Benchmark(name, done.stdout, f"exit status {done.returncode}" if done.returncode else "", at)
 
 
-def page(benchmarks: list[Benchmark], at: datetime) -> str:
+def measured(text: str) -> dict[str, Benchmark]:
+    """What a page says of the last run of each benchmark."""
+    kept = {}
+    for found in SECTION.finditer(text):
+        printed, _, failed = found["printed"].rstrip().partition(f"\n{FAILED}")
+        kept[found["name"]] = Benchmark(found["name"], printed, failed, found["at"])
+    return kept
+
+
+def page(benchmarks: list[Benchmark]) -> str:
     """docs/benchmarks.md."""
-    machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
-    libraries = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
     lines = [
         "# Benchmarks",
         "",
-        f"The last run of `make bench`, {at:%Y-%m-%d %H:%M} UTC, on {machine}; {libraries}.",
-        "",
-        "Both sides of a ratio are measured in one run; only ratios can be compared between machines.",
+        "The last run of each, by `make bench`. Both sides of a ratio are measured in one run; only ratios can be compared between machines.",
         "",
         "| what | ratio | target | |",
         "|---|---|---|---|",
         *[row for benchmark in benchmarks for row in benchmark.rows()],
     ]
-    for benchmark in benchmarks:
-        printed = [line for line in benchmark.printed.rstrip().splitlines() if not RATIO.match(line)]
-        lines += ["", f"## {benchmark.name}", "", "```text", *printed, "```"]
+    for one in benchmarks:
+        printed = [*one.printed.rstrip().splitlines(), *([f"{FAILED}{one.failed}"] if one.failed else [])]
+        lines += ["", f"## {one.name}", "", f"Measured {one.at}.", "", "```text", *printed, "```"]
     return "\n".join(lines) + "\n"
 
 
@@ -93,17 +107,17 @@ def main() -> int:
             file=sys.stderr,
         )
         return 64
+    kept = measured(PAGE.read_text()) if PAGE.exists() else {}
     benchmarks = []
     for name in names:
         if sys.argv[1:] and name not in sys.argv[1:]:
+            benchmarks += [kept[name]] if name in kept else []
             continue
         print(f"== {name}", flush=True)
         benchmarks.append(run(name))
         print(benchmarks[-1].printed, benchmarks[-1].failed, flush=True)
-    text = page(benchmarks, datetime.now(UTC))
-    if len(benchmarks) == len(names):
-        PAGE.write_text(text)
-        print(f"{PAGE.relative_to(HERE.parent)} is written")
+    PAGE.write_text(page(benchmarks))
+    print(f"{PAGE.relative_to(HERE.parent)} is written")
     return 1 if any(benchmark.failed for benchmark in benchmarks) else 0
 
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks.__main__ import Benchmark, page
+from benchmarks.__main__ import Benchmark, measured, page
 
 PROJECT = Path(__file__).parent.parent
-AT = datetime(2026, 1, 5, tzinfo=UTC)
+AT = "2026-01-05 03:00 UTC on a machine"
 
 
 def test_a_ratio_becomes_a_row_that_says_whether_its_target_is_met() -> None:
@@ -30,11 +29,22 @@ def test_a_benchmark_that_failed_or_printed_no_ratio_is_in_the_table() -> None:
     assert Benchmark("pods", "ratio: a = much (target >= 0)", "").rows() == ["| pods | - | - | printed no ratio |"]
 
 
-def test_the_page_keeps_what_was_printed_beside_the_ratios() -> None:
-    text = page([Benchmark("pods", "10 pods\nratio: a = 1 (target >= 0)\n", "")], AT)
+def test_the_page_keeps_what_was_printed_and_when() -> None:
+    text = page([Benchmark("pods", "10 pods\nratio: a = 1 (target >= 0)\n", at=AT)])
 
     assert "| a | 1 | ≥ 0 | met |" in text
-    assert "## pods\n\n```text\n10 pods\n```\n" in text
+    assert f"## pods\n\nMeasured {AT}.\n\n```text\n10 pods\n" in text
+
+
+def test_the_page_is_its_own_record_so_that_one_can_be_measured_again_and_the_others_stay() -> None:
+    benchmarks = [
+        Benchmark("imports", "0.1 s\nratio: a = 1 (target >= 0)", at=AT),
+        Benchmark("pods", "half of it", "exit status 1", AT),
+    ]
+    text = page(benchmarks)
+
+    assert page(list(measured(text).values())) == text
+    assert "| pods | - | - | failed: exit status 1 |" in text
 
 
 def test_an_unknown_benchmark_is_wrong_usage() -> None:
