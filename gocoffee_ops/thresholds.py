@@ -193,6 +193,9 @@ class Thresholds:
     cost_forecast_error_warn: float = _limit(0.10, "ratio", "of the last week, by which its forecast was wrong", _OURS)
     cost_forecast_error_crit: float = _limit(0.30, "ratio", "of the last week, by which its forecast was wrong", _OURS)
     cost_budget_warn: float = _limit(0.90, "ratio", "of a team's budget, what the month is expected to cost", _OURS)
+    cost_allocator_warn: float = _limit(
+        0.05, "ratio", "of the bill, by which OpenCost or KubeCost say something else", _OURS
+    )
     cost_orphan_crit: float = _limit(500.0, "money", "a month, of one thing that seems to be nobody's", _OURS)
 
     usage_samples_min: float = _limit(

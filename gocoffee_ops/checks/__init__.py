@@ -8,6 +8,7 @@ from gocoffee_ops.checks.alerts import alerts_quiet
 from gocoffee_ops.checks.bills import bill_days_present, bill_files_sound
 from gocoffee_ops.checks.capacity import node_headroom, node_health, node_usage, replicas_fit
 from gocoffee_ops.checks.changes import changed_before_onset, places_answer, since_previous_run, usage_up
+from gocoffee_ops.checks.cost_allocators import allocators_agree
 from gocoffee_ops.checks.cost_outlook import budgets_kept, costs_usual, forecast_holds, nothing_orphaned
 from gocoffee_ops.checks.costs import bill_reconciled, costs_covered, costs_steady, costs_tagged
 from gocoffee_ops.checks.database import (
@@ -51,6 +52,7 @@ from gocoffee_ops.checks.workloads import (
 __all__ = [
     "advice_held",
     "alerts_quiet",
+    "allocators_agree",
     "answers_inside",
     "bill_days_present",
     "bill_files_sound",

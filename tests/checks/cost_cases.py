@@ -16,7 +16,9 @@ from gocoffee_ops.analysis.costs.reconciliation import COVERAGE, RECONCILIATION
 from gocoffee_ops.analysis.costs.schemas import LINES
 from gocoffee_ops.analysis.costs.weeks import WEEK_TABLE
 from gocoffee_ops.model import Status
-from tests.checks.tables import filled
+from gocoffee_ops.queries import kubecost, opencost
+from gocoffee_ops.queries.query import Query
+from tests.checks.tables import filled, table
 
 OK, WARN, CRIT, UNKNOWN = Status.OK, Status.WARN, Status.CRIT, Status.UNKNOWN
 EURO = {"currency": "EUR"}
@@ -78,7 +80,27 @@ def orphan(monthly: str | None) -> pd.DataFrame:
     return filled(ORPHANS, ORPHAN | {"monthly_effective": None if monthly is None else Decimal(monthly)})
 
 
+def compared(theirs: str | None, *, currency: str = "EUR", of: Query[...] = opencost.allocation) -> list[pd.DataFrame]:
+    """The lines of a cluster's day of 100, and what a tool says of the same day."""
+    lines = filled(LINES, EURO | {"cluster": "eu", "effective": Decimal(100), "estimated": False})
+    amount = None if theirs is None else Decimal(theirs)
+    return [lines, table(of, {of.kind: "main", "currency": currency, "total_list": amount, "minutes": 1440.0})]
+
+
+def absent() -> list[pd.DataFrame]:
+    nobody = table(kubecost.allocation)
+    nobody.attrs["absent"] = "the environment names no kubecost"
+    return [LINES.empty(), nobody]
+
+
 CASES: list[tuple[str, Status, list[pd.DataFrame]]] = [
+    ("allocators_agree", OK, compared("105")),
+    ("allocators_agree", WARN, compared("106")),
+    ("allocators_agree", WARN, compared("40", of=kubecost.allocation)),
+    ("allocators_agree", UNKNOWN, compared("100", currency="USD")),
+    ("allocators_agree", UNKNOWN, compared(None)),
+    ("allocators_agree", UNKNOWN, [LINES.empty(), table(opencost.allocation)]),
+    ("allocators_agree", OK, absent()),
     ("bill_reconciled", OK, bill(2)),
     ("bill_reconciled", WARN, bill(5)),
     ("bill_reconciled", CRIT, bill(6)),
