@@ -94,8 +94,8 @@ def absent() -> list[pd.DataFrame]:
 
 
 CASES: list[tuple[str, Status, list[pd.DataFrame]]] = [
-    ("allocators_agree", OK, compared("105")),
-    ("allocators_agree", WARN, compared("106")),
+    ("allocators_agree", OK, compared("104")),
+    ("allocators_agree", WARN, compared("105.01")),
     ("allocators_agree", WARN, compared("40", of=kubecost.allocation)),
     ("allocators_agree", UNKNOWN, compared("100", currency="USD")),
     ("allocators_agree", UNKNOWN, compared(None)),
