@@ -228,7 +228,7 @@ class Pods:
 
 def who_questions(reading: Reading) -> tuple[Question, Question]:
     """The questions to whose answers `pods` puts names."""
-    names, window = reading.ask.source.metrics, f"[{reading.window_s:g}s]"
+    names, window = reading.ask.source.metrics, f"[{reading.window_s:.0f}s]"
     info, owned = (
         reading.where(names.pod_info),
         reading.where(names.replicaset_owner, equals("owner_kind", "Deployment")),

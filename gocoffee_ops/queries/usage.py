@@ -308,7 +308,7 @@ def samples(ask: Ask[Prometheus], *, namespaces: Sequence[str], days: int = 7) -
         raise ParameterError("read samples of usage", why="no namespace is named", hint="those of some workloads")
     reading, names = Reading(ask, ask.as_of, days * DAY_S, namespaces), ask.source.metrics
     cpu, memory = reading.where(names.cpu, *OURS), reading.where(names.memory, *OURS)
-    counted = reading.vector(f"max by ({CONTAINER}) (count_over_time({memory}[{reading.window_s:g}s]))")
+    counted = reading.vector(f"max by ({CONTAINER}) (count_over_time({memory}[{reading.window_s:.0f}s]))")
     reading.require(counted, names.memory)
     steps = round(reading.window_s / RATE_S)
     if len(counted) * steps > SAMPLES_LIMIT:

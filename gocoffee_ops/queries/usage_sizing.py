@@ -108,14 +108,14 @@ class _Seen:
 
 
 def _seen(reading: Reading, counted: Sequence[Series], rate_s: float) -> _Seen:
-    names, window = reading.ask.source.metrics, f"[{reading.window_s:g}s]"
+    names, window = reading.ask.source.metrics, f"[{reading.window_s:.0f}s]"
     sizes: dict[str, int] = {}
     for one in counted:
         sizes[key_of(one)[0]] = sizes.get(key_of(one)[0], 0) + 1
 
     def p95(chunk: Chunk) -> str:
         rate = f"rate({selector(names.cpu, *chunk.conditions(), *OURS)}[{rate_s:g}s])"
-        return f"max by ({CONTAINER}) (quantile_over_time(0.95, {rate}[{reading.window_s:g}s:{RATE_S:g}s]))"
+        return f"max by ({CONTAINER}) (quantile_over_time(0.95, {rate}[{reading.window_s:.0f}s:{RATE_S:g}s]))"
 
     throttled, periods = (
         f"sum by ({CONTAINER}) (increase({reading.where(metric, *OURS)}{window}))"

@@ -56,6 +56,15 @@ def of(rows: list[dict[str, Any]], pod: str) -> list[dict[str, Any]]:
     return [row for row in rows if row["pod"] == pod]
 
 
+def test_windows_of_weeks_are_asked_as_any(prometheus_programs: None, tmp_path: Path) -> None:
+    """Of so many seconds that a short form of the number would be none to Prometheus."""
+    with reading(DAY, tmp_path) as ops:
+        weeks = records(usage.container_hours(ops))
+        assert {row["hour"] for row in weeks} == {MIDNIGHT - timedelta(hours=h) for h in range(24, 0, -1)}
+        assert {row["workload"] for row in of(weeks, ORDERS.pod)} == {"deployment/orders"}
+        assert len(usage.sizing(ops, days=14)) == len({row["pod"] for row in weeks})
+
+
 def test_an_hours_usage_and_requests_are_what_they_were(day: list[dict[str, Any]]) -> None:
     rows = of(day, ORDERS.pod)
     assert [row["hour"] for row in rows] == [MIDNIGHT - timedelta(hours=h) for h in range(24, 0, -1)]
