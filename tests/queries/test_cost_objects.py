@@ -93,7 +93,8 @@ def test_nodes_have_what_the_bill_calls_them(ops: Session, cluster: Cluster) -> 
     row = ours["general-1"]
     assert (row["instance_type"], row["region"], row["zone"]) == ("e2-standard-4", "europe-west3", "europe-west3-c")
     assert (row["cpu_cores"], row["memory_gib"], row["allocatable_cpu_cores"]) == (4.0, 16.0, 3.92)
-    assert (row["pool"], row["capacity_type"], row["control_plane"]) == ("general", None, False)
+    assert (row["pool"], row["capacity_type"], row["control_plane"]) == ("general", "on-demand", False)
+    assert ours["general-5"]["capacity_type"] == "spot"
 
 
 @pytest.mark.parametrize(
