@@ -117,7 +117,7 @@ def systems(story: Story, postgres: PostgresServer, folder: Path) -> Iterator[di
             "endpoints": [{"name": "sound", "url": web, "service": "web-ui"}],
             "dependencies": [{"name": "sound", "url": web, "status_page": web}],
             "alertmanagers": [{"name": "sound", "url": alerts}],
-            "prometheus": [{"name": "sound", "url": stack.enter_context(telemetry.prometheus(Metrics(story, ()))).url}],
+            "prometheus": [{"name": "sound", "url": stack.enter_context(telemetry.prometheus(Metrics(story))).url}],
             "elasticsearch": [{"name": "sound", "url": stack.enter_context(log_store()).url}],
             "grafana": [{"name": "sound", "url": stack.enter_context(grafana()).url}],
         }

@@ -161,8 +161,26 @@ class AlertmanagerServer(_Server):
         return answer
 
 
+def create_blocks(history: Iterable[str], folder: Path) -> None:
+    """Lines of OpenMetrics as blocks of a Prometheus' storage in a folder; nothing comes of no lines."""
+    with tempfile.TemporaryDirectory(prefix="gco-prom-") as aside:
+        text = Path(aside) / "history.txt"
+        with text.open("w") as file:
+            file.writelines(f"{line}\n" for line in history)
+            if file.tell():
+                file.write("# EOF\n")
+        if text.stat().st_size:
+            backfill = [program("promtool", "prometheus"), "tsdb", "create-blocks-from", "--max-block-duration=200h"]
+            command = [*backfill, "openmetrics", str(text), str(folder)]
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            assert done.returncode == 0, done.stdout + done.stderr
+
+
 class PrometheusServer(_Server):
-    """A Prometheus with a history (lines of OpenMetrics, with times), which scrapes exporters (job -> port)."""
+    """A Prometheus with a history (lines of OpenMetrics, with times), which scrapes exporters (job -> port).
+
+    `blocks` is a folder of more history, which was made before (`create_blocks`); it moves in.
+    """
 
     def __init__(
         self,
@@ -171,8 +189,10 @@ class PrometheusServer(_Server):
         jobs: Mapping[str, int] | None = None,
         flags: Sequence[str] = (),
         scrape_interval_s: float = 1.0,
+        blocks: Path | None = None,
     ) -> None:
         super().__init__()
+        self._blocks = blocks
         self._history = history
         self._jobs = jobs or {}
         self._flags = flags
@@ -180,21 +200,14 @@ class PrometheusServer(_Server):
 
     def command(self) -> list[str]:
         data = self.folder / "data"
-        text = self.folder / "history.txt"
-        with text.open("w") as file:
-            file.writelines(f"{line}\n" for line in self._history)
-            if file.tell():
-                file.write("# EOF\n")
-        if text.stat().st_size:
-            backfill = [program("promtool", "prometheus"), "tsdb", "create-blocks-from", "--max-block-duration=200h"]
-            command = [*backfill, "openmetrics", str(text), str(data)]
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
-            assert done.returncode == 0, done.stdout + done.stderr
-        text.unlink()
+        if self._blocks is not None:
+            self._blocks.rename(data)
+        create_blocks(self._history, data)
         config = {
             "global": {"scrape_interval": f"{self._scrape_interval_s:g}s", "scrape_timeout": "1s"},
             "scrape_configs": [
-                {"job_name": job, "static_configs": [{"targets": [f"127.0.0.1:{port}"]}]}
+                # What an exporter says of instances stays: one may speak for the kubelets of several nodes.
+                {"job_name": job, "honor_labels": True, "static_configs": [{"targets": [f"127.0.0.1:{port}"]}]}
                 for job, port in self._jobs.items()
             ],
         }

@@ -23,6 +23,7 @@ from typing import Any
 
 from gocoffee_ops import queries
 from gocoffee_ops.config import load_config
+from gocoffee_ops.demo.bill import MARK
 from gocoffee_ops.evidence.history import RunHistory
 from gocoffee_ops.evidence.ledger import Ledger
 from gocoffee_ops.evidence.replay import Key
@@ -55,6 +56,9 @@ DETAILS = {
     "dependency": "recorded from a server that answers as the provider does",
     "elasticsearch": "recorded from a server that speaks Elasticsearch's contract",
     "grafana": "recorded from a server that speaks Grafana's contract",
+    "opencost": f"{MARK}; recorded from a server that speaks OpenCost's contract",
+    "bill": f"{MARK}; recorded from files of FOCUS",
+    "costs": f"prices, budgets and teams, {MARK}",
 }
 
 
@@ -80,7 +84,7 @@ class Recorder:
         opened = open_places(load_config(it.config).environments[NAME], now=self.as_of)
         self.ledgers: list[Ledger] = []
         self._it, self._scratch, self._redactor = it, scratch, opened.redactor
-        self._places: Sequence[Place] = opened.places
+        self._places: Sequence[Place] = [_named(place) for place in opened.places]
         self._recorded = [place for place in self._places if place.target.kind not in NOT_RECORDED]
         self._folder = folder
 
@@ -145,6 +149,11 @@ class Recorder:
             "resource_versions": versions,
         }
         (self._folder / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n")
+
+
+def _named(place: Place) -> Place:
+    """What is called after its environment is called after the demo."""
+    return replace(place, target=Target("costs", "demo")) if place.target.kind == "costs" else place
 
 
 def _detail(target: Target, it: Incident) -> str:

@@ -6,9 +6,6 @@ import contextlib
 import io
 import json
 import re
-import shutil
-from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,12 +26,9 @@ from gocoffee_ops.queries import cluster as cluster_queries
 from gocoffee_ops.runbooks import catalog
 from gocoffee_ops.session import Place, Session
 from tests.review.environment import Configured, cli
-from tests.testbed.incident import Incident, incident
+from tests.testbed.incident import Incident
 from tests.testbed.incident.environment import NAME
-from tests.testbed.kube_fixtures import start
 from tests.testbed.notebook_cells import run_cells
-from tests.testbed.pg_fixtures import require_major
-from tests.testbed.postgres import WHEEL_MAJOR
 from tests.testbed.record import MANIFEST, record
 from tests.testbed.scenario.load import NAMESPACE
 
@@ -52,17 +46,6 @@ TOLD = {  # of the incident, in WARN or CRIT
     "performance-review": {("pods_ready", ORDERS), ("tables_indexed", "table/public.orders")},
 }
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+\+00:00")
-
-
-@pytest.fixture(scope="module")
-def it(redis_program: str, prometheus_programs: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Incident]:
-    """The incident, on a control plane of its own: two minutes of it pass before it can be read."""
-    require_major(WHEEL_MAJOR)
-    if shutil.which("pg_isready") is None:
-        pytest.skip("pg_isready is not on the PATH (Debian: postgresql-client)")
-    with ExitStack() as stack:
-        cluster = start(stack, "demo", "planted")
-        yield stack.enter_context(incident(cluster, tmp_path_factory.mktemp("incident")))
 
 
 def as_of(folder: Path) -> datetime:
@@ -128,7 +111,7 @@ def test_the_shipped_bundle_is_intact_small_and_says_how_it_came_about() -> None
     assert sum(file.stat().st_size for file in DEMO_BUNDLE.rglob("*")) < LIMIT_BYTES
     assert manifest["server_version"].startswith("v1.")
     assert set(manifest["versions"]) == {
-        "kubernetes", "postgresql", "redis", "prometheus", "alertmanager", "elasticsearch", "grafana",
+        "kubernetes", "postgresql", "redis", "prometheus", "alertmanager", "elasticsearch", "grafana", "opencost",
     }  # fmt: skip
     assert manifest["command"] == "make demo-bundle"
     assert manifest["released_at"] < manifest["recorded_at"]

@@ -4,25 +4,30 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from gocoffee_ops.demo.bill import CURRENCY
 from gocoffee_ops.places.demo import demo_contacts
 from tests.http_server import Asked, HttpServer, serving
 from tests.log_store import Elasticsearch
 from tests.testbed.control_plane import Cluster
 from tests.testbed.incident import telemetry
+from tests.testbed.incident.bill import Bill, bill, settings
 from tests.testbed.incident.database import Shop, shop
+from tests.testbed.incident.estate import Estate
 from tests.testbed.incident.journal import Journal
-from tests.testbed.incident.metrics import Container, Metrics
+from tests.testbed.incident.metrics import Metrics
+from tests.testbed.incident.opencost import opencost
 from tests.testbed.incident.release import Release
-from tests.testbed.incident.story import CONFIG_S, MIGRATION, MIGRATION_S, PANIC_S, SERVICE, TOLD_S, Story
+from tests.testbed.incident.story import CONFIG_S, MIGRATION, MIGRATION_S, PANIC_S, TOLD_S, Story
+from tests.testbed.incident.usage import usage_of
 from tests.testbed.incident.web import Web, documents, web
-from tests.testbed.prometheus import AlertmanagerServer, PrometheusServer, program
+from tests.testbed.prometheus import AlertmanagerServer, PrometheusServer, create_blocks, program
 from tests.testbed.redis import READER, RedisServer
 
 NAME = "incident"
@@ -51,6 +56,9 @@ def incident(cluster: Cluster, folder: Path) -> Iterator[Incident]:
     """The incident on a control plane that is loaded with the planted scenario; it has happened when the block begins."""
     release = Release(cluster)
     release.prepare()
+    Estate(cluster).prepare()
+    began = datetime.now(UTC)
+    create_blocks(usage_of(cluster, began).past(), folder / "blocks")  # before the release: it takes a while
     with ExitStack() as stack:
         database = stack.enter_context(shop())
         master, replica = stack.enter_context(telemetry.redis_pair())
@@ -68,11 +76,15 @@ def incident(cluster: Cluster, folder: Path) -> Iterator[Incident]:
         store = stack.enter_context(_log_store(journal))
         alerts = stack.enter_context(telemetry.alertmanager(story))
         stack.enter_context(_telling(story, release, journal, database))
-        prometheus = stack.enter_context(telemetry.prometheus(Metrics(story, _used(release, story))))
+        usage = usage_of(cluster, began, story, [pod["metadata"]["name"] for pod in release.crashing()])
+        prometheus = stack.enter_context(telemetry.prometheus(Metrics(story, usage), folder / "blocks"))
         telemetry.fire(alerts, story)
+        paid = bill(cluster, folder / "bill", story.at(TOLD_S))
+        costs = stack.enter_context(serving(opencost(paid.stage, usage.containers)))
         systems = _systems(cluster, folder, database, servers, (master, replica), alerts, prometheus, store)
+        systems |= _paid(paid, costs)
         config = folder / "gocoffee.toml"
-        config.write_text(_toml(systems))
+        config.write_text(_toml(systems, settings(NAME, paid.stage)))
         _sleep_until(story.at(RUNS_END_S[-1] + 1))
         release.crashed([story.at(end) for end in RUNS_END_S])
         for pod in release.crashing():
@@ -110,17 +122,6 @@ def _log_store(journal: Journal) -> Iterator[HttpServer]:
 
     with serving(answer) as server:
         yield server
-
-
-def _used(release: Release, story: Story) -> list[Container]:
-    """The containers of the services that are asked for."""
-    used = {"api-gateway": (170.0, 512.0), SERVICE: (170.0, 256.0), "payment-service": (495.0, 512.0)}
-    crashing = {pod["metadata"]["name"] for pod in release.crashing()}
-    return [
-        Container(name, app, *used[app], since=story.at(0) if name in crashing else None)
-        for app in used
-        for name in (pod["metadata"]["name"] for pod in release.pods(app))
-    ]
 
 
 def _systems(
@@ -161,6 +162,14 @@ def _systems(
     }
 
 
+def _paid(paid: Bill, costs: HttpServer) -> dict[str, list[dict[str, Any]]]:
+    """The sections of what tells of money."""
+    return {
+        "bills": [{"name": "synthetic", "path": str(paid.folder)}],
+        "opencosts": [{"name": "main", "url": costs.url, "currency": CURRENCY}],
+    }
+
+
 def _secret(folder: Path, name: str, text: str) -> str:
     path = folder / name
     path.write_text(text)
@@ -168,7 +177,7 @@ def _secret(folder: Path, name: str, text: str) -> str:
     return str(path)
 
 
-def _toml(systems: Mapping[str, list[dict[str, Any]]]) -> str:
+def _toml(systems: Mapping[str, list[dict[str, Any]]], more: Sequence[str]) -> str:
     """The configuration; whom to call and where to look are the demo's."""
     lines = [f"[environments.{NAME}]"]
     for section, tables in systems.items():
@@ -177,6 +186,7 @@ def _toml(systems: Mapping[str, list[dict[str, Any]]]) -> str:
                 f"[[environments.{NAME}.{section}]]",
                 *(f"{key} = {json.dumps(value)}" for key, value in table.items()),
             ]
+    lines += more
     people = demo_contacts(datetime.now(UTC))
     for step in people.escalation:
         lines += [f"[environments.{NAME}.contacts.escalation.{step.severity}]"]
@@ -201,4 +211,5 @@ def _versions(
         "alertmanager": alerts.get("/api/v2/status")["versionInfo"]["version"],
         "elasticsearch": CONTRACT,
         "grafana": CONTRACT,
+        "opencost": CONTRACT,
     }

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from tests.testbed.incident.story import (
@@ -11,14 +10,12 @@ from tests.testbed.incident.story import (
     ERRORS_S,
     FAILED_AFTER,
     FAILED_BEFORE,
-    MEMORY_BASELINE,
-    NAMESPACE,
     SERVICE,
     Story,
 )
+from tests.testbed.incident.usage import Usage
 
 SCRAPED_S = 15.0
-MIB = 1 << 20
 RATES = {"api-gateway": 24.0, SERVICE: 11.0, "payment-service": 4.0, "web-ui": 18.0}  # requests a second
 SUFFERING = {"api-gateway", SERVICE}
 BUCKETS = (
@@ -47,29 +44,18 @@ JOBS = (*RATES, CADVISOR)
 Sample = tuple[str, str, float]  # family, labels, value
 
 
-@dataclass(frozen=True)
-class Container:
-    """One that cAdvisor's series are of; its memory grows by a quarter in a day. It is there `since` then, or always."""
-
-    pod: str
-    name: str
-    memory_mib: float
-    limit_mib: float
-    since: datetime | None = None
-
-
 class Metrics:
     """Every series of the story, at any moment."""
 
-    def __init__(self, story: Story, containers: Sequence[Container]) -> None:
+    def __init__(self, story: Story, usage: Usage | None = None) -> None:
         self._story = story
-        self._containers = containers
+        self._usage = usage
         self._zero = story.begins - timedelta(minutes=5)
 
     def samples(self, job: str, at: datetime) -> Iterator[Sample]:
         """What one job exposes at a moment."""
         if job == CADVISOR:
-            yield from self._of_containers(at)
+            yield from self._usage.samples(at) if self._usage else ()
             return
         before, after = self._seconds(at)
         rate = RATES[job]
@@ -85,38 +71,29 @@ class Metrics:
 
     def text(self, job: str) -> str:
         """What one job's exporter answers now."""
-        return "".join(f"{name}{{{labels}}} {value:g}\n" if value < 1e6 else f"{name}{{{labels}}} {value:.0f}\n"
-                       for name, labels, value in self.samples(job, datetime.now(UTC)))  # fmt: skip
+        now = datetime.now(UTC)
+        return "".join(f"{name}{{{labels}}} {value:.15g}\n" for name, labels, value in self.samples(job, now))
 
-    def history(self, instances: dict[str, str]) -> list[str]:
-        """Lines of OpenMetrics until now; of containers for longer, as their growth is slow."""
+    def history(self, instances: dict[str, str]) -> Iterator[str]:
+        """Lines of OpenMetrics until now; of containers, what their past has not."""
         now = datetime.now(UTC)
         families: dict[str, list[str]] = {}
         for job, instance in instances.items():
-            past, step_s = (MEMORY_BASELINE, 60.0) if job == CADVISOR else (BASELINE, SCRAPED_S)
             own = f'job="{job}",instance="{instance}"'
-            at = now - past
+            at = now - BASELINE
             while at < now:
-                if now - at <= BASELINE:
-                    families.setdefault("up", []).append(f"up{{{own}}} 1 {at.timestamp():.3f}")
-                for name, labels, value in self.samples(job, at):
+                families.setdefault("up", []).append(f"up{{{own}}} 1 {at.timestamp():.3f}")
+                for name, labels, value in self.samples(job, at) if job != CADVISOR else ():
                     line = f"{name}{{{labels},{own}}} {value:.0f} {at.timestamp():.3f}"
                     families.setdefault(name, []).append(line)
-                at += timedelta(seconds=SCRAPED_S if now - at <= BASELINE else step_s)
-        return [line for name, found in families.items() for line in (f"# TYPE {name} unknown", *found)]
-
-    def _of_containers(self, at: datetime) -> Iterator[Sample]:
-        elapsed = at - (self._story.release - MEMORY_BASELINE - timedelta(minutes=5))
-        periods = elapsed.total_seconds() * 10
-        for one in self._containers:
-            if one.since is not None and at < one.since:
-                continue
-            labels = f'namespace="{NAMESPACE}",pod="{one.pod}",container="{one.name}"'
-            grown = one.memory_mib * (0.75 + 0.25 * elapsed / MEMORY_BASELINE)
-            yield "container_memory_working_set_bytes", labels, round(grown * MIB)
-            yield "container_spec_memory_limit_bytes", labels, round(one.limit_mib * MIB)
-            yield "container_cpu_cfs_periods_total", labels, round(periods)
-            yield "container_cpu_cfs_throttled_periods_total", labels, round(periods * 0.01)
+                at += timedelta(seconds=SCRAPED_S)
+        if self._usage:
+            families["up"] += self._usage.ups(self._usage.since(), now)
+        for name, found in families.items():
+            yield f"# TYPE {name} unknown"
+            yield from found
+        if self._usage:
+            yield from self._usage.history(self._usage.since(), now)
 
     def _seconds(self, at: datetime) -> tuple[float, float]:
         """How long it went well, and how long it has been failing."""

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from tests.testbed.incident.metrics import JOBS, SCRAPED_S, Metrics
@@ -18,13 +19,14 @@ HOURS = 12.0
 
 
 @contextmanager
-def prometheus(metrics: Metrics) -> Iterator[PrometheusServer]:
-    """A Prometheus with the baseline as its history, which scrapes what goes on."""
+def prometheus(metrics: Metrics, blocks: Path | None = None) -> Iterator[PrometheusServer]:
+    """A Prometheus with the baseline as its history, which scrapes what goes on; `blocks` is what it has of weeks before."""
     with ExitStack() as stack:
         exporters = {job: stack.enter_context(Exporter(partial(metrics.text, job))) for job in JOBS}
         history = metrics.history({job: f"127.0.0.1:{one.port}" for job, one in exporters.items()})
         ports = {job: one.port for job, one in exporters.items()}
-        yield stack.enter_context(PrometheusServer(history, jobs=ports, scrape_interval_s=SCRAPED_S))
+        server = PrometheusServer(history, jobs=ports, scrape_interval_s=SCRAPED_S, blocks=blocks)
+        yield stack.enter_context(server)
 
 
 @contextmanager
