@@ -12,6 +12,7 @@ pytest_plugins = [
     "tests.testbed.kube_fixtures",
     "tests.testbed.pg_fixtures",
     "tests.testbed.telemetry_fixtures",
+    "tests.testbed.incident_fixtures",
 ]
 
 # An example that a busy machine makes slow is no failure.

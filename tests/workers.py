@@ -14,11 +14,13 @@ from xdist.scheduler import LoadScopeScheduling
 
 # They share one demo, and stop and start it.
 TOGETHER = ("tests/demo/test_as_root.py", "tests/demo/test_findings.py", "tests/demo/test_lease.py")
+# They share one incident.
+INCIDENT = ("tests/testbed/test_record.py", "tests/testbed/test_costs.py")
 # Tests that share nothing within their module, and take so long that the workers share them.
 APART = ("tests/faults/test_matrix.py", "tests/review/test_four_ways.py")
 # The slowest first. Only the order rests on this.
 SLOW = (
-    "tests/testbed/test_record.py",  # it mostly waits
+    *INCIDENT,  # it mostly waits
     *APART,
     "tests/faults/",
     "tests/runbooks/test_endings.py",
@@ -42,6 +44,8 @@ def group_of(nodeid: str) -> str:
     """The group that a test belongs to."""
     if nodeid.startswith(APART):
         return nodeid
+    if nodeid.startswith(INCIDENT):
+        return "the incident"
     return "the demo" if nodeid.startswith(TOGETHER) else nodeid.split("::", maxsplit=1)[0]
 
 
