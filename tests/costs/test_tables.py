@@ -322,3 +322,11 @@ def test_a_core_weighs_what_the_configuration_says_and_the_usual_where_it_says_n
     moment = datetime(2026, 11, 25, tzinfo=UTC)
     assert costs.Rules.of(pd.DataFrame({"cpu_weight": [7.5]}), as_of=moment).cpu_weight == 7.5
     assert costs.Rules.of(pd.DataFrame({"cpu_weight": []}), as_of=moment) == costs.Rules(moment)
+
+
+def test_hours_outside_of_the_bills_days_are_in_no_bill(one: Scene) -> None:
+    week = one.bill[one.bill["day"] >= FIRST + 9 * DAY]
+    kept = costs.within_bill(one.objects.container_hours, week)
+    assert (kept["hour"].min(), kept["hour"].max()) == (FIRST + 9 * DAY, FIRST + 16 * DAY - timedelta(hours=1))
+    nothing = one.bill.iloc[:0]
+    assert len(costs.within_bill(one.objects.container_hours, nothing)) == len(one.objects.container_hours)

@@ -18,7 +18,7 @@ from gocoffee_ops.analysis.costs.orphans import orphans
 from gocoffee_ops.analysis.costs.prices import price_book
 from gocoffee_ops.analysis.costs.reconciliation import coverage, reconciliation
 from gocoffee_ops.analysis.costs.shares import Rules
-from gocoffee_ops.analysis.costs.weeks import billing_lag_h, movers, weeks
+from gocoffee_ops.analysis.costs.weeks import billing_lag_h, movers, weeks, within_bill
 
 __all__ = [
     "KEYS",
@@ -44,4 +44,5 @@ __all__ = [
     "requested_of_allocatable",
     "used_of_requested",
     "weeks",
+    "within_bill",
 ]

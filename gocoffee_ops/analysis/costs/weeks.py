@@ -82,6 +82,17 @@ def billing_lag_h(periods: pd.DataFrame) -> float:
     return max((float(notes["lag_h"]) for notes in periods.attrs.get("notes", {}).values()), default=LAG_H)
 
 
+def within_bill(container_hours: pd.DataFrame, charges: pd.DataFrame) -> pd.DataFrame:
+    """The hours of the days that the bill has, from its first to its last: what ran outside of them is in no bill that was read."""
+    if charges.empty:
+        return container_hours
+    first, last = charges["day"].min(), charges["day"].max() + DAY
+    there = (container_hours["hour"] >= first) & (container_hours["hour"] < last)
+    kept: pd.DataFrame = container_hours[there].reset_index(drop=True)
+    kept.attrs = container_hours.attrs
+    return kept
+
+
 def weeks(charges: pd.DataFrame, *, as_of: datetime, lag_h: float = LAG_H) -> pd.DataFrame:
     """Which two weeks are compared, and is the bill there for each of their days?
 
