@@ -186,7 +186,8 @@ class Query(Generic[P]):
     def begin(self, ops: Reader, *args: P.args, **kwargs: P.kwargs) -> None:
         """Start asking; the next call with the same arguments has the answer, and is what puts it on record."""
         canonical = self._canonical_of(ops, *args, **kwargs)
-        ops.begin(self.name, canonical, self._begin(ops, canonical, args, kwargs))
+        if ops.targets(self.kind):  # where there is none, whoever asks is told so
+            ops.begin(self.name, canonical, self._begin(ops, canonical, args, kwargs))
 
     def under_way(self, ops: Reader, *args: P.args, **kwargs: P.kwargs) -> bool:
         """Whether it was begun with these arguments, and nobody has had its answer yet."""

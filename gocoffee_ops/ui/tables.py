@@ -156,7 +156,7 @@ def _column(name: str, values: pd.Series[Any]) -> _Shown:
 def _number(name: str, words: str, values: pd.Series[Any], *, whole: bool) -> _Shown:
     if name.endswith(_NAMES):
         return _Shown(words, "gc-num", _missing(lambda v: f"{v:g}" if isinstance(v, float) else str(v)))
-    if not whole and (name.endswith(_RATIOS) or "_of_" in name):
+    if not whole and (name.endswith(_RATIOS) or "_of_" in f"_{name}"):
         return _Shown(f"{words}, %", "gc-num", _missing(lambda v: _plain(100 * float(v), 1)))
     if name.endswith("_s") and not name.endswith("_per_s"):
         return _Shown(words.removesuffix(" s"), "gc-num", _missing(lambda v: escaped(duration(float(v)))))

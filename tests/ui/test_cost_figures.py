@@ -88,6 +88,13 @@ def test_days_within_the_billing_lag_are_hatched_and_named() -> None:
     assert "2 days are younger than the billing lag" in stated(figure)
 
 
+def test_a_day_that_credits_make_negative_stands_below_zero_and_on_no_other_layer() -> None:
+    rows = [line("shop", "5.00", 0), line("shop", "5.00", 1), line(None, "9.00", 0), line(None, "-2.50", 1)]
+    figure = figures.costs_by_day(costs.aggregate(lines(*rows), ["team", "day"]), "team")
+    traces = {(one["name"], one["stackgroup"]): one["y"] for one in drawn(figure)["data"]}
+    assert traces == {("shop", "+"): [5.0, 5.0], ("(no team)", "+"): [9.0, 0.0], ("(no team)", "-"): [0.0, -2.5]}
+
+
 def test_layers_that_are_too_many_are_one_and_nothing_is_lost() -> None:
     rows = [line(f"team-{n}", str(n + 1), day) for n in range(12) for day in range(2)]
     figure = figures.costs_by_day(costs.aggregate(lines(*rows), ["team", "day"]), "team")

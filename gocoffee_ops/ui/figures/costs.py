@@ -103,17 +103,7 @@ def costs_by_day(costs_by: pd.DataFrame, by: str) -> go.Figure:
         layers[f"{len(rest)} others"] = [sum((cells[name, day] for name in rest), Decimal(0)) for day in days]
     figure = panels_of(1)
     for (name, amounts), colour in zip(layers.items(), COLOURS, strict=False):
-        figure.add_scatter(
-            x=days,
-            y=[float(amount) for amount in amounts],
-            name=label(name, 40),
-            mode="lines",
-            line={"width": 1, "color": colour},
-            fillcolor=colour,
-            stackgroup="positive" if min(amounts) >= 0 else "negative",
-            hovertext=[f"{label(name, 40)}: {amount:,.2f} {currency}" for amount in amounts],
-            hoverinfo="x+text",
-        )
+        _layer(figure, label(name, 40), days, amounts, currency, colour)
     estimated = sorted({row["day"] for row in rows if row["estimated"]})
     if estimated:
         figure.add_vrect(
@@ -124,6 +114,31 @@ def costs_by_day(costs_by: pd.DataFrame, by: str) -> go.Figure:
     figure.update_yaxes(**axis(autorange=True, showticklabels=True, showgrid=True, title=f"{currency} a day"))
     alt = f"Costs of {len(days)} days by {by} in {currency}; {len(estimated)} of them are estimates."
     return _framed(figure, alt, stated)
+
+
+def _layer(
+    figure: go.Figure, name: str, days: Sequence[Any], amounts: Sequence[Decimal], currency: str, colour: str
+) -> None:
+    """A layer, and below zero what credits make of it on some days: the two are never stacked on each other."""
+    for sign, parts in (
+        ("+", [max(one, Decimal(0)) for one in amounts]),
+        ("-", [min(one, Decimal(0)) for one in amounts]),
+    ):
+        if sign == "-" and not any(parts):
+            continue
+        figure.add_scatter(
+            x=days,
+            y=[float(one) for one in parts],
+            name=name,
+            legendgroup=name,
+            showlegend=sign == "+",
+            mode="lines",
+            line={"width": 1, "color": colour},
+            fillcolor=colour,
+            stackgroup=sign,
+            hovertext=[f"{name}: {one:,.2f} {currency}" for one in amounts],
+            hoverinfo="x+text",
+        )
 
 
 def cost_waterfall(weeks: pd.DataFrame, causes: pd.DataFrame) -> go.Figure:
