@@ -119,11 +119,13 @@ def test_c15_nodes_that_are_called_removable_are_really_emptied_by_the_scheduler
     assert len(going) == 2
     # As said: requests as advised, and these nodes cordoned, and the scheduler finds a place for all.
     cluster.kubectl("cordon", *going)
+    cluster.kubectl("scale", "deployment/big", "--replicas=0", "-n", name)
+    cluster.kubectl("wait", "--for=delete", "pod", "-l", "app=big", "-n", name, "--timeout=60s")
     made = yaml.safe_load(
         rightsizing.patch(filled(rightsizing.ADVICE, lower | {"confidence": "HIGH", "sidecar": False}))
     )
     cluster.kubectl("apply", "--server-side", "--force-conflicts", "-n", name, "-f", "-", stdin=yaml.safe_dump(made))
-    cluster.kubectl("delete", "pods", "--all", "-n", name, "--wait=true", "--timeout=60s")
+    cluster.kubectl("scale", "deployment/big", "--replicas=3", "-n", name)
     assert settled(cluster, name, 3, 0) == (3, 0)
     places = {one["spec"]["nodeName"] for one in cluster.get("pods", "-n", name)["items"]}
     assert not places & set(going)
