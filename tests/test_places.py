@@ -238,10 +238,11 @@ def test_all_of_the_demo_but_its_database_is_recorded_as_of_one_moment() -> None
     places = demo_recorded(NOW)
     assert DEMO_BUNDLE.is_dir()
     assert {place.target.kind for place in places} == {
-        "cluster", "endpoint", "dependency", "redis", "alertmanager", "prometheus", "elasticsearch", "grafana",
+        "cluster", "endpoint", "dependency", "redis", "alertmanager", "prometheus", "elasticsearch", "grafana", "bill",
+        "costs", "opencost",
     }  # fmt: skip
     assert {place.mode for place in places} == {"recorded"}
-    assert all(place.detail.startswith("recorded from a ") for place in places)
+    assert all("recorded from a " in place.detail or "synthetic" in place.detail for place in places)
     (as_of,) = {place.as_of for place in places}
     assert as_of < datetime.now(UTC)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -98,6 +99,7 @@ def test_a_run_that_is_stopped_while_its_report_is_rendered_is_recorded_as_stopp
 def test_a_third_ctrl_c_waits_for_nothing_more_and_leaves_no_claim_that_the_run_is_whole(tmp_path: Path) -> None:
     with rendering(tmp_path) as process:
         for said in ("stopping", "stopping", "stopped"):
+            time.sleep(0.5)  # as a person presses: not while the one before is still being told
             process.send_signal(signal.SIGINT)
             until_said(process, said)
         assert process.wait(60) == 130
