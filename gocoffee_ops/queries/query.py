@@ -167,17 +167,23 @@ class Query(Generic[P]):
         return self._combine(ops, begun)
 
     def if_named(self, ops: Reader, *args: P.args, **kwargs: P.kwargs) -> pd.DataFrame:
-        """The answer, or in an environment that names no such system no rows, which say so, and no gap.
+        """The answer; or no rows: with the gap stated where nothing was read, with its absence where no such system is named.
 
-        For what makes a report richer where it is there; what a report rests on is asked by a plain call.
+        For what makes a report richer where it is there: its failure is UNKNOWN as any other, and costs no section that can
+        do without. What a report rests on is asked by a plain call.
         """
-        if ops.targets(self.kind):
-            return self(ops, *args, **kwargs)
-        self._canonical_of(ops, *args, **kwargs)
+        canonical = self._canonical_of(ops, *args, **kwargs)
         frame = self.schema.empty()
         frame.attrs["query"] = self.name
-        frame.attrs["absent"] = f"the environment names no {self.kind}"
-        return frame
+        if not ops.targets(self.kind):
+            frame.attrs["absent"] = f"the environment names no {self.kind}"
+            return frame
+        begun = ops.begun(self.name, canonical) or self._begin(ops, canonical, args, kwargs)
+        try:
+            return self._combine(ops, begun)
+        except OpsError as error:  # by now on record, and an UNKNOWN finding for each target
+            frame.attrs["gaps"] = [str(error)]
+            return frame
 
     def given(self, *args: P.args, **kwargs: P.kwargs) -> Question:
         """The question with its arguments, for `ops.ahead`."""

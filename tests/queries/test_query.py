@@ -191,9 +191,18 @@ def test_a_kind_that_a_report_can_do_without_is_said_to_be_absent(tmp_path: Path
 def test_a_kind_that_is_there_is_asked_as_always(tmp_path: Path) -> None:
     ops = _session(tmp_path, {EU: object()})
     assert named.if_named(ops, 2)["x"].tolist() == [2]
-    with pytest.raises(QueryFault):
-        nothing.if_named(ops)
+    assert ops.findings == []
+
+
+def test_a_system_that_a_report_can_do_without_costs_its_rows_and_is_unknown(tmp_path: Path) -> None:
+    ops = _session(tmp_path, {EU: object()})
+    table = nothing.if_named(ops)
+    assert len(table) == 0
+    assert "absent" not in table.attrs
+    (gap,) = table.attrs["gaps"]
+    assert gap
     assert [finding.status.value for finding in ops.findings] == ["UNKNOWN"]
+    assert _recorded(ops)[0]["error"] is not None
 
 
 def test_what_is_returned_is_what_the_record_holds(tmp_path: Path) -> None:
