@@ -14,8 +14,8 @@ import time
 from pathlib import Path
 
 from drain3 import TemplateMiner  # type: ignore[import-not-found]  # not among what the project installs
-from drain3.masking import MaskingInstruction  # type: ignore[import-not-found]
-from drain3.template_miner_config import TemplateMinerConfig  # type: ignore[import-not-found]
+from drain3.masking import MaskingInstruction  # type: ignore[import-not-found]  # likewise
+from drain3.template_miner_config import TemplateMinerConfig  # type: ignore[import-not-found]  # likewise
 
 
 def main(messages_path: Path, settings_path: Path, answer_path: Path) -> None:

@@ -68,7 +68,7 @@ def read_sql(conninfo: str) -> Reader:
 
     warnings.simplefilter("ignore")  # that pandas would rather have SQLAlchemy
     connection = psycopg.connect(conninfo)
-    return lambda query: len(pd.read_sql(query, connection))  # type: ignore[call-overload, unused-ignore]
+    return lambda query: len(pd.read_sql(query, connection))  # type: ignore[call-overload, unused-ignore]  # it knows SQLAlchemy's alone
 
 
 READERS = {"ours": ours, "adbc": adbc, "read_sql": read_sql}
