@@ -351,7 +351,7 @@ class Cluster:
 
     def _signed_in(self, deadline: Deadline, request: Request) -> Access:
         if not self._lock.acquire(timeout=deadline.left()):
-            why = "another question is still getting a credential"
+            why = f"not complete after {deadline.seconds:g} s; another question is still getting a credential"
             raise DeadlineExceeded(request.what, target=self.target, why=why)
         try:
             if self._access is None or self._access.stale():
