@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise, repeat
 from typing import TYPE_CHECKING, Any, Literal
 
 from gocoffee_ops.errors import SchemaError
@@ -66,6 +68,10 @@ class Schema:
 
     def arrow(self) -> pa.Schema:
         """The Arrow schema that the table is kept in."""
+        return self._arrow
+
+    @cached_property
+    def _arrow(self) -> pa.Schema:
         import pyarrow as pa
 
         types: dict[str, pa.DataType] = {
@@ -168,10 +174,11 @@ def _tuples(array: pa.ChunkedArray) -> list[tuple[str | None, ...] | None]:
     found: list[tuple[str | None, ...] | None] = []
     one: dict[tuple[str | None, ...], tuple[str | None, ...]] = {}
     for chunk in array.chunks:
-        values, ends, valid = chunk.values.to_pylist(), chunk.offsets.to_pylist(), chunk.is_valid().to_pylist()
-        for i, there in enumerate(valid):
-            items = tuple(values[ends[i] : ends[i + 1]])
-            found.append(one.setdefault(items, items) if there else None)
+        values, ends = chunk.values.to_pylist(), chunk.offsets.to_pylist()
+        every = [tuple(values[start:end]) for start, end in pairwise(ends)]
+        equal = map(one.setdefault, every, every)
+        valid = chunk.is_valid().to_pylist() if chunk.null_count else repeat(True)
+        found += [items if there else None for items, there in zip(equal, valid, strict=False)]
     return found
 
 

@@ -71,27 +71,26 @@ class Redactor:
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        for i, column in enumerate(schema.columns):
-            if column.dtype not in {"string", "list[string]"}:
+        texts = [column for column in schema.columns if column.dtype in {"string", "list[string]"}]
+        distinct = {column.name: _distinct(table.column(column.name)) for column in texts}
+        plain = [distinct[column.name] for column in texts if column.content != "sql"]
+        masked = self._masked(self._suspects(pa.concat_arrays(plain)).to_pylist(), sql=False) if plain else {}
+        for column in texts:
+            values = distinct[column.name]
+            changed = self._masked(values.to_pylist(), sql=True) if column.content == "sql" else masked
+            if not changed or not pc.any(pc.is_in(values, pa.array(changed, pa.string()))).as_py():
                 continue
-            found = table.column(column.name)
-            flat = found if column.dtype == "string" else pc.list_flatten(found)
-            distinct = flat.unique().drop_null()
-            suspects = distinct if column.content == "sql" else self._suspects(distinct)
-            masked = self._masked(suspects.to_pylist(), sql=column.content == "sql")
-            if not masked:
-                continue
-            values = found.to_pylist()
+            found = table.column(column.name).to_pylist()
             if column.dtype == "string":
-                clean = [masked.get(v, v) for v in values]
+                clean = [changed.get(v, v) for v in found]
             else:
-                clean = [v if v is None else [masked.get(x, x) for x in v] for v in values]
+                clean = [v if v is None else [changed.get(x, x) for x in v] for v in found]
             field = table.schema.field(column.name)
-            table = table.set_column(i, field, pa.array(clean, type=field.type))
+            table = table.set_column(schema.names.index(column.name), field, pa.array(clean, type=field.type))
         return table
 
     def _suspects(self, distinct: pa.Array) -> pa.Array:
-        """The values that a detector or a known secret could match; of most columns none."""
+        """The values that a detector or a known secret could match; mostly none."""
         import pyarrow.compute as pc
 
         # Of ASCII alone do Arrow and Python agree on what the other case of a letter is.
@@ -131,6 +130,14 @@ class Redactor:
             return match[0]
         clean = self._mask(decoded, PLAIN, self._known, nested=False)
         return MASK if clean != decoded else match[0]
+
+
+def _distinct(column: pa.ChunkedArray) -> pa.Array:
+    """The texts of a column, or of its lists, each once."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    return (pc.list_flatten(column) if pa.types.is_list(column.type) else column).unique().drop_null()
 
 
 def _with_words(lower: str, detectors: Sequence[Detector]) -> list[Detector]:

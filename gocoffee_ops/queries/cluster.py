@@ -126,7 +126,10 @@ def _taken(pod: Pod) -> tuple[str, bool, Amounts]:
 
 def age_s(created: datetime | None, as_of: datetime) -> float | None:
     """Seconds since an object was made; what was made after the run's `as_of` is 0 old."""
-    return max(0.0, (as_of - created).total_seconds()) if created else None
+    if created is None:
+        return None
+    age = (as_of - created).total_seconds()
+    return age if age > 0 else 0.0
 
 
 @query("cluster", POD_TABLE)
@@ -148,22 +151,25 @@ def _pod_row(pod: Pod, as_of: datetime) -> tuple[Any, ...]:
     """One pod in the order of POD_TABLE: tuples, as there are many of them."""
     meta, spec, status = pod.metadata, pod.spec, pod.status
     conditions = conditions_of(status.conditions)
-    printed = print_pod(pod, conditions)
+    running, containers, printed, restarts, last_restart_at = print_pod(pod, conditions)
     ready = is_true(conditions, "Ready")
     finished = status.phase == "Succeeded"
     labels = meta.labels or NO_LABELS
+    images = [container.image for container in spec.containers]
+    if spec.init_containers:
+        images += [container.image for container in spec.init_containers]
     return (
         meta.namespace,
         meta.name,
-        printed.status,
+        printed,
         None if ready or finished else why_not_ready(pod, conditions) or None,
         status.phase,
         ready,
         finished,
-        printed.ready_containers,
-        printed.containers,
-        printed.restarts,
-        printed.last_restart_at,
+        running,
+        containers,
+        restarts,
+        last_restart_at,
         owner(pod),
         spec.node_name or None,
         status.pod_ip or None,
@@ -172,7 +178,7 @@ def _pod_row(pod: Pod, as_of: datetime) -> tuple[Any, ...]:
         meta.creation_timestamp,
         age_s(meta.creation_timestamp, as_of),
         *amounts(pod, conditions).cells,
-        tuple([container.image for container in (*spec.containers, *(spec.init_containers or ()))]),
+        images,
     )
 
 

@@ -19,7 +19,6 @@ from gocoffee_ops.sources.kubernetes.cost_shapes import SizedPod
 from gocoffee_ops.sources.kubernetes.placement_shapes import PlacedPod
 from gocoffee_ops.sources.kubernetes.shapes import (
     NONE,
-    Container,
     ContainerStatus,
     Pod,
     PodSpec,
@@ -32,26 +31,20 @@ from gocoffee_ops.sources.kubernetes.shapes import (
 POD_LEVEL = ("cpu", "memory")  # the scheduler knows these (and huge pages) at pod level
 ENDED = frozenset({"Succeeded", "Failed"})
 COUNTED = ("cpu", "memory")
-NOTHING_OF_ITS_OWN = (b"", b"", b"")
+SEPARATOR, RAW_SEPARATOR = "\0", b"\0"  # stand in no name, and in no JSON
 
 
 class _Spec(NamedTuple):
     """What a container asks for, in the bytes that it came in."""
 
     name: str
-    restart_policy: str
     resources: bytes
-
-    @property
-    def sidecar(self) -> bool:
-        """Whether, as an init container, it is restartable."""
-        return self.restart_policy == "Always"
+    sidecar: bool = False
 
 
 class _Given(NamedTuple):
     """What the kubelet has given a container, in the bytes that it came in."""
 
-    name: str
     resources: bytes
     allocated: bytes
 
@@ -89,21 +82,38 @@ def amounts(pod: Pod | PlacedPod | SizedPod, conditions: Conditions | None = Non
     spec, status = pod.spec, pod.status
     found = conditions_of(status.conditions) if conditions is None else conditions
     pending = found.get("PodResizePending")
-    return _amounts(
-        _specs(spec.containers),
-        _specs(spec.init_containers) if spec.init_containers else (),
-        _given(status.container_statuses, status.init_container_statuses),
-        _own(spec.resources, status.resources, status.allocated_resources),
-        tuple(sorted(spec.overhead.items())) if spec.overhead else (),
-        pending is not None and pending.reason == "Infeasible",  # then what was asked does not count
-    )
+    told = status.container_statuses or ()
+    if status.init_container_statuses:
+        told = (*told, *status.init_container_statuses)
+    own = (spec.resources, status.resources, status.allocated_resources)
+    infeasible = pending is not None and pending.reason == "Infeasible"  # then what was asked does not count
+    return _counted(spec, told, own, infeasible)
 
 
 def template_amounts(spec: PodSpec) -> Amounts:
     """What one more pod of a template would take."""
-    overhead = tuple(sorted((spec.overhead or {}).items()))
-    own = (bytes(spec.resources), b"", b"")
-    return _amounts(_specs(spec.containers), _specs(spec.init_containers), (), own, overhead, False)
+    return _counted(spec, (), (spec.resources, NONE, NONE), False)
+
+
+def _counted(spec: PodSpec, told: Sequence[ContainerStatus], own: tuple[Raw, Raw, Raw], infeasible: bool) -> Amounts:
+    """The amounts of a pod, found by its bytes: put together as plainly as can be, as there are many pods."""
+    names, raws = [], [*own]
+    for one in spec.containers:
+        names.append(one.name)
+        raws.append(one.resources)
+    sidecars: tuple[bool, ...] = ()
+    if spec.init_containers:
+        sidecars = tuple([one.sidecar for one in spec.init_containers])
+        names += [one.name for one in spec.init_containers]
+        raws += [one.resources for one in spec.init_containers]
+    for given in told:
+        names.append(given.name)
+        raws.append(given.resources)
+        raws.append(given.allocated_resources)
+    overhead = tuple(sorted(spec.overhead.items())) if spec.overhead else ()
+    return _amounts(
+        SEPARATOR.join(names), RAW_SEPARATOR.join(raws), len(spec.containers), sidecars, overhead, infeasible
+    )
 
 
 def measure(resource: str) -> Callable[[str], int]:
@@ -116,45 +126,25 @@ def limit_of(resources: Raw, resource: str) -> str | None:
     return (resources_of(bytes(resources)).limits or {}).get(resource)
 
 
-# Plain tuples until something is really counted: there are many of them.
-
-
-def _specs(containers: Sequence[Container] | None) -> tuple[tuple[str, str, bytes], ...]:
-    return tuple([(one.name, one.restart_policy, bytes(one.resources)) for one in containers or ()])
-
-
-def _given(
-    main: Sequence[ContainerStatus] | None, init: Sequence[ContainerStatus] | None
-) -> tuple[tuple[str, bytes, bytes], ...]:
-    statuses = [*(main or ()), *init] if init else main or ()
-    return tuple(
-        [
-            (one.name, bytes(one.resources), bytes(one.allocated_resources))
-            for one in statuses
-            if one.resources is not NONE
-        ]
-    )
-
-
-def _own(spec: Raw, status: Raw, allocated: Raw) -> tuple[bytes, bytes, bytes]:
-    if spec is NONE and status is NONE and allocated is NONE:
-        return NOTHING_OF_ITS_OWN
-    return bytes(spec), bytes(status), bytes(allocated)
-
-
 @lru_cache(maxsize=8192)
 def _amounts(
-    specs: tuple[tuple[str, str, bytes], ...],
-    init_specs: tuple[tuple[str, str, bytes], ...],
-    given: tuple[tuple[str, bytes, bytes], ...],
-    own: tuple[bytes, bytes, bytes],
+    names: str,
+    raws: bytes,
+    mains: int,
+    sidecars: tuple[bool, ...],
     overhead: tuple[tuple[str, str], ...],
     infeasible: bool,
 ) -> Amounts:
-    containers, inits = [_Spec(*one) for one in specs], [_Spec(*one) for one in init_specs]
-    actual = {one[0]: _Given(*one) for one in given}
+    """What `_counted` has put together, taken apart."""
+    words = names.split(SEPARATOR)
+    asked, given, allocated, *parts = raws.split(RAW_SEPARATOR)
+    count = mains + len(sidecars)
+    containers = [_Spec(*one) for one in zip(words[:mains], parts[:mains], strict=True)]
+    inits = [_Spec(*one) for one in zip(words[mains:count], parts[mains:count], sidecars, strict=True)]
+    told = zip(words[count:], parts[count::2], parts[count + 1 :: 2], strict=True)
+    actual = {name: _Given(*one) for name, *one in told if one[0]}
     staying = [*containers, *(one for one in inits if one.sidecar)]  # an init container is never resized
-    pod, added = _Pod(*own, infeasible), dict(overhead)
+    pod, added = _Pod(asked, given, allocated, infeasible), dict(overhead)
 
     def requested(one: _Spec, resource: str) -> int:
         return _request(one, actual.get(one.name) if one in staying else None, infeasible, resource)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple
 
 from gocoffee_ops.sources.kubernetes.shapes import Condition, ContainerStatus, Node, Pod, Terminated
 
@@ -15,17 +14,7 @@ ROLE_PREFIX = "node-role.kubernetes.io/"
 GOOD_WHEN_TRUE = {"Ready", "EtcdIsVoter"}  # the second is of k3s and its kin
 PRESSURES = ("MemoryPressure", "DiskPressure", "PIDPressure")  # every kubelet reports these
 
-
-class Printed(NamedTuple):
-    """READY, STATUS and RESTARTS of `kubectl get pods`."""
-
-    ready_containers: int
-    containers: int
-    status: str
-    restarts: int
-    last_restart_at: datetime | None
-
-
+Printed = tuple[int, int, str, int, datetime | None]  # containers ready, containers, status, restarts, the last restart
 Conditions = Mapping[str, Condition]
 
 
@@ -41,7 +30,7 @@ def is_true(conditions: Conditions, kind: str) -> bool:
 
 
 def print_pod(pod: Pod, conditions: Conditions) -> Printed:
-    """What `kubectl get pods` prints for a pod."""
+    """READY (two of them), STATUS and RESTARTS (with the last one's time) of `kubectl get pods`."""
     spec, status = pod.spec, pod.status
     reason = status.reason or status.phase
     scheduled = conditions.get("PodScheduled")
@@ -66,7 +55,7 @@ def print_pod(pod: Pod, conditions: Conditions) -> Printed:
             reason = "Unknown"
         elif status.phase not in {"Succeeded", "Failed"}:
             reason = "Terminating"
-    return Printed(ready, containers, reason, restarts, last)
+    return ready, containers, reason, restarts, last
 
 
 def _print_init(pod: Pod, sidecars: set[str]) -> tuple[int, int, datetime | None, str]:
@@ -117,16 +106,17 @@ def _print_main(
     for container in reversed(statuses):
         if container.restart_count:
             restarts += container.restart_count
-        if container.last_state is not None and container.last_state.terminated is not None:
+        if container.last_state is not None:
             last = _later(last, _ended(container))
         state = container.state
         if state is None:
             continue
-        if state.waiting is not None and state.waiting.reason:
-            reason = state.waiting.reason
-        elif state.terminated is not None:
-            reason = _how(state.terminated)
-            failed = reason if state.terminated.exit_code else failed
+        waiting, terminated = state.waiting, state.terminated
+        if waiting is not None and waiting.reason:
+            reason = waiting.reason
+        elif terminated is not None:
+            reason = _how(terminated)
+            failed = reason if terminated.exit_code else failed
         elif container.ready and state.running is not None:
             running = True
             ready += 1

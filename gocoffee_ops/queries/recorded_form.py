@@ -29,11 +29,11 @@ def canonical_value(name: str, value: Any) -> str:
 
 
 def encode(table: pa.Table) -> bytes:
-    """A table as Parquet."""
+    """A table as Parquet. Its texts are not numbered: what repeats, zstd finds itself, in less time and no more bytes."""
     import pyarrow.parquet as pq
 
     sink = BytesIO()
-    pq.write_table(table, sink, compression="zstd")
+    pq.write_table(table, sink, compression="zstd", use_dictionary=False)
     return sink.getvalue()
 
 
