@@ -63,6 +63,16 @@ POD_TABLE = Schema(
     ),
 )
 
+# As the rows are made: when a pod was made is still text, and its age is not reckoned yet.
+POD_ROWS = Schema(
+    "pods",
+    tuple(
+        Column("created_at", "string") if column.name == "created_at" else column
+        for column in POD_TABLE.columns
+        if column.name != "age_s"
+    ),
+)
+
 NODE_USAGE_TABLE = Schema(
     "node_usage",
     (

@@ -255,7 +255,7 @@ def _restart_row(pod: Pod, status: ContainerStatus, since: datetime) -> dict[str
     now = status.state.terminated if status.state else None
     ended = last.finished_at if last else None
     created = pod.metadata.creation_timestamp
-    young = created is not None and created >= since
+    young = created is not None and datetime.fromisoformat(created) >= since
     if young:
         count, exact = status.restart_count, True
     elif ended is None:
