@@ -300,7 +300,7 @@ class Session:
     def unread(self) -> list[Finding]:
         """The questions so far that got no answer, or a part of one: a finding for each."""
         made = record.made(self.ledger.entries())
-        return [f for f in made if f.status is Status.UNKNOWN and f.reason.startswith(folding.UNREAD)]
+        return [finding for finding in made if folding.unanswered(finding)]
 
     def mark(self, *moments: pd.DataFrame) -> None:
         """Put moments (tables of `timeline`) on the run's timeline; a cell that runs again puts its own on it anew."""

@@ -6,6 +6,7 @@ from collections import Counter
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from gocoffee_ops.checks import problems
 from gocoffee_ops.checks.grading import MEMORY_OPTIMIZATION, concluded, counted, grade, numbers, seconds
 from gocoffee_ops.frames import records
 from gocoffee_ops.model import Finding, Status, Thresholds
@@ -64,14 +65,22 @@ def changed_before_onset(timeline: pd.DataFrame, candidates: pd.DataFrame) -> li
 def places_answer(answers: pd.DataFrame) -> list[Finding]:
     """Which places of the environment do not answer? One that could not be asked is UNKNOWN, as is whatever rests on it.
 
+    Of that the question itself is a finding already, in the same words: the two are one problem.
+
     >>> import pandas as pd
     >>> row = {"target": "redis/sessions", "answers": False, "status": "UNKNOWN", "said": "not read: refused"}
-    >>> said(places_answer(pd.DataFrame([row, {"target": "cluster/eu", "answers": True, "status": "OK", "said": None}])))
-    ['UNKNOWN redis/sessions: does not answer: not read: refused']
+    >>> said(places_answer(pd.DataFrame([row | {"unread": "redis.server"}, {"target": "cluster/eu", "answers": True}])))
+    ['UNKNOWN redis/sessions: not read: refused']
     """
     table = records(answers)
     findings = [
-        Finding(Status(row["status"]), "places_answer", row["target"], f"does not answer: {row['said']}")
+        Finding(
+            Status(row["status"]),
+            "places_answer",
+            row["target"],
+            row["said"] if row["unread"] else f"does not answer: {row['said']}",
+            problem=(problems.unread(row["target"], row["unread"]),) if row["unread"] else (),
+        )
         for row in table
         if not row["answers"]
     ]

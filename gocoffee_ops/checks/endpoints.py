@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 NO_ENDPOINTS = "no endpoint was probed"
 NO_DEPENDENCIES = "no dependency was probed"
+ANSWERED = {"status", "body"}  # where an answer that came is wrong
 INDICATORS = {  # Statuspage's words for a whole page
     "none": Status.OK,
     "maintenance": Status.WARN,
@@ -36,12 +37,9 @@ def endpoints_healthy(health: pd.DataFrame, *, thresholds: Thresholds) -> list[F
     table = records(health)
     findings = []
     for row in table:
-        status = grade(row["failed_of_samples"], thresholds.endpoint_failed_warn, thresholds.endpoint_failed_crit)
+        status, reason = _health(row, thresholds)
         if status is Status.OK:
             continue
-        reason = f"{_whose(row)}{row['reason']} ({_failed(row)})"
-        if row["refused"]:
-            status, reason = Status.UNKNOWN, f"{_whose(row)}its health was not seen: {row['reason']}"
         figures = numbers(row, "samples", "failed", "status")
         findings.append(_probed(status, "endpoints_healthy", "endpoint", row, reason, figures))
     fine = f"{_names(table, 'endpoint')} answered as expected in each of {sum(r['samples'] for r in table)} samples"
@@ -52,6 +50,9 @@ def endpoints_healthy(health: pd.DataFrame, *, thresholds: Thresholds) -> list[F
 
 def endpoints_fast(health: pd.DataFrame, *, thresholds: Thresholds) -> list[Finding]:
     """Which endpoints are slow, from the look-up of the name to the last byte? The p95 of the samples that did not fail.
+
+    One whose every answer is wrong has no time of its own to judge: its finding is that of its health. Where no answer came, its
+    time is UNKNOWN.
 
     >>> import pandas as pd
     >>> row = {"endpoint": "api", "service": "orders", "samples": 5, "failed": 0, "latency_p95_ms": 1840.0,
@@ -64,7 +65,9 @@ def endpoints_fast(health: pd.DataFrame, *, thresholds: Thresholds) -> list[Find
     for row in table:
         p95 = row["latency_p95_ms"]
         status = grade(p95, thresholds.endpoint_latency_warn_ms, thresholds.endpoint_latency_crit_ms)
-        if p95 is None:
+        if _all_wrong(row):
+            status, reason = _health(row, thresholds)
+        elif p95 is None:
             reason = f"{_whose(row)}nothing to time: {row['reason']}"
         else:
             reason = f"{_whose(row)}p95 is {p95:,.0f} ms, median {row['latency_median_ms']:,.0f} ms ({_steps(row)})"
@@ -187,10 +190,24 @@ def _probed(
 ) -> Finding:
     """A finding about an address: its certificate may be what is wrong, and what was not seen is so for every check."""
     name = row[kind]
-    unseen = (problems.silence(kind, name),) if status is Status.UNKNOWN else ()
+    same = (problems.silence(kind, name),) if status is Status.UNKNOWN else ()
+    same = (problems.failing(kind, name),) if _all_wrong(row) else same
     because = (problems.certificate(kind, name),) if row.get("certificate_error") is not None else ()
     subject = f"{kind}/{name}"
-    return Finding(status, check, subject, reason, figures, next=(SERVICE_DOWN,), problem=unseen, because=because)
+    return Finding(status, check, subject, reason, figures, next=(SERVICE_DOWN,), problem=same, because=because)
+
+
+def _health(row: Mapping[str, Any], thresholds: Thresholds) -> tuple[Status, str]:
+    """How an endpoint answers, and the sentence that says so."""
+    if row["refused"]:
+        return Status.UNKNOWN, f"{_whose(row)}its health was not seen: {row['reason']}"
+    status = grade(row["failed_of_samples"], thresholds.endpoint_failed_warn, thresholds.endpoint_failed_crit)
+    return status, f"{_whose(row)}{row['reason']} ({_failed(row)})"
+
+
+def _all_wrong(row: Mapping[str, Any]) -> bool:
+    """Whether an address answers, and wrongly every time; one that refuses us, or from which nothing comes, is not known to."""
+    return row["failed"] == row["samples"] and row["failed_at"] in ANSWERED and not row["refused"]
 
 
 def _at_most(severity: str, status: Status) -> Status:

@@ -80,8 +80,10 @@ def _rate(service: Service, rows: Sequence[Row], thresholds: Thresholds) -> Find
         {"requests": requests, "errors": errors, "error_rate": errors / requests}, "requests", "errors", "error_rate"
     )
     reason += f" ({rows[0]['denominator']} of {rows[0]['container']})"
-    subject = f"service/{name}"
-    return Finding(status, "error_rate_below", subject, reason, figures, cluster, namespace, next=(HIGH_ERROR_RATE,))
+    subject, seen = f"service/{name}", (problems.errors(name),)  # by metrics, of all clusters together
+    return Finding(
+        status, "error_rate_below", subject, reason, figures, cluster, namespace, next=(HIGH_ERROR_RATE,), because=seen
+    )
 
 
 def _without_requests(without: Sequence[tuple[Service, int]]) -> Finding:

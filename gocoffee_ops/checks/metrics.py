@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from gocoffee_ops.checks import problems
 from gocoffee_ops.checks.grading import (
     MEMORY_OPTIMIZATION,
     SERVICE_DOWN,
@@ -45,7 +46,8 @@ def error_rate(requests: pd.DataFrame, *, thresholds: Thresholds) -> list[Findin
             share = f"{row['error_ratio'] * 100:.1f} % of {row['requests_per_s']:,.1f} requests/s fail"
             reason = f"{share} ({seconds(row['window_s'])})"
         figures = numbers(row, "error_ratio", "errors_per_s", "requests_per_s", "points_found")
-        findings.append(_finding(status, "error_rate", row, reason, figures))
+        same = (problems.errors(row["service"]),)
+        findings.append(_finding(status, "error_rate", row, reason, figures, same))
     highest = max((row["error_ratio"] or 0.0 for row in table), default=0.0)
     return concluded(
         findings,
@@ -101,8 +103,10 @@ def _untold(row: Row, thresholds: Thresholds) -> str:
     return ""
 
 
-def _finding(status: Status, check: str, row: Row, reason: str, figures: Mapping[str, Any]) -> Finding:
-    return Finding(status, check, f"service/{row['service']}", reason, figures, next=(HIGH_ERROR_RATE,))
+def _finding(
+    status: Status, check: str, row: Row, reason: str, figures: Mapping[str, Any], same: tuple[str, ...] = ()
+) -> Finding:
+    return Finding(status, check, f"service/{row['service']}", reason, figures, next=(HIGH_ERROR_RATE,), problem=same)
 
 
 def saturation(containers: pd.DataFrame, *, thresholds: Thresholds) -> list[Finding]:

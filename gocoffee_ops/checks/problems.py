@@ -8,6 +8,8 @@ from gocoffee_ops.frames import unread
 
 __all__ = [
     "certificate",
+    "errors",
+    "failing",
     "log",
     "node",
     "owners_of",
@@ -79,6 +81,16 @@ def tables_read(database: str, text: str | None) -> tuple[str, ...]:
 def certificate(kind: str, name: str) -> str:
     """An address whose certificate is not trusted."""
     return f"certificate/{kind}/{name}"
+
+
+def failing(kind: str, name: str) -> str:
+    """An address whose every answer is a wrong one."""
+    return f"failing/{kind}/{name}"
+
+
+def errors(service: str) -> str:
+    """A service that fails too many of its requests."""
+    return f"errors/{service}"
 
 
 def log(service: str) -> str:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from gocoffee_ops.frames import unread
 from gocoffee_ops.model import Finding, Status, worst
 
 NAMED = 6  # parts that a sentence quotes; more are counted
@@ -20,6 +21,11 @@ UNREAD = "not read: "
 def for_want_of(target: str, why: str) -> str:
     """The problem that a target gave no answers for one reason; numbers in it (seconds, ports) do not make it another."""
     return f"unread/{target}: {re.sub(r'[0-9]+(?:[.][0-9]+)?', '#', why)}"
+
+
+def unanswered(finding: Finding) -> bool:
+    """Whether a finding is that of a question without an answer, and not a check's that says what this means."""
+    return unread(finding.subject, finding.check) in finding.problem
 
 
 def folded(findings: Sequence[Finding]) -> list[Finding]:
@@ -90,7 +96,7 @@ def _reason(parts: Sequence[Finding]) -> str:
 
 def _questions(parts: Sequence[Finding]) -> str:
     """What is said of questions that one target left without an answer: the reason once, and each of them by name."""
-    asked = [finding for finding in parts if finding.reason.startswith(UNREAD)]
+    asked = [finding for finding in parts if unanswered(finding)]
     names = list(dict.fromkeys(finding.check for finding in asked))
     if len(names) < 2:
         return ""
@@ -98,14 +104,16 @@ def _questions(parts: Sequence[Finding]) -> str:
 
 
 def _answers(parts: Iterable[Finding]) -> list[Finding]:
-    return [finding for finding in parts if not finding.reason.startswith(UNREAD)]
+    return [finding for finding in parts if not unanswered(finding)]
 
 
 def _sentences(head: Finding, others: Iterable[Finding]) -> list[str]:
     """What the others say, each once, and not what the head says already."""
-    said = {
-        one.reason if one.subject == head.subject else f"{one.subject}: {one.reason}": None
-        for one in others
-        if one.reason != head.reason
-    }
-    return list(said)
+    return list(dict.fromkeys(_named(one, head) for one in others if one.reason != head.reason))
+
+
+def _named(one: Finding, head: Finding) -> str:
+    """A part's sentence, with what it is about where the head does not say that: its subject, or only its cluster."""
+    if one.subject != head.subject:
+        return f"{one.subject}: {one.reason}"
+    return f"{one.cluster}: {one.reason}" if one.cluster not in {"", head.cluster} else one.reason

@@ -43,6 +43,7 @@ ANSWERS = Schema(
         Column("status", "string", help="UNKNOWN where it could not be asked; of an address that is down its outage's"),
         Column("where", "string"),
         Column("said", "string", optional=True, help="why it does not answer"),
+        Column("unread", "string", optional=True, help="the question that it left without an answer"),
     ),
 )
 
@@ -87,13 +88,14 @@ def environments(start: Path | None = None) -> pd.DataFrame:
 def answers(ops: Session) -> pd.DataFrame:
     """Does every place of this session's environment answer now? Each is asked its first question, all at once.
 
-    Columns: target, answers, status, where, said (why it does not). A place that could not be asked is an UNKNOWN finding, too.
-    An address that was asked and from which nothing came, as it refuses or its name is not known, does not answer either.
+    Columns: target, answers, status, where, said (why it does not), unread (the question that got no answer: that is an UNKNOWN
+    finding, too, of which `places_answer` says no more). An address that was asked and from which nothing came, as it refuses or
+    its name is not known, does not answer either.
     """
     from gocoffee_ops.places.checked import JUDGES, PROBES
 
     kinds = [kind for kind in PROBES if ops.targets(kind)]
-    failed: dict[str, tuple[Status, str]] = {}
+    failed: dict[str, tuple[Status, str, str | None]] = {}
 
     def ask(kind: str) -> None:
         try:
@@ -103,18 +105,18 @@ def answers(ops: Session) -> pd.DataFrame:
         if "failed_of_samples" not in table.columns:
             return
         silent = table[table["status"].isna() & (table["failed"] == table["samples"])]
-        failed.update({one.subject: (one.status, one.reason) for one in JUDGES[kind](silent, ops.thresholds)})
+        failed.update({one.subject: (one.status, one.reason, None) for one in JUDGES[kind](silent, ops.thresholds)})
 
     with ThreadPoolExecutor(max(1, len(kinds)), thread_name_prefix="answers") as pool:
         list(pool.map(ask, kinds))
     for finding in ops.unread:
         if finding.check in {PROBES[kind].name for kind in kinds}:
-            failed[finding.subject] = (finding.status, finding.reason)
+            failed[finding.subject] = (finding.status, finding.reason, finding.check)
     rows: list[dict[str, str | bool | None]] = []
     for place in (place for kind in kinds for place in ops.places(kind)):
-        status, said = failed.get(str(place.target), (Status.OK, None))
+        status, said, unread = failed.get(str(place.target), (Status.OK, None, None))
         row: dict[str, str | bool | None] = {"target": str(place.target), "where": place.detail}
-        row |= {"answers": status is Status.OK, "status": status.value, "said": said}
+        row |= {"answers": status is Status.OK, "status": status.value, "said": said, "unread": unread}
         rows.append(row)
     frame = ANSWERS.from_rows(rows)
     frame.attrs["evidence"] = []

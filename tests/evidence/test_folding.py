@@ -15,9 +15,11 @@ from gocoffee_ops.evidence.folding import folded, told
 from gocoffee_ops.evidence.ledger import Ledger
 from gocoffee_ops.evidence.replay import Key
 from gocoffee_ops.model import Finding, Status, Thresholds, worst
-from gocoffee_ops.queries import database, endpoints
+from gocoffee_ops.queries import database, endpoints, metrics
 from gocoffee_ops.session import Session
+from tests.checks.log_tables import rates
 from tests.checks.tables import MOMENT, table
+from tests.checks.telemetry_cases import REQUESTS
 
 CRIT, WARN, UNKNOWN, OK = Status.CRIT, Status.WARN, Status.UNKNOWN, Status.OK
 
@@ -180,3 +182,68 @@ def test_an_address_that_fails_for_its_certificate_is_one_finding(error: str | N
     assert [one.check for one in folded(made)] == (
         ["certificates_valid"] if error else ["endpoints_healthy", "certificates_valid"]
     )
+
+
+WRONG = {"endpoint": "api", "samples": 5, "failed": 5, "failed_of_samples": 1.0, "refused": False}
+WRONG |= {"service": "", "failed_at": "status", "reason": "answered 503 instead of 200", "status": 503}
+
+
+def test_an_endpoint_whose_every_answer_is_wrong_is_one_finding_and_its_latency_no_other() -> None:
+    health = table(endpoints.health, WRONG)
+    healthy = checks.endpoints_healthy(health, thresholds=Thresholds())
+    fast = checks.endpoints_fast(health, thresholds=Thresholds())
+    (one,) = folded([*healthy, *fast])
+    assert (one.status, one.check) == (CRIT, "endpoints_healthy")
+    assert one.reason == "answered 503 instead of 200 (status; 5 of 5 samples failed)"
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"failed_at": "tcp", "reason": "refused", "status": None},
+        {"failed_at": "http", "reason": "no answer after 5 s", "status": None},
+        {"refused": True, "reason": "answered 401 instead of 200", "status": 401},
+    ],
+)
+def test_the_latency_of_an_endpoint_that_gave_no_answer_to_judge_stays_unknown(row: dict[str, object]) -> None:
+    health = table(endpoints.health, WRONG | row)
+    healthy = checks.endpoints_healthy(health, thresholds=Thresholds())
+    fast = checks.endpoints_fast(health, thresholds=Thresholds())
+    assert [one.status for one in fast] == [UNKNOWN]
+    assert UNKNOWN in {one.status for one in folded([*healthy, *fast])}
+
+
+def test_an_endpoint_that_is_slow_and_fails_now_and_then_is_two_findings() -> None:
+    slow = WRONG | {"failed": 2, "failed_of_samples": 0.4, "latency_p95_ms": 6000.0, "latency_median_ms": 5000.0}
+    health = table(endpoints.health, slow)
+    made = [
+        *checks.endpoints_healthy(health, thresholds=Thresholds()),
+        *checks.endpoints_fast(health, thresholds=Thresholds()),
+    ]
+    assert folded(made) == made
+    assert [one.status for one in made] == [WARN, CRIT]
+
+
+def test_a_service_that_fails_by_its_metrics_and_by_its_logs_is_one_finding_that_says_in_which_clusters() -> None:
+    measured = table(metrics.requests, REQUESTS | {"errors_per_s": 0.2, "error_ratio": 0.2})
+    by_metrics = checks.error_rate(measured, thresholds=Thresholds())
+    by_logs = [
+        found
+        for cluster in ("eu", "us")
+        for found in checks.error_rate_below(rates((1000, 60), cluster=cluster), thresholds=Thresholds())
+    ]
+    (one,) = folded([*by_logs, *by_metrics])
+    assert (one.status, one.check, one.subject) == (CRIT, "error_rate", "service/orders")
+    for sentence in ("20.0 % of", *(f"{cluster}: 6.0 % of 1,000 requests failed" for cluster in ("eu", "us"))):
+        assert sentence in one.reason
+    assert folded(by_logs) == by_logs
+
+
+def test_a_service_without_a_rate_by_its_metrics_stays_unknown_beside_one_that_fails_by_its_logs() -> None:
+    silent = table(metrics.requests, REQUESTS | {"error_ratio": None, "missing": "no series"})
+    made = [
+        *checks.error_rate(silent, thresholds=Thresholds()),
+        *checks.error_rate_below(rates((1000, 60)), thresholds=Thresholds()),
+    ]
+    assert [one.status for one in made] == [UNKNOWN, CRIT]
+    assert folded(made) == made

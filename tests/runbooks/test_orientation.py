@@ -77,6 +77,12 @@ def test_a_place_that_does_not_answer_is_told_with_its_reason(tmp_path: Path) ->
     assert list(zip(table["target"], table["answers"], strict=True)) == [("grafana/up", True), ("grafana/down", False)]
     assert "refused" in table["said"][1]
     assert [(f.status, f.subject) for f in ops.findings] == [(Status.UNKNOWN, str(Target("grafana", "down")))]
+    ops.judge(places_answer, table)
+    (found,) = ops.findings
+    assert (found.status, found.subject) == (Status.UNKNOWN, "grafana/down")
+    assert {part.check for part in found.made} == {"dashboards.search", "places_answer"}
+    assert found.reason == table["said"][1]
+    assert "refused" in found.reason
 
 
 def test_an_address_from_which_nothing_comes_does_not_answer_and_one_that_is_ill_does(tmp_path: Path) -> None:
