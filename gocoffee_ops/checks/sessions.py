@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Row = Mapping[str, Any]
+ALONE = "nobody but this run is connected"
 
 
 def servers_kept_running(
@@ -93,7 +94,12 @@ def sessions_moving(activity: pd.DataFrame, *, thresholds: Thresholds) -> list[F
         findings.append(_oldest(sessions, idle, by_pid, thresholds))
     fine = f"none of {counted(len(table), 'session')} runs or stands in a transaction for long"
     return concluded(
-        findings, check="sessions_moving", subject="sessions", fine=fine, read=len(table), none="no session was seen"
+        findings,
+        check="sessions_moving",
+        subject="sessions",
+        fine=fine if table else ALONE,
+        read=_looked(activity),
+        none="no session was seen",
     )
 
 
@@ -172,5 +178,15 @@ def nobody_blocked(blocking: pd.DataFrame, activity: pd.DataFrame, *, thresholds
         )
     fine = f"no session is blocked beyond {seconds(thresholds.blocked_warn_s)}"
     return concluded(
-        findings, check="nobody_blocked", subject="sessions", fine=fine, read=len(activity), none="no session was seen"
+        findings,
+        check="nobody_blocked",
+        subject="sessions",
+        fine=fine if len(activity) else ALONE,
+        read=_looked(activity),
+        none="no session was seen",
     )
+
+
+def _looked(activity: pd.DataFrame) -> int:
+    """The sessions that were seen; where there are none, the answers that said so."""
+    return len(activity) or len(activity.attrs.get("evidence", ()))

@@ -9,7 +9,7 @@ raises Forbidden without it. Besides what each question lists, all raise Unreach
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from gocoffee_ops.errors import ParameterError, ServerFault, unknown_name
@@ -25,7 +25,10 @@ RELATIONS_LIMIT = 5000
 BLOCKING_LIMIT = 1000
 PG_STAT_STATEMENTS = "pg_stat_statements"
 
+COUNTERS = ("calls", "total_exec_ms", "rows")
+
 Columns = Mapping[str, Sequence[Any]]
+Counted = tuple[str, int, bool]  # a statement, the role that ran it, and whether it is of this database
 
 
 @query("database", schemas.SERVER)
@@ -87,8 +90,9 @@ def statement_totals(ask: Ask[Database]) -> Rows:
 def statement_delta(ask: Ask[Database], seconds: float = 10.0, limit: int = 20) -> Rows:
     """Which statements take the server's time right now: what two snapshots `seconds` apart differ by?
 
-    Only statements of this database are listed, as in `statements`, most time first. A statement that was evicted from
-    the statistics and came back counts from its return; the record's notes say how many evictions there were.
+    Only statements of this database are listed, as in `statements`, most time first; those of this tool are not, its
+    BEGIN and COMMIT neither. A statement that was evicted from the statistics and came back counts from its return;
+    the record's notes say how many evictions there were.
 
     Columns: queryid (string), statement (string), calls (Int64), total_exec_ms, mean_exec_ms (Float64, ms), rows
     (Int64), share (Float64, ratio, of what the whole server executed in the window), window_s (Float64, s).
@@ -113,13 +117,14 @@ def statement_delta(ask: Ask[Database], seconds: float = 10.0, limit: int = 20) 
         )
     changed = _changed(_counters(before), _counters(after))
     whole = sum(change["total_exec_ms"] for change in changed)
-    here = sorted((c for c in changed if c["here"]), key=lambda c: (-c["total_exec_ms"], c["queryid"]))
-    texts = _texts(ask, [change["queryid"] for change in here], where)
+    texts = _texts(ask, [change["queryid"] for change in changed if change["here"]], where)
+    theirs = _together(c for c in changed if c["here"] and (c["queryid"], c["role_id"]) in texts)
+    statements = {queryid: text for (queryid, _), text in sorted(texts.items(), reverse=True)}
     window = after["at_s"][0] - before["at_s"][0]
     rows = [
         {
             "queryid": change["queryid"],
-            "statement": texts[change["queryid"]],
+            "statement": statements[change["queryid"]],
             "calls": change["calls"],
             "total_exec_ms": change["total_exec_ms"],
             "mean_exec_ms": change["total_exec_ms"] / change["calls"],
@@ -127,8 +132,7 @@ def statement_delta(ask: Ask[Database], seconds: float = 10.0, limit: int = 20) 
             "share": change["total_exec_ms"] / whole if whole else 0.0,
             "window_s": window,
         }
-        for change in here
-        if change["queryid"] in texts
+        for change in theirs
     ]
     return Rows(rows[:limit], notes={"evictions": after["evicted"][0] - before["evicted"][0]})
 
@@ -137,10 +141,11 @@ def statement_delta(ask: Ask[Database], seconds: float = 10.0, limit: int = 20) 
 def activity(ask: Ask[Database]) -> Rows:
     """What is every session of the server doing, and for how long?
 
+    Sessions are clients', with the parallel workers, autovacuum workers and others that work in a database for
+    somebody, and senders of WAL. The server's own processes (checkpointer, launchers, writers) are none.
     The age is of what the state makes it: an active session's query, a transaction that idles (an aborted one: since it
-    was aborted, at least), an idle session's idling (its last query is over), a background process's life. Ages are
-    taken on the server's clock. Our own session
-    is left out.
+    was aborted, at least), an idle session's idling (its last query is over), a sender's or a worker's life. Ages are
+    taken on the server's clock. Our own session is left out: no row means that nobody else is connected.
 
     Columns: pid (Int64), role (string, optional), application (string), client (string, optional: address, or
     "local"), backend_type (string), state, wait_event_type, wait_event (string, optional), age_s (Float64, s,
@@ -320,35 +325,44 @@ def _capped(columns: Columns, limit: int, what: str) -> Rows:
     return Rows({name: values[:limit] for name, values in columns.items()}, truncated=f"the {limit} largest {what}")
 
 
-def _counters(columns: Columns) -> dict[tuple[str, bool], dict[str, Any]]:
-    names = ("calls", "total_exec_ms", "rows")
-    keys = zip(columns["queryid"], columns["here"], strict=True)
+def _counters(columns: Columns) -> dict[Counted, dict[str, Any]]:
+    keys = zip(columns["queryid"], columns["role_id"], columns["here"], strict=True)
     return {
-        (queryid, bool(here)): {name: columns[name][i] for name in names}
-        for i, (queryid, here) in enumerate(keys)
+        (queryid, role_id, bool(here)): {name: columns[name][i] for name in COUNTERS}
+        for i, (queryid, role_id, here) in enumerate(keys)
         if queryid is not None
     }
 
 
 def _changed(
-    before: Mapping[tuple[str, bool], Mapping[str, Any]], after: Mapping[tuple[str, bool], Mapping[str, Any]]
+    before: Mapping[Counted, Mapping[str, Any]], after: Mapping[Counted, Mapping[str, Any]]
 ) -> list[dict[str, Any]]:
-    """What each statement did between two snapshots; one that was evicted meanwhile counts from its return."""
-    nothing = {"calls": 0, "total_exec_ms": 0.0, "rows": 0}
+    """What each role's statement did between two snapshots; one that was evicted meanwhile counts from its return."""
+    nothing = dict.fromkeys(COUNTERS, 0)
     changed = []
-    for (queryid, here), now in after.items():
-        was = before.get((queryid, here), nothing)
+    for (queryid, role_id, here), now in after.items():
+        was = before.get((queryid, role_id, here), nothing)
         was = nothing if was["calls"] > now["calls"] else was
         if now["calls"] > was["calls"]:
-            changed.append({"queryid": queryid, "here": here, **{name: now[name] - was[name] for name in nothing}})
+            said = {"queryid": queryid, "role_id": role_id, "here": here}
+            changed.append(said | {name: now[name] - was[name] for name in COUNTERS})
     return changed
 
 
-def _texts(ask: Ask[Database], queryids: list[str], where: Mapping[str, str]) -> dict[str, str]:
-    """Statement texts by id, without this tool's own."""
-    numbers = [int(queryid) for queryid in queryids]
+def _together(changed: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """All roles' calls of a statement together, most time first."""
+    sums: dict[str, dict[str, Any]] = {}
+    for change in changed:
+        whole = sums.setdefault(change["queryid"], {"queryid": change["queryid"], **dict.fromkeys(COUNTERS, 0)})
+        whole |= {name: whole[name] + change[name] for name in COUNTERS}
+    return sorted(sums.values(), key=lambda one: (-one["total_exec_ms"], one["queryid"]))
+
+
+def _texts(ask: Ask[Database], queryids: Sequence[str], where: Mapping[str, str]) -> dict[tuple[str, int], str]:
+    """Statement texts by id and role, without this tool's own."""
+    numbers = sorted({int(queryid) for queryid in queryids})
     found = ask.source.read("statement_texts", {"queryids": numbers}, ask.deadline, identifiers=where)
-    return dict(zip(found["queryid"], found["statement"], strict=True))
+    return dict(zip(zip(found["queryid"], found["role_id"], strict=True), found["statement"], strict=True))
 
 
 def _prepared(waiter: Mapping[str, Any], sessions: Mapping[int, Mapping[str, Any]]) -> dict[str, Any]:

@@ -213,9 +213,11 @@ CASES = [
         [table(database.activity, SESSION | {"state": "idle in transaction", "age_s": 60.0})],
     ),
     ("sessions_moving", Status.UNKNOWN, [table(database.activity, SESSION | {"state": None})]),
+    ("sessions_moving", Status.OK, [table(database.activity, evidence="nobody else is connected")]),
     ("sessions_moving", Status.UNKNOWN, [table(database.activity)]),
     ("nobody_blocked", Status.OK, [table(database.blocking), table(database.activity, SESSION)]),
     ("nobody_blocked", Status.OK, [table(database.blocking, BLOCKED), table(database.activity, SESSION)]),
+    ("nobody_blocked", Status.OK, [table(database.blocking), table(database.activity, evidence="nobody else")]),
     (
         "nobody_blocked",
         Status.WARN,

@@ -161,6 +161,27 @@ def test_h06_a_delta_counts_only_what_ran_between_its_snapshots(postgres_major: 
     assert 1.4 < during["window_s"] < 10
 
 
+def test_the_begin_and_commit_of_our_reads_are_nobodys_statements(
+    postgres_major: PostgresServer, tmp_path: Path
+) -> None:
+    """The application's own are listed with its calls alone, though the server gives both one id (since PostgreSQL 16)."""
+    with stage(postgres_major, tmp_path) as staged:
+        shop = staged.session("shop")
+        for _ in range(2):
+            shop.execute("BEGIN READ ONLY")
+            shop.execute("COMMIT")
+        staged.send(shop, "SELECT pg_sleep(0.3); BEGIN READ ONLY; COMMIT")
+        delta = database.statement_delta(staged.ops, seconds=1.5)
+        others = [database.statements(staged.ops, limit=500), database.statement_totals(staged.ops)]
+    control = delta[delta["statement"].isin(["BEGIN READ ONLY", "COMMIT"])]
+    assert sorted(control["statement"]) == ["BEGIN READ ONLY", "COMMIT"]
+    assert control["calls"].tolist() == [1, 1]
+    for table in (delta, *others):
+        assert not table["statement"].str.contains("gocoffee-ops|pg_has_role", regex=True).any()
+    for table in others:
+        assert table[table["statement"] == "COMMIT"]["calls"].tolist() == [3]
+
+
 def test_h06_a_reset_between_the_snapshots_is_said(postgres: PostgresServer, tmp_path: Path) -> None:
     with stage(postgres, tmp_path) as staged:
         other = staged.session("other")

@@ -91,16 +91,30 @@ def test_h07_an_idle_transaction_is_as_old_as_the_transaction(
         assert row["age_s"] > 1
 
 
-def test_h07_background_processes_are_not_queries_and_we_are_not_listed(
+def test_h07_the_servers_own_processes_are_no_sessions_and_we_are_not_listed(
     postgres_major: PostgresServer, tmp_path: Path
 ) -> None:
     with stage(postgres_major, tmp_path) as staged:
         table = database.activity(staged.ops)
-    background = table[table["backend_type"] != "client backend"]
-    assert len(background) >= 3
-    assert set(background["age_of"]) == {"backend"}
-    assert background["age_s"].notna().all()
+        own = staged.owner.execute("SELECT backend_type FROM pg_stat_activity WHERE datid IS NULL").fetchall()
+    assert {("checkpointer",), ("autovacuum launcher",)} <= set(own)
+    assert set(table["backend_type"]) <= {"client backend", "autovacuum worker"}
     assert "gocoffee-ops" not in set(table["application"])
+
+
+def test_who_works_in_a_database_for_somebody_is_a_session(postgres_major: PostgresServer, tmp_path: Path) -> None:
+    nap = "LANGUAGE plpgsql PARALLEL SAFE AS 'BEGIN PERFORM pg_sleep(20); RETURN $1; END'"
+    with stage(postgres_major, tmp_path) as staged:
+        staged.owner.execute("CREATE TABLE orders AS SELECT generate_series(1, 9) AS id")
+        staged.owner.execute(f"CREATE FUNCTION nap(int) RETURNS int {nap}")
+        crowd = staged.session("crowd")
+        force = "force_parallel_mode" if postgres_major.major < 16 else "debug_parallel_query"
+        crowd.execute(f"SET {force} = on")
+        staged.send(crowd, "SELECT max(nap(id)) FROM orders")
+        staged.until(
+            lambda: "parallel worker" in set(database.activity(staged.ops)["backend_type"]), "its worker is seen"
+        )
+        crowd.cancel_safe()
 
 
 def test_a_chain_of_waits_leads_to_its_root(postgres_major: PostgresServer, tmp_path: Path) -> None:

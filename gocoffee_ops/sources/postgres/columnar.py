@@ -145,7 +145,7 @@ class _Reading:
             raise Unsupported(WHAT, why="ADBC's driver for PostgreSQL is not installed", hint=hint) from error
         with adbc.connect(self._conninfo) as self._connection, self._connection.cursor() as cursor:
             self.seen = "the connection was open"
-            cursor.execute("SET TRANSACTION READ ONLY")
+            cursor.execute("SET TRANSACTION READ ONLY /* gocoffee-ops: begin */")
             calls = ", ".join(f"set_config('{name}', '{value}', true)" for name, value in self._settings().items())
             cursor.execute(f"SELECT {calls} /* gocoffee-ops: time-outs */")
             cursor.fetchall()

@@ -127,7 +127,8 @@ class Database:
         role = question.needs
         if not role or role in self._granted:
             return
-        row = connection.execute("SELECT pg_has_role(current_user, %s, 'usage'), current_user", [role]).fetchone()
+        asked = "SELECT pg_has_role(current_user, %s, 'usage'), current_user /* gocoffee-ops: role */"
+        row = connection.execute(asked, [role]).fetchone()
         granted, user = row or (False, "?")
         if not granted:
             raise Forbidden(
@@ -152,7 +153,7 @@ class Database:
             with Watchdog(connection, left) as watchdog:
                 try:
                     yield connection
-                    connection.execute("COMMIT")
+                    connection.execute("COMMIT /* gocoffee-ops: end */")
                 except psycopg.Error as error:
                     raise self._translated(error, what, deadline, watchdog) from None
         except BaseException:
@@ -194,8 +195,8 @@ class Database:
             settings["search_path"] = search_path
         # set_config(…, true) is SET LOCAL; but of SET, pg_stat_statements would keep an entry for every other value.
         calls = [sql.SQL("set_config({}, {}, true)").format(name, value) for name, value in settings.items()]
-        begin = sql.SQL("BEGIN READ ONLY; SELECT {} /* gocoffee-ops: time-outs */").format(sql.SQL(", ").join(calls))
-        connection.execute(begin)
+        begin = sql.SQL("BEGIN READ ONLY /* gocoffee-ops: begin */; SELECT {} /* gocoffee-ops: time-outs */")
+        connection.execute(begin.format(sql.SQL(", ").join(calls)))
         return connection
 
     def _drop(self) -> None:
