@@ -316,7 +316,7 @@ class Session:
         merged.attrs["gaps"] = [f"{target}: {', '.join(dict.fromkeys(asked))}" for target, asked in lacking.items()]
         merged.attrs["gaps"] += [f"what a cell that raised would have marked: {error}" for error in failed]
         if merged.attrs["untimed"]:
-            merged.attrs["truncated"] = [f"{merged.attrs['untimed']} rows have no time, and are on no timeline"]
+            merged.attrs["truncated"] = [f"rows without a time, which are on no timeline: {merged.attrs['untimed']}"]
         return merged
 
     def draft_postmortem(

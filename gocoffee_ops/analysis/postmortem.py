@@ -141,7 +141,7 @@ def _open(timeline: pd.DataFrame, findings: Sequence[Finding], onset: datetime |
             "UNKNOWN: no symptom's beginning was found; name a start and an end around it, or a longer baseline"
         )
     if untimed := timeline.attrs.get("untimed", 0):
-        unknown.append(f"{untimed} rows have no time, and are missing on the timeline")
+        unknown.append(f"rows without a time, which are missing on the timeline: {untimed}")
     return Part("Open questions", points=(*unknown, *QUESTIONS))
 
 

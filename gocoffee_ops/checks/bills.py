@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from gocoffee_ops.checks.grading import concluded, numbers
+from gocoffee_ops.checks.grading import concluded, counted, numbers
 from gocoffee_ops.frames import records
 from gocoffee_ops.model import Finding, Status
 
@@ -20,7 +20,7 @@ def bill_files_sound(files: pd.DataFrame) -> list[Finding]:
     >>> import pandas as pd
     >>> row = {"bill": "aws", "file": "a.csv", "rows": 9, "repeated_rows": 2, "negative_quantities": 0, "missing_columns": ()}
     >>> print(said(bill_files_sound(pd.DataFrame([row])))[0])
-    WARN bill/aws: a.csv: 2 of 9 rows repeat another one in every column: are they charged twice?
+    WARN bill/aws: a.csv: 2 of 9 rows the same as another one in every column: are they charged twice?
     """
     table = records(files)
     findings = []
@@ -30,11 +30,12 @@ def bill_files_sound(files: pd.DataFrame) -> list[Finding]:
             figures = numbers(row, "rows", "repeated_rows", "negative_quantities")
             reason = f"{row['file']}: {'; '.join(odd)}"
             findings.append(Finding(Status.WARN, "bill_files_sound", f"bill/{row['bill']}", reason, figures))
+    rows = counted(sum(row["rows"] for row in table), "row")
     return concluded(
         findings,
         check="bill_files_sound",
         subject="bills",
-        fine=f"{len(table)} files with {sum(row['rows'] for row in table):,} rows repeat none, and lack nothing",
+        fine=f"{counted(len(table), 'file')} with {rows}: none repeated, nothing lacking",
         read=len(table),
         none="no file of a bill was seen",
     )
@@ -46,7 +47,7 @@ def bill_days_present(periods: pd.DataFrame) -> list[Finding]:
     >>> import pandas as pd
     >>> days = [{"bill": "aws", "day": pd.Timestamp("2026-11-20", tz="UTC"), "rows": 0, "estimated": False}]
     >>> print(said(bill_days_present(pd.DataFrame(days)))[0])
-    UNKNOWN bill/aws: 1 of 1 settled days have no row: 2026-11-20
+    UNKNOWN bill/aws: 1 of 1 settled day without a row: 2026-11-20
     """
     bills: dict[str, dict[Any, tuple[int, bool]]] = {}
     for row in records(periods):
@@ -61,10 +62,13 @@ def bill_days_present(periods: pd.DataFrame) -> list[Finding]:
             status, reason = Status.UNKNOWN, "every day of the window is younger than the billing lag"
         elif gone:
             named = ", ".join(f"{day:%Y-%m-%d}" for day in gone[:SHOWN]) + (", …" if len(gone) > SHOWN else "")
-            status, reason = Status.UNKNOWN, f"{len(gone)} of {len(settled)} settled days have no row: {named}"
+            status, reason = (
+                Status.UNKNOWN,
+                f"{len(gone)} of {counted(len(settled), 'settled day')} without a row: {named}",
+            )
         else:
             more = f"; {len(days) - len(settled)} more may still grow" if len(days) > len(settled) else ""
-            status, reason = Status.OK, f"{len(settled)} settled days have their charges{more}"
+            status, reason = Status.OK, f"the charges of {counted(len(settled), 'settled day')} are there{more}"
         findings.append(Finding(status, "bill_days_present", f"bill/{bill}", reason, figures))
     return findings or [Finding(Status.UNKNOWN, "bill_days_present", "bills", "no day of a bill was seen")]
 
@@ -74,10 +78,10 @@ def _odd(row: dict[str, Any]) -> list[str]:
     if not row["rows"]:
         odd.append("it has no row")
     if row["repeated_rows"]:
-        count = f"{row['repeated_rows']:,} of {row['rows']:,} rows repeat another one in every column"
+        count = f"{row['repeated_rows']:,} of {counted(row['rows'], 'row')} the same as another one in every column"
         odd.append(f"{count}: are they charged twice?")
     if row["negative_quantities"]:
-        odd.append(f"{row['negative_quantities']:,} rows have a negative quantity and are no correction")
+        odd.append(f"{counted(row['negative_quantities'], 'row')} with a negative quantity, and no correction")
     if row["missing_columns"]:
         odd.append(f"it lacks {', '.join(row['missing_columns'])}, which FOCUS makes mandatory")
     return odd

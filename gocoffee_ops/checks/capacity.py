@@ -41,7 +41,7 @@ def node_health(nodes: pd.DataFrame) -> list[Finding]:
         findings,
         check="node_health",
         subject="nodes",
-        fine=f"{len(table)} nodes are ready, without pressure and schedulable",
+        fine=f"{counted(len(table), 'node')} ready, without pressure and schedulable",
         read=len(table),
         none="no node was read: a cluster without nodes cannot be judged",
     )
@@ -130,7 +130,7 @@ def node_headroom(nodes: pd.DataFrame, *, thresholds: Thresholds) -> list[Findin
         findings,
         check="node_headroom",
         subject="nodes",
-        fine=f"requests stay below {percent(thresholds.node_requested_warn)} of allocatable on {len(table)} nodes",
+        fine=f"requests stay below {percent(thresholds.node_requested_warn)} of allocatable on {counted(len(table), 'node')}",
         read=len(table),
         none="no node that takes pods was read",
     )
@@ -163,7 +163,7 @@ def node_usage(usage: pd.DataFrame, *, thresholds: Thresholds) -> list[Finding]:
         findings,
         check="node_usage",
         subject="nodes",
-        fine=f"usage stays below {percent(thresholds.node_usage_warn)} of allocatable on {len(table)} nodes",
+        fine=f"usage stays below {percent(thresholds.node_usage_warn)} of allocatable on {counted(len(table), 'node')}",
         read=len(table),
         none="no node's usage was read",
     )
@@ -187,7 +187,7 @@ def replicas_fit(fit: pd.DataFrame) -> list[Finding]:
         [_fit(*key, rows) for key, rows in deployments.items()],
         check="replicas_fit",
         subject="deployments",
-        fine=f"one more replica fits for each of {len(deployments)} deployments",
+        fine=f"one more replica fits for each of {counted(len(deployments), 'deployment')}",
         read=len(deployments),
         none="no deployment was read",
     )

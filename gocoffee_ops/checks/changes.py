@@ -132,7 +132,7 @@ def usage_up(changes: pd.DataFrame, *, thresholds: Thresholds) -> list[Finding]:
         findings,
         check="usage_up",
         subject="workloads",
-        fine=f"none of {len(table)} workloads uses clearly more than in the previous run",
+        fine=f"none of {counted(len(table), 'workload')} uses clearly more than in the previous run",
         read=len(table),
         none="no usage can be compared with the previous run",
     )

@@ -94,7 +94,7 @@ def forecast_holds(forecast: pd.DataFrame, *, thresholds: Thresholds) -> list[Fi
         findings,
         check="forecast_holds",
         subject="forecast",
-        fine=f"{len(table)} forecasts of the last week were wrong by {percent(most)} at most",
+        fine=f"{counted(len(table), 'forecast')} of the last week wrong by {percent(most)} at most",
         read=len(table),
         none="no complete day was read",
     )

@@ -282,7 +282,7 @@ def replicas_follow(replication: pd.DataFrame, server: pd.DataFrame, *, threshol
         reason = f"{row['database']}: {row['state']}, {' and '.join(behind)} behind"
         figures = numbers(row, "lag_s", "lag_mib")
         findings.append(Finding(status, "replicas_follow", subject, reason, figures, next=(DATABASE_SLOWDOWN,)))
-    fine = f"{len(table)} replicas keep up" if table else "no replica is attached, so none can lag"
+    fine = f"none of {counted(len(table), 'replica')} lags" if table else "no replica is attached, so none can lag"
     return concluded(
         findings, check="replicas_follow", subject="replication", fine=fine, read=len(server), none="no server answered"
     )
@@ -308,7 +308,7 @@ def settings_in_force(settings: pd.DataFrame, server: pd.DataFrame) -> list[Find
         for row in table
         if row["pending_restart"]
     ]
-    fine = f"{len(table)} settings differ from their default, none waits for a restart"
+    fine = f"{counted(len(table), 'setting')} not at the default, and none waits for a restart"
     return concluded(
         findings, check="settings_in_force", subject="settings", fine=fine, read=len(server), none="no server answered"
     )

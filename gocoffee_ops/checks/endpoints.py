@@ -42,7 +42,7 @@ def endpoints_healthy(health: pd.DataFrame, *, thresholds: Thresholds) -> list[F
             continue
         figures = numbers(row, "samples", "failed", "status")
         findings.append(_probed(status, "endpoints_healthy", "endpoint", row, reason, figures))
-    fine = f"{_names(table, 'endpoint')} answered as expected in each of {sum(r['samples'] for r in table)} samples"
+    fine = f"{_names(table, 'endpoint')} answered as expected in each of {counted(sum(r['samples'] for r in table), 'sample')}"
     return concluded(
         findings, check="endpoints_healthy", subject="endpoints", fine=fine, read=len(table), none=NO_ENDPOINTS
     )

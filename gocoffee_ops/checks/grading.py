@@ -73,10 +73,11 @@ def said(findings: Iterable[Finding]) -> list[str]:
 def counted(n: int, noun: str) -> str:
     """A number of things, in the singular where it is one.
 
-    >>> counted(1, "pod"), counted(1200, "session")
-    ('1 pod', '1,200 sessions')
+    >>> counted(1, "pod"), counted(1200, "session"), counted(2, "index")
+    ('1 pod', '1,200 sessions', '2 indexes')
     """
-    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
+    plural = f"{noun}es" if noun.endswith(("s", "x", "ch", "sh")) else f"{noun}s"
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {plural}"
 
 
 def percent(ratio: float) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gocoffee_ops.checks.grading import SERVICE_DOWN, concluded, numbers
+from gocoffee_ops.checks.grading import SERVICE_DOWN, concluded, counted, numbers
 from gocoffee_ops.frames import records
 from gocoffee_ops.model import Finding, Status
 
@@ -36,7 +36,7 @@ def answers_inside(probes: pd.DataFrame) -> list[Finding]:
         findings,
         check="answers_inside",
         subject="pods",
-        fine=f"{', '.join(sorted({row['probe'] for row in table}))} answers in {len(table)} of {len(table)} pods",
+        fine=f"{', '.join(sorted({row['probe'] for row in table}))} answers in {len(table)} of {counted(len(table), 'pod')}",
         read=len(table),
         none="no pod was asked",
     )

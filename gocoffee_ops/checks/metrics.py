@@ -99,7 +99,7 @@ def _untold(row: Row, thresholds: Thresholds) -> str:
     if row["points_expected"] is None:
         return "the scrape interval is not known, so neither is what is missing: set scrape_interval_s"
     if row["points_found"] < thresholds.points_found_min * row["points_expected"]:
-        return f"only {row['points_found']} of {row['points_expected']} samples are there"
+        return f"only {row['points_found']} of {counted(row['points_expected'], 'sample')} there"
     return ""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gocoffee_ops.checks import problems
-from gocoffee_ops.checks.grading import DATABASE_SLOWDOWN, QUERY_TUNING, concluded, grade, numbers, percent
+from gocoffee_ops.checks.grading import DATABASE_SLOWDOWN, QUERY_TUNING, concluded, counted, grade, numbers, percent
 from gocoffee_ops.frames import records
 from gocoffee_ops.model import Finding, Status, Thresholds
 
@@ -56,7 +56,7 @@ def indexes_useful(indexes: pd.DataFrame, *, thresholds: Thresholds) -> list[Fin
         findings,
         check="indexes_useful",
         subject="indexes",
-        fine=f"{len(table)} indexes are valid, distinct and in use",
+        fine=f"{counted(len(table), 'index')} valid, distinct and in use",
         read=len(table),
         none="no index was seen: is it the right database, and may the role see it?",
     )
@@ -81,8 +81,8 @@ def tables_indexed(tables: pd.DataFrame, *, thresholds: Thresholds) -> list[Find
         if rows_a_scan < thresholds.seq_scan_rows or row["seq_scans"] < thresholds.seq_scans_warn:
             continue
         reason = (
-            f"{row['database']}: {row['seq_scans']:,} scans read {rows_a_scan:,.0f} rows each "
-            f"({by_index:,} scans used an index; {row['size_mib']:,.1f} MiB)"
+            f"{row['database']}: {counted(row['seq_scans'], 'scan')} read {rows_a_scan:,.0f} rows each "
+            f"({counted(by_index, 'scan')} used an index; {row['size_mib']:,.1f} MiB)"
         )
         figures = numbers(row, "seq_scans", "seq_rows", "index_scans")
         subject = f"table/{row['schema']}.{row['table']}"
@@ -90,7 +90,7 @@ def tables_indexed(tables: pd.DataFrame, *, thresholds: Thresholds) -> list[Find
         findings.append(
             Finding(Status.WARN, "tables_indexed", subject, reason, figures, next=(QUERY_TUNING,), problem=same)
         )
-    fine = f"no large one of {len(table)} tables is read from end to end"
+    fine = f"no large one of {counted(len(table), 'table')} is read from end to end"
     return concluded(findings, check="tables_indexed", subject="tables", fine=fine, read=len(table), none=NO_TABLES)
 
 
@@ -118,7 +118,7 @@ def tables_vacuumed(tables: pd.DataFrame, *, thresholds: Thresholds) -> list[Fin
         figures = numbers(row, "dead_tuples", "dead_ratio")
         subject = f"table/{row['schema']}.{row['table']}"
         findings.append(Finding(status, "tables_vacuumed", subject, reason, figures, next=(DATABASE_SLOWDOWN,)))
-    fine = f"dead rows stay below {percent(thresholds.dead_tuples_warn)} in {len(table)} tables"
+    fine = f"dead rows stay below {percent(thresholds.dead_tuples_warn)} in {counted(len(table), 'table')}"
     return concluded(findings, check="tables_vacuumed", subject="tables", fine=fine, read=len(table), none=NO_TABLES)
 
 
@@ -145,7 +145,7 @@ def wraparound_far(wraparound: pd.DataFrame, *, thresholds: Thresholds) -> list[
             )
         )
     oldest = max((row["xid_share"] for row in table), default=0.0)
-    fine = f"{len(table)} databases are at most {percent(oldest)} of the way to wraparound"
+    fine = f"{counted(len(table), 'database')} at most {percent(oldest)} of the way to wraparound"
     return concluded(
         findings, check="wraparound_far", subject="databases", fine=fine, read=len(table), none="no database was seen"
     )

@@ -81,7 +81,7 @@ def pods_ready(pods: pd.DataFrame, *, thresholds: Thresholds) -> list[Finding]:
                 because=same,
             )
         )
-    fine = f"{len(table)} pods are ready"
+    fine = f"{counted(len(table), 'pod')} ready"
     return concluded(findings, check="pods_ready", subject="pods", fine=fine, read=len(records(pods)), none=NO_PODS)
 
 
@@ -125,7 +125,7 @@ def pod_restarts(restarts: pd.DataFrame, pods: pd.DataFrame, *, thresholds: Thre
             )
         )
     read = len(pods)
-    fine = f"no container of {read} pods restarted within {seconds(thresholds.restart_window_s)}"
+    fine = f"no container of {counted(read, 'pod')} restarted within {seconds(thresholds.restart_window_s)}"
     return concluded(findings, check="pod_restarts", subject="pods", fine=fine, read=read, none=NO_PODS)
 
 
@@ -159,7 +159,7 @@ def resources_declared(pods: pd.DataFrame) -> list[Finding]:
                 next=(MEMORY_OPTIMIZATION,),
             )
         )
-    fine = f"all containers of {len(table)} pods declare requests and limits"
+    fine = f"all containers of {counted(len(table), 'pod')} declare requests and limits"
     return concluded(findings, check="resources_declared", subject="pods", fine=fine, read=len(table), none=NO_PODS)
 
 
@@ -193,7 +193,7 @@ def usage_within_bounds(usage: pd.DataFrame, *, thresholds: Thresholds) -> list[
             )
             for status, reason, row in _worst_of(owned, thresholds)
         ]
-    fine = f"{len(table)} pods stay within their requests and below their limits"
+    fine = f"{counted(len(table), 'pod')} within requests and below limits"
     return concluded(
         findings,
         check="usage_within_bounds",
@@ -274,7 +274,7 @@ def deployments_available(deployments: pd.DataFrame) -> list[Finding]:
     >>> row = {"cluster": "eu", "namespace": "go-coffee", "deployment": "orders", "desired": 3, "ready": 2, "updated": 3,
     ...     "hpa": None}
     >>> said(deployments_available(pd.DataFrame([row])))
-    ['WARN deployment/orders: 2 of 3 replicas are ready']
+    ['WARN deployment/orders: 2 of 3 replicas ready']
     """
     table = records(deployments)
     findings = []
@@ -298,7 +298,7 @@ def deployments_available(deployments: pd.DataFrame) -> list[Finding]:
         findings,
         check="deployments_available",
         subject="deployments",
-        fine=f"{len(table)} deployments have the replicas that they want",
+        fine=f"all replicas of {counted(len(table), 'deployment')} are ready",
         read=len(table),
         none="no deployment was found: is the namespace right?",
     )
@@ -308,9 +308,9 @@ def _deployment(row: Row) -> list[tuple[Status, str]]:
     said = []
     if row["ready"] < row["desired"]:
         status = Status.CRIT if row["ready"] == 0 else Status.WARN
-        said.append((status, f"{row['ready']} of {row['desired']} replicas are ready"))
+        said.append((status, f"{row['ready']} of {counted(row['desired'], 'replica')} ready"))
     if row["updated"] < row["desired"]:
-        said.append((Status.WARN, f"{row['updated']} of {row['desired']} replicas are of the newest revision"))
+        said.append((Status.WARN, f"{row['updated']} of {counted(row['desired'], 'replica')} of the newest revision"))
     if row["hpa"] is not None:
         if row["hpa_able"] is None:
             said.append((Status.UNKNOWN, f"autoscaler {row['hpa']} does not say whether it can scale"))
@@ -358,7 +358,11 @@ def events_heard(events: pd.DataFrame, horizon: pd.DataFrame) -> list[Finding]:
             subject = f"cluster/{row['cluster']}"
             findings.append(Finding(Status.UNKNOWN, "events_heard", subject, reason, cluster=row["cluster"]))
     oldest = min((row["oldest_at"] for row in records(horizon) if row["oldest_at"] is not None), default=None)
-    fine = f"no warning among {len(events)} events since {oldest:%Y-%m-%d %H:%M:%S} UTC" if oldest else "no event"
+    fine = (
+        f"no warning among {counted(len(events), 'event')} since {oldest:%Y-%m-%d %H:%M:%S} UTC"
+        if oldest
+        else "no event"
+    )
     return concluded(
         findings, check="events_heard", subject="events", fine=fine, read=len(horizon), none="no event horizon was read"
     )

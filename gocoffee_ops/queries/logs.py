@@ -263,4 +263,4 @@ def _sentence(logs: Sequence[Log], of: int, what: str) -> str:
         for log in logs[:NAMED]
     ]
     more = [f"and {len(logs) - NAMED} more"] if len(logs) > NAMED else []
-    return f"{len(logs)} of {of} logs are {what}: {'; '.join(named + more)}"
+    return f"{len(logs)} of {of} {'log' if of == 1 else 'logs'} {what}: {'; '.join(named + more)}"

@@ -201,6 +201,7 @@ def test_each_fault_is_its_one_finding(status: Status, check: str, subject: str,
     assert wrong(found) == [(status, check, subject)], [one.reason for one in found]
     assert "None" not in found[0].reason
     assert "\n" not in found[0].reason
+    assert not re.search(r"\b1 [a-z]+s\b", found[0].reason), found[0].reason
     assert found[0].evidence
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -350,6 +351,12 @@ CASES += cost_cases.CASES
 def test_check_reaches_its_status(check: str, expected: Status, tables: list[pd.DataFrame]) -> None:
     found = judge(getattr(checks, check), *tables)
     assert worst_of(found) is expected, found
+
+
+@pytest.mark.parametrize(("check", "tables"), [(check, tables) for check, _, tables in CASES])
+def test_one_thing_is_not_spoken_of_as_many(check: str, tables: list[pd.DataFrame]) -> None:
+    for finding in judge(getattr(checks, check), *tables):
+        assert not re.search(r"\b1 (?!(?:ms|series)\b)[a-z]+s\b", finding.reason), finding.reason
 
 
 def test_nothing_to_compare_in_either_run_is_unknown() -> None:

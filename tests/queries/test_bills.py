@@ -201,7 +201,7 @@ def test_days_younger_than_the_lag_are_estimates_and_a_day_without_rows_has_no_m
     assert (hole["billed"], hole["effective"], hole["currency"] is pd.NA) == (None, None, True)
     assert frame.iloc[0]["last_charge_at"] == DAY + timedelta(hours=1)
     (found,) = checks.bill_days_present(frame)
-    assert (found.status, found.reason) == (Status.UNKNOWN, "1 of 5 settled days have no row: 2026-11-04")
+    assert (found.status, found.reason) == (Status.UNKNOWN, "1 of 5 settled days without a row: 2026-11-04")
 
 
 def test_services_by_day_and_teams_add_up_to_the_charges(tmp_path: Path) -> None:

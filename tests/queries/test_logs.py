@@ -152,8 +152,8 @@ def test_h03_a_budget_that_is_used_up_is_stated(stage: Stage) -> None:
     read = frame.loc[frame["pod"] == "orders-0", "line"]
     assert 7_000 < len(read) < 8_000
     assert set(read.str.len()) == {len("line 9 ") + 100 + extra for extra in range(4)}, "a cut line is no line"
-    assert [(f.status, "1 of 4 logs are cut" in f.reason) for f in ops.findings] == [(Status.WARN, True)]
-    assert "1 of 4 logs are cut" in frame.attrs["truncated"][0]
+    assert [(f.status, "1 of 4 logs cut" in f.reason) for f in ops.findings] == [(Status.WARN, True)]
+    assert "1 of 4 logs cut" in frame.attrs["truncated"][0]
     both = logs.lines(session(stage, "both"), namespace=stage.namespace, read_mib=1.0)
     assert "budget of all logs" in of_log(logs.coverage(both), "app")["reason"]
 

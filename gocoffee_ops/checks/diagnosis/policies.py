@@ -19,6 +19,7 @@ from gocoffee_ops.checks.diagnosis.problem import (
     short,
 )
 from gocoffee_ops.checks.diagnosis.workloads import QUOTA, refusal
+from gocoffee_ops.checks.grading import counted
 from gocoffee_ops.model import Status
 
 METRICS_APIS = ("metrics.k8s.io", "custom.metrics.k8s.io", "external.metrics.k8s.io")
@@ -57,7 +58,7 @@ def _autoscaler(row: Row, picture: Picture) -> Problem | None:
             return None
         status, reason = Status.UNKNOWN, "does not say whether it can scale: does its controller run?"
     elif (row["limited_reason"] or "").startswith("TooManyReplicas"):
-        reason = f"wants more than its maximum of {row['max_replicas']} replicas"
+        reason = f"wants more than its maximum of {counted(row['max_replicas'], 'replica')}"
     else:
         return None
     return Problem(AUTOSCALERS, status, at, reason, tables, because, effect=f"{following} (cannot scale)")
@@ -88,7 +89,7 @@ def _budget(row: Row, picture: Picture) -> Problem | None:
         )
         return Problem(BUDGETS, Status.WARN, at, reason, tables)
     because = (tuple(Cause(WORKLOADS, Ref(at.namespace, owner)) for owner in row["owners"]),)
-    reason = f"{row['healthy']} pods are healthy, {row['healthy_needed']} must be: lets no pod go"
+    reason = f"{counted(row['healthy'], 'pod')} healthy, {row['healthy_needed']} must be: lets no pod go"
     return Problem(BUDGETS, Status.WARN, at, reason, tables, because, effect, standalone=not picture.has("pods.states"))
 
 

@@ -198,7 +198,7 @@ def test_rows_that_repeat_are_counted_and_warned_of(tmp_path: Path) -> None:
     write_csv(tmp_path / "bill" / "a.csv", [charge(), charge(), charge(hour=1), charge()])
     assert read(tmp_path / "bill").table.column("rows").to_pylist() == [4]
     assert _files(tmp_path) == (
-        Status.WARN, "a.csv: 2 of 4 rows repeat another one in every column: are they charged twice?",
+        Status.WARN, "a.csv: 2 of 4 rows the same as another one in every column: are they charged twice?",
     )  # fmt: skip
 
 
@@ -207,7 +207,7 @@ def test_negative_quantities_are_counted_and_warned_of_unless_they_correct(tmp_p
     write_csv(tmp_path / "bill" / "a.csv", rows)
     assert sum(read(tmp_path / "bill").table.column("billed").to_pylist()) == Decimal("0.0")
     status, said = _files(tmp_path)
-    assert (status, "1 rows have a negative quantity and are no correction" in said) == (Status.WARN, True)
+    assert (status, "1 row with a negative quantity, and no correction" in said) == (Status.WARN, True)
 
 
 @pytest.mark.parametrize("write", [write_csv, write_parquet])
@@ -226,7 +226,7 @@ def test_a_file_without_rows_is_warned_of(tmp_path: Path, write: Callable[..., P
 
 def test_a_sound_bill_is_ok(tmp_path: Path) -> None:
     write_csv(tmp_path / "bill" / "a.csv", [charge(), charge(hour=1)])
-    assert _files(tmp_path) == (Status.OK, "1 files with 2 rows repeat none, and lack nothing")
+    assert _files(tmp_path) == (Status.OK, "1 file with 2 rows: none repeated, nothing lacking")
 
 
 def test_a_bill_that_takes_too_long_ends_at_the_deadline(tmp_path: Path) -> None:

@@ -148,7 +148,7 @@ def test_a_log_that_is_not_had_is_unknown_and_the_others_stand(scene: Scene, ans
     assert (told["b"][0], said in told["b"][1]) == ("refused", True)
     (finding,) = ops.findings
     assert finding.status is Status.UNKNOWN
-    assert "1 of 4 logs are not read to the end: b/app" in finding.reason
+    assert "1 of 4 logs not read to the end: b/app" in finding.reason
 
 
 def test_what_came_before_the_connection_broke_is_kept_and_the_rest_is_unknown(scene: Scene) -> None:
