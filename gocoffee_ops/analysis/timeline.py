@@ -202,9 +202,15 @@ def onset_of(
     timeline: pd.DataFrame, *, otherwise: datetime, service: Sequence[str] = (), started: str = ""
 ) -> datetime:
     """The moment before which changes are looked for: when somebody says that it `started`, else the first onset of these
-    services (see `first_onset`), else `otherwise`. Raises UsageError for a `started` that is no time.
+    services (see `first_onset`), else when the first alert of theirs began to fire, else `otherwise`.
+
+    An alert is late, and says no more than that it began before; without services it may be anybody's, and is passed over.
+    Raises UsageError for a `started` that is no time.
     """
-    return read_time(started) if started else first_onset(timeline, service=service) or otherwise
+    if started:
+        return read_time(started)
+    fired = [row["time"] for row in records(timeline) if row["kind"] == "alert" and row["service"] in service]
+    return first_onset(timeline, service=service) or min(fired, default=otherwise)
 
 
 def _overlap(row: Row, service: str, namespace: str, cluster: str, nodes: frozenset[str]) -> float:

@@ -206,6 +206,18 @@ def test_the_onset_is_what_somebody_says_else_the_first_symptom_else_the_end() -
         timeline.onset_of(found, otherwise=end, started="2026-11-25T02:00")
 
 
+def test_without_an_onset_a_services_own_first_alert_is_the_moment_to_count_back_from() -> None:
+    fires = {"kind": "alert", "subject": "alert/Down", "service": "orders"}
+    always = fires | {"subject": "alert/Watchdog", "service": None}
+    found = moments(fires | {"time": at(-5)}, fires | {"time": at(-3)}, always | {"time": at(-600)})
+    end = at(30)
+    assert timeline.onset_of(found, otherwise=end, service=("orders",)) == at(-5)
+    assert timeline.onset_of(found, otherwise=end, service=("menu",)) == end
+    assert timeline.onset_of(found, otherwise=end) == end
+    later = timeline.merge(found, moments(fires | {"kind": "log onset", "time": at(-4)}))
+    assert timeline.onset_of(later, otherwise=end, service=("orders",)) == at(-4)
+
+
 RESTARTED = {
     "kind": "restart",
     "subject": "pod/orders-7d9f8b6c5-x2x4z",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -105,9 +105,20 @@ def test_forensics_reach_the_same_findings_from_their_own_record_alone(tmp_path:
     assert (again.folder / "postmortem.md").read_text() == (first.folder / "postmortem.md").read_text()
 
 
+def test_service_down_counts_back_from_the_services_first_sign_where_nobody_says_when_it_began(tmp_path: Path) -> None:
+    result = ran("service-down", tmp_path)
+    (said,) = [finding for finding in result.findings if finding.check == "changed_before_onset"]
+    as_of = next(entry.body for entry in read_entries(result.folder / EVIDENCE) if entry.kind == "session")["targets"][
+        0
+    ]["as_of"]
+    onset = datetime.fromisoformat(f"{said.reason.partition(' before ')[2].partition(' UTC')[0]}+00:00")
+    assert onset < datetime.fromisoformat(as_of) - timedelta(minutes=1)
+    assert "look first at deployment/order-service" in said.reason
+
+
 def test_the_forensics_report_tells_the_story_with_its_evidence(tmp_path: Path) -> None:
     result = ran("forensics", tmp_path)
-    found = {(finding.check, finding.subject): finding for finding in result.findings}
+    found = {(part.check, part.subject): part for finding in result.findings for part in finding.made}
 
     for check, subject, said, target in (
         ("error_rate", "service/api-gateway", "% of 24.0 requests/s fail", "prometheus/main"),
