@@ -109,7 +109,7 @@ def certificates_valid(probed: pd.DataFrame, *, thresholds: Thresholds) -> list[
         same = problems.certificate(kind, row[kind]) if row["certificate_error"] is not None else same
         findings.append(Finding(status, "certificates_valid", f"{kind}/{row[kind]}", reason, figures, problem=(same,)))
     soonest = min((r["certificate_left_days"] for r in table if r["certificate_left_days"] is not None), default=0.0)
-    fine = f"{counted(len(table), 'certificate')} trusted, the first to end has {soonest:.0f} days left"
+    fine = f"{counted(len(table), 'certificate')} trusted, the first to end has {soonest:,.0f} days left"
     none = "no address was probed over TLS"
     return concluded(
         findings, check="certificates_valid", subject="certificates", fine=fine, read=len(table), none=none

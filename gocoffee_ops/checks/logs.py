@@ -113,12 +113,12 @@ def errors_logged(templates: pd.DataFrame, *, thresholds: Thresholds) -> list[Fi
         count = sum(row["count"] for row in bad)
         if not bad or grade(count, thresholds.log_errors_warn) is Status.OK:
             continue
-        worst_level = "fatal" if any("fatal" in row["levels"] for row in bad) else "error"
+        levels = " or ".join(level for level in ("error", "fatal") if any(level in row["levels"] for row in bad))
         last = max((row["last_seen"] for row in bad if row["last_seen"] is not None), default=None)
         when = f", last at {last:%H:%M:%S} UTC" if last is not None else ""
         others = f"; {counted(len(bad) - 1, 'other kind')}" if len(bad) > 1 else ""
         first = f"{_quoted(bad[0]['template'])} ({counted(bad[0]['count'], 'time')}){others}"
-        reason = f"{counted(count, 'record')} of level {worst_level}{when}: {first}"
+        reason = f"{counted(count, 'record')} of level {levels}{when}: {first}"
         figures = {"records": count, "templates": len(bad)}
         subject = f"service/{name}"
         findings.append(

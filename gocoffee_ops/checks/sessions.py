@@ -75,7 +75,7 @@ def sessions_moving(activity: pd.DataFrame, *, thresholds: Thresholds) -> list[F
     >>> row = {"database": "coffee", "pid": 7, "application": "orders", "backend_type": "client backend",
     ...     "state": "idle in transaction", "age_s": 75.0, "blocked_by": (), "statement": "UPDATE orders SET …"}
     >>> print(said(sessions_moving(pd.DataFrame([row]), thresholds=Thresholds()))[0])
-    WARN application/orders (idle in transaction): coffee: pid 7, is idle in transaction for 1 min 15 s: UPDATE orders SET …
+    WARN application/orders (idle in transaction): coffee: pid 7 is idle in transaction for 1 min 15 s: UPDATE orders SET …
     """
     table = records(activity)
     groups: dict[tuple[str, str, bool], list[Row]] = {}
@@ -110,10 +110,10 @@ def _oldest(sessions: list[Row], idle: bool, by_pid: Mapping[str, Row], threshol
         if idle
         else (thresholds.active_warn_s, thresholds.active_crit_s)
     )
-    many = f"the oldest of {len(sessions)}, " if len(sessions) > 1 else ""
+    who = f"the oldest of {len(sessions)}, pid {row['pid']}," if len(sessions) > 1 else f"pid {row['pid']}"
     blocked = f", waiting for {', '.join(row['blocked_by'])}" if row["blocked_by"] else ""
     reason = (
-        f"{row['database']}: {many}pid {row['pid']}, is {row['state']} for {seconds(row['age_s'])}{blocked}: "
+        f"{row['database']}: {who} is {row['state']} for {seconds(row['age_s'])}{blocked}: "
         f"{shortened(row['statement'])}"
     )
     figures: dict[str, Number | str] = {"age_s": round(row["age_s"], 1), "sessions": len(sessions)}

@@ -57,7 +57,9 @@ class PlantedSessions:
 
             def blocked() -> bool:
                 row = owner.execute(
-                    "SELECT count(*) FROM pg_stat_activity WHERE usename = %s AND wait_event_type = 'Lock'", (APP,)
+                    "SELECT count(*) FROM pg_stat_activity"
+                    " WHERE usename = %s AND wait_event_type = 'Lock' /* gocoffee-ops: demo */",
+                    (APP,),
                 ).fetchone()
                 return row == (number,)
 
@@ -71,7 +73,9 @@ class PlantedSessions:
     def _are_intact(self) -> bool:
         """Whether each session still exists and is in the state in which it was planted."""
         with self._owner() as owner:
-            rows = owner.execute("SELECT pid, state FROM pg_stat_activity WHERE usename = %s", (APP,)).fetchall()
+            rows = owner.execute(
+                "SELECT pid, state FROM pg_stat_activity WHERE usename = %s /* gocoffee-ops: demo */", (APP,)
+            ).fetchall()
         found: dict[int, str] = dict(rows)
         return all(found.get(connection.info.backend_pid) == state for connection, state in self._states)
 
@@ -84,7 +88,8 @@ class PlantedSessions:
 
             def gone() -> bool:
                 row = owner.execute(
-                    "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = %s AND pid = ANY(%s)",
+                    "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+                    " WHERE usename = %s AND pid = ANY(%s) /* gocoffee-ops: demo */",
                     (APP, waiting),
                 ).fetchone()
                 return row == (0,)

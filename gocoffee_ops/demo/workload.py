@@ -107,6 +107,7 @@ def ensure_workload(server: Server, keep_going: Callable[[], None]) -> bool:
     with connect(server.conninfo(OWNER, DATABASE), application_name=APPLICATION_NAME, autocommit=True) as owner:
         present = owner.execute(
             "SELECT EXISTS (SELECT FROM demo.workload_runs JOIN pg_stat_statements_info USING (stats_reset))"
+            " /* gocoffee-ops: demo */"
         ).fetchone()
         if present == (True,):
             return False
@@ -116,8 +117,10 @@ def ensure_workload(server: Server, keep_going: Callable[[], None]) -> bool:
         for step in steps():
             keep_going()
             run_step(server, step)
-        owner.execute("TRUNCATE demo.workload_runs")
-        owner.execute("INSERT INTO demo.workload_runs SELECT stats_reset FROM pg_stat_statements_info")
+        owner.execute("TRUNCATE demo.workload_runs /* gocoffee-ops: demo */")
+        owner.execute(
+            "INSERT INTO demo.workload_runs SELECT stats_reset FROM pg_stat_statements_info /* gocoffee-ops: demo */"
+        )
     return True
 
 

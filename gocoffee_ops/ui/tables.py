@@ -30,6 +30,7 @@ _UNITS: Final = {
     "_percent": "%",
     "_bytes": "bytes",
     "_blocks": "blocks",
+    "_days": "days",
 }
 _RATIOS: Final = ("ratio", "share", "error_rate", "throttled")
 _SQL: Final = ("statement", "definition")

@@ -205,6 +205,13 @@ def test_each_fault_is_its_one_finding(status: Status, check: str, subject: str,
     assert found[0].evidence
 
 
+@pytest.mark.parametrize(("pods", "words"), [(1, "its one pod is not ready"), (2, "none of its 2 pods is ready")])
+def test_a_service_of_one_pod_has_that_one_not_ready(pods: int, words: str) -> None:
+    found = judged({network.services: [SERVICE | {"ready": 0, "not_ready": pods, "pods": pods}]})
+    (reason,) = [one.reason for one in found if one.status is not OK]
+    assert reason.startswith(f"no ready endpoint: {words} (deployment/web)")
+
+
 @pytest.mark.parametrize("query", QUERIES.values(), ids=lambda one: one.name)
 def test_a_table_that_was_not_read_is_unknown_and_never_taken_for_empty(query: Query[...]) -> None:
     found = judged({}, missing=(query,))

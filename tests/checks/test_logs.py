@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import pandas as pd
 
-from gocoffee_ops.analysis.logs import error_rate, horizon, novelty, parse, templated
+from gocoffee_ops.analysis.logs import error_rate, horizon, novelty, parse, templated, templates
 from gocoffee_ops.analysis.logs.schemas import ERROR_RATE, NOVELTY
-from gocoffee_ops.checks import error_rate_below, log_window_covered, nothing_new_in_logs
+from gocoffee_ops.checks import error_rate_below, errors_logged, log_window_covered, nothing_new_in_logs
 from gocoffee_ops.checks.grading import said
 from gocoffee_ops.model import Status, Thresholds, Window
 from tests.analysis.logs.scene import START, at, line, table
@@ -69,3 +69,10 @@ def test_news_that_only_inform_are_counted_in_the_ok() -> None:
     found = nothing_new_in_logs(filled(NOVELTY, NEWS | {"change": "new", "levels": ("info",)}), thresholds=LIMITS)
 
     assert said(found) == ["OK logs: 1 kind of messages, none new or far more frequent; of level info or below 1 new"]
+
+
+def test_records_of_two_levels_are_not_said_to_be_all_of_the_worse() -> None:
+    rows = [line("FATAL gone", at(0)), *(line("ERROR boom", at(n)) for n in (1, 2))]
+    (found,) = errors_logged(templates(templated(parse(table(rows)))), thresholds=LIMITS)
+
+    assert found.reason.startswith("3 records of level error or fatal, last at ")

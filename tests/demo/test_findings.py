@@ -53,6 +53,16 @@ def test_the_shop_has_a_few_hundred_thousand_rows(lease: Lease) -> None:
     }
 
 
+def test_what_the_demo_does_for_itself_is_not_among_the_shops_statements(rows: Any) -> None:
+    """It is marked as this tool's own, which no list of statements shows."""
+    asked = rows(
+        "SELECT query FROM pg_stat_statements JOIN pg_roles ON pg_roles.oid = userid WHERE rolname = 'coffee_owner'"
+    )
+    own = [query for (query,) in asked if "pg_stat_activity" in query or "demo.workload_runs" in query]
+    assert len(own) > 2
+    assert [query for query in own if "/* gocoffee-ops:" not in query] == []
+
+
 def test_an_analytics_statement_is_slow_on_average(rows: Any) -> None:
     ((calls, mean),) = rows("SELECT calls, mean_exec_time FROM pg_stat_statements WHERE query LIKE '%orders_before%'")
     assert calls == 1

@@ -187,7 +187,7 @@ def test_the_statements_not_shown_are_one_bar_and_all_bars_make_the_whole() -> N
 
 def test_connections_are_shown_against_the_servers_maximum() -> None:
     figure = EVERY["connection_states"]()
-    assert "coffee: 57 of 100 connections in use" in words(figure)
+    assert "coffee: 57 of 97 connections in use (3 more are reserved)" in words(figure)
     assert {trace.name for trace in figure.data} >= {
         "active",
         "idle",

@@ -58,6 +58,7 @@ def one(column: str, values: list[object], dtype: str) -> list[str]:
     [
         ("memory_mib", 13_500.5, "Float64", "memory, MiB", "13,500.5"),
         ("memory_request_mib", 256.0, "Float64", "memory request, MiB", "256"),
+        ("certificate_left_days", 12.34, "Float64", "certificate left, days", "12.34"),
         ("cpu_millicores", 3920, "Int64", "cpu, millicores", "3,920"),
         ("mean_exec_ms", 0.0041, "Float64", "mean exec, ms", "0.0041"),
         ("memory_of_limit", 0.934, "Float64", "memory of limit, %", "93.4"),

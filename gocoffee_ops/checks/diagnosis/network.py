@@ -95,7 +95,10 @@ def _nobody(row: Row, picture: Picture) -> tuple[str, tuple[tuple[Cause, ...], .
     owners = [*(Ref(namespace, name) for name in row["owners"]), *made]
     because = (tuple(dict.fromkeys(Cause(WORKLOADS, at) for at in owners)),)
     if row["pods"]:
-        return f"none of its {counted(row['pods'], 'pod')} is ready ({', '.join(row['owners'])})", because
+        behind = (
+            "its one pod is not ready" if row["pods"] == 1 else f"none of its {counted(row['pods'], 'pod')} is ready"
+        )
+        return f"{behind} ({', '.join(row['owners'])})", because
     resting = [at.subject for at in made if not picture.controllers[at]["desired"]]
     if made and len(resting) == len(made):
         stated = ", ".join(f'"{namespace}/{subject}"' for subject in resting)

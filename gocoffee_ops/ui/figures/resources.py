@@ -176,10 +176,16 @@ def connection_states(connections: pd.DataFrame) -> go.Figure:
     whole = {"dtick": 1} if max(totals.values()) <= FEW else {}
     figure.update_xaxes(title="connections", rangemode="tozero", **whole)
     limits = {r["database"]: r for r in rows}
-    used = [f"{label(n, 40)}: {r['total']:,} of {r['max_connections']:,} connections in use" for n, r in limits.items()]
+    used = [f"{label(n, 40)}: {_in_use(r)}" for n, r in limits.items()]
     alt = f"Connections by application and state. {'; '.join(used)}."
     cap = capped(len(shown), len(owners), "applications", "most connections first")
     return finished(figure, len(shown), 1, alt, "<br>".join([*used, cap] if cap else used))
+
+
+def _in_use(row: dict[str, Any]) -> str:
+    """How many connections are taken of those that ordinary roles can have."""
+    said = f"{row['total']:,} of {row['max_connections'] - row['reserved']:,} connections in use"
+    return f"{said} ({row['reserved']:,} more are reserved)" if row["reserved"] else said
 
 
 def _value(value: Any) -> float | None:
