@@ -155,15 +155,19 @@ def read(folder: Path, record: Mapping[str, Any] | None = None) -> Run:
     except OpsError as error:
         gaps.append(str(error))
     findings = [Finding.from_record(record) for record in raw.get("findings", ())]
-    found = _placed(findings, entries)
+    service = str(dict(raw.get("parameters") or {}).get("service") or "")
+    found = _placed(findings, entries, service)
     changes = _changes(raw, findings, entries, folder / EVIDENCE)
     session = next((entry.body for entry in reversed(entries) if entry.kind == "session"), {})
     sources = tuple(raw.get("sources") or session.get("targets", ()))
     return Run(folder, raw, status_of(raw, folder), coverage_of(raw), found, changes, sources, tuple(gaps))
 
 
-def _placed(findings: Iterable[Finding], entries: Iterable[Entry]) -> tuple[Found, ...]:
-    """Each finding with the cell that made it, worst first, in the notebook's order within a status."""
+def _placed(findings: Iterable[Finding], entries: Iterable[Entry], service: str) -> tuple[Found, ...]:
+    """Each finding with the cell that made it, worst first.
+
+    Within a status that of the service that the run is about leads, and the rest is in the notebook's order.
+    """
     cells: dict[tuple[Any, ...], list[str]] = {}
     for entry in entries:
         if entry.kind == "finding":
@@ -176,7 +180,11 @@ def _placed(findings: Iterable[Finding], entries: Iterable[Entry]) -> tuple[Foun
         same = [part.cell for part in parts if part.finding.key == finding.key]
         return Found(finding, own[-1] if own else (same or [""])[0], parts)
 
-    return tuple(sorted(map(placed, findings), key=lambda one: -one.finding.status.severity))
+    def rank(one: Found) -> tuple[int, bool]:
+        own = service != "" and service in one.finding.subject.split("/")
+        return -one.finding.status.severity, not own
+
+    return tuple(sorted(map(placed, findings), key=rank))
 
 
 def _changes(raw: Mapping[str, Any], findings: list[Finding], entries: Iterable[Entry], evidence: Path) -> Changes:

@@ -57,6 +57,22 @@ def test_findings_lead_to_their_sections(page: str) -> None:
         assert f' id="{anchor}"' in page
 
 
+def test_of_the_worst_those_of_the_runs_own_service_come_first(tmp_path: Path) -> None:
+    found = [
+        Finding(Status.CRIT, "c", "deployment/api-gateway", "first in the notebook"),
+        Finding(Status.WARN, "c", "endpoint/order-service", "it is about the service, and no more than WARN"),
+        Finding(Status.CRIT, "c", "deployment/order-service", "what was asked about"),
+    ]
+    folder = edited(weekly(tmp_path), lambda run: run.update(findings=[one.to_record() for one in found]))
+    for service, first in (("order-service", "deployment/order-service"), ("", "deployment/api-gateway")):
+        edited(folder, lambda run, service=service: run["parameters"].update(service=service))  # type: ignore[misc]
+        page = render(folder).read_text(encoding="utf-8")
+        told = page[page.index('id="findings"') : page.index('id="changes"')]
+        subjects = [one.subject for one in found]
+        assert min(subjects, key=told.index) == first
+        assert max(subjects, key=told.index) == "endpoint/order-service"
+
+
 def test_findings_come_worst_first_and_all_are_there(page: str) -> None:
     findings = text_of(page, 'id="findings"', 'id="changes"')
     order = re.findall(r"[✖?▲✔] (CRIT|UNKNOWN|WARN|OK)", findings)
