@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from gocoffee_ops.checks.costs import NEXT, money
 from gocoffee_ops.checks.grading import concluded, counted, grade, percent, seconds
 from gocoffee_ops.frames import records
-from gocoffee_ops.model import Finding, Status, Thresholds
+from gocoffee_ops.model import Finding, Number, Status, Thresholds
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -150,9 +150,10 @@ def nothing_orphaned(orphans: pd.DataFrame, *, thresholds: Thresholds) -> list[F
     >>> import pandas as pd
     >>> from decimal import Decimal
     >>> row = {"kind": "volume", "subject": "volume/pv1", "cluster": "eu", "namespace": "shop", "owner": None, "sure": "high",
-    ...     "why": "no claim has it", "age_s": 864000.0, "monthly_effective": Decimal("9.50"), "currency": "EUR"}
+    ...     "why": "no claim has it", "age_s": 864000.0, "monthly_effective": Decimal("9.50"), "monthly_list": None,
+    ...     "currency": "EUR"}
     >>> said(nothing_orphaned(pd.DataFrame([row]), thresholds=Thresholds()))
-    ['WARN volume/pv1: no claim has it; at least 10 d old, 9.50 EUR a month (sureness: high)']
+    ['WARN volume/pv1: no claim has it; at least 10 d old, 9.50 EUR a month (effective); sureness: high']
     """
     table = records(orphans)
     likely = [row for row in table if row["sure"] != "low"]
@@ -169,15 +170,17 @@ def nothing_orphaned(orphans: pd.DataFrame, *, thresholds: Thresholds) -> list[F
 
 
 def _orphan(row: Mapping[str, Any], thresholds: Thresholds) -> Finding:
-    monthly = row["monthly_effective"]
-    cost = "its cost is not known" if monthly is None else f"{money(monthly, row['currency'])} a month"
+    told = [(basis, row[f"monthly_{basis}"]) for basis in ("effective", "list") if row[f"monthly_{basis}"] is not None]
+    named = {"effective": "effective", "list": "list price"}
+    said = [f"{money(amount, row['currency'])} a month ({named[basis]})" for basis, amount in told]
+    cost = " and ".join(said) or "its cost is not known"
     age = "" if row["age_s"] is None else f"at least {seconds(row['age_s'])} old, "
     asked = f", ask {row['owner']}" if row["owner"] else ""
-    status = Status.UNKNOWN if monthly is None else Status.WARN
-    if monthly is not None and monthly >= thresholds.cost_orphan_crit:
+    status = Status.WARN if told else Status.UNKNOWN
+    if any(amount >= thresholds.cost_orphan_crit for _, amount in told):
         status = Status.CRIT
-    reason = f"{row['why']}; {age}{cost} (sureness: {row['sure']}{asked})"
-    numbers = {} if monthly is None else {"monthly": float(round(monthly, 2))}
+    reason = f"{row['why']}; {age}{cost}; sureness: {row['sure']}{asked}"
+    numbers: dict[str, Number | str] = {f"monthly_{basis}": float(round(amount, 2)) for basis, amount in told}
     return Finding(
         status,
         "nothing_orphaned",

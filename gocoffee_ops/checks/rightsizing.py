@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from gocoffee_ops.checks.costs import money
 from gocoffee_ops.checks.grading import COST_ANALYSIS, MEMORY_OPTIMIZATION, concluded, counted, grade, numbers, percent
 from gocoffee_ops.frames import records
 from gocoffee_ops.model import Finding, Status, Thresholds
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 Row = Mapping[str, Any]
 SHOWN = 3  # workloads that a finding names
+PRICED_BY = {"opencost": "OpenCost", "list": "the configuration"}
 
 
 def usage_covered(hours: pd.DataFrame, *, thresholds: Thresholds) -> list[Finding]:
@@ -207,20 +209,19 @@ def nodes_needed(removable: pd.DataFrame) -> list[Finding]:
     >>> import pandas as pd
     >>> row = {"cluster": "eu", "node": "n1", "removable_now": False, "removable": True, "pods": 7, "why": None}
     >>> said(nodes_needed(pd.DataFrame([row])))
-    ['WARN nodes: 1 of 1 node could go: none as things are, n1 once requests are as advised']
+    ['WARN nodes: of 1 node none could go as things are, 1 once requests are as advised: n1']
     """
     rows = records(removable)
     findings = []
     for cluster in sorted({row["cluster"] for row in rows}):
         ours = [row for row in rows if row["cluster"] == cluster]
         now = [row["node"] for row in ours if row["removable_now"]]
-        then = [row["node"] for row in ours if row["removable"] and not row["removable_now"]]
+        then = [row["node"] for row in ours if row["removable"]]
         if not now and not then:
             continue
-        total = len({*now, *(row["node"] for row in ours if row["removable"])})
-        reason = f"{total} of {counted(len(ours), 'node')} could go: {', '.join(now) or 'none'} as things are, "
-        reason += f"{', '.join(then) or 'no more'} once requests are as advised"
-        figures = {"nodes": len(ours), "removable_now": len(now), "removable": sum(row["removable"] for row in ours)}
+        reason = f"of {counted(len(ours), 'node')} {_named(now, 'could go as things are')}, "
+        reason += _named(then, "once requests are as advised")
+        figures = {"nodes": len(ours), "removable_now": len(now), "removable": len(then)}
         findings.append(Finding(Status.WARN, "nodes_needed", "nodes", reason, figures, cluster, next=(COST_ANALYSIS,)))
     return concluded(
         findings,
@@ -230,3 +231,73 @@ def nodes_needed(removable: pd.DataFrame) -> list[Finding]:
         read=len(rows),
         none="no node was read",
     )
+
+
+def _named(nodes: Sequence[str], when: str) -> str:
+    return f"{len(nodes)} {when}: {', '.join(nodes)}" if nodes else f"none {when}"
+
+
+def savings_bankable(worth: pd.DataFrame, removable: pd.DataFrame) -> list[Finding]:
+    """What would the nodes that could go save in a month, and what is it worth that advice frees? Two figures, never added. (C15)
+
+    WARN where there is money to save. UNKNOWN where a node that counts has no price: the sum is then at least what is told.
+
+    `worth` is of `rightsizing.worth`, `removable` is the table of nodes that it was made of.
+
+    >>> import pandas as pd
+    >>> from decimal import Decimal
+    >>> row = {"cluster": "eu", "figure": "bankable as things are", "nodes": 1, "monthly_effective": Decimal("70.08"),
+    ...     "monthly_committed_effective": None, "monthly_list": None, "currency": "EUR", "price_from": "bill"}
+    >>> (found,) = savings_bankable(pd.DataFrame([row]), pd.DataFrame([{"cluster": "eu", "node": "n1"}]))
+    >>> found.reason.partition(";")[0]
+    'bankable is 70.08 EUR a month (effective) as things are, nothing once requests are as advised'
+    """
+    table = records(worth)
+    clusters = sorted({row["cluster"] for row in records(removable)})
+    findings = [_savings(cluster, [row for row in table if row["cluster"] == cluster]) for cluster in clusters]
+    freed = [row for row in table if row["figure"] == "freed requests"]
+    return concluded(
+        findings,
+        check="savings_bankable",
+        subject="savings",
+        fine=f"nothing is bankable: no node could go; freed requests: {_sum(freed) or 'none'}",
+        read=len(clusters),
+        none="no node was read",
+    )
+
+
+def _savings(cluster: str, rows: Sequence[Row]) -> Finding:
+    figures = {
+        name: [row for row in rows if row["figure"] == name]
+        for name in ("bankable as things are", "bankable once requests are as advised", "freed requests")
+    }
+    now, then, freed = figures.values()
+    reason = (
+        f"bankable is {_sum(now) or 'nothing'} as things are, {_sum(then) or 'nothing'} once requests are as advised; "
+    )
+    reason += (
+        f"freed requests: {_sum(freed)}, which no invoice shows until a node goes" if freed else "freed requests: none"
+    )
+    unpriced = sum(row["nodes"] for row in rows if row["price_from"] is None)
+    status = Status.UNKNOWN if unpriced else Status.WARN if now or then else Status.OK
+    found = {"unpriced_nodes": unpriced} if unpriced else {}
+    return Finding(status, "savings_bankable", "savings", reason, found, cluster, next=(COST_ANALYSIS,))
+
+
+def _sum(rows: Sequence[Row]) -> str:
+    """Amounts of a month, each with its currency and basis; what has no price is said, and is no 0."""
+    parts = []
+    for row in rows:
+        for basis in ("effective", "list"):
+            if row[f"monthly_{basis}"] is not None:
+                said_as = "effective" if basis == "effective" else f"list price of {PRICED_BY[row['price_from']]}"
+                parts.append(f"{money(row[f'monthly_{basis}'], row['currency'])} a month ({said_as})")
+        if row["monthly_committed_effective"]:
+            committed = money(row["monthly_committed_effective"], row["currency"])
+            parts.append(f"{committed} more that a commitment pays for until it ends or other nodes use it")
+    unpriced = sum(row["nodes"] for row in rows if row["price_from"] is None)
+    told = " and ".join(parts)
+    if not unpriced:
+        return told
+    lacking = f"{counted(unpriced, 'node')} without a price"
+    return f"at least {told}, as there is {lacking}" if told else f"UNKNOWN ({lacking})"

@@ -40,7 +40,7 @@ def found(
 def advised(workload: str, now: float, cores: float) -> dict[str, Any]:
     return {
         "cluster": "eu", "namespace": "go-coffee", "workload": f"deployment/{workload}", "container": "app",
-        "cpu_advice": "lower", "cpu_request_cores": now, "cpu_advised_cores": cores, "memory_advice": "keep",
+        "confidence": "HIGH", "cpu_advice": "lower", "cpu_request_cores": now, "cpu_advised_cores": cores, "memory_advice": "keep",
     }  # fmt: skip
 
 

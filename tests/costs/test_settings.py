@@ -66,7 +66,7 @@ def test_what_is_configured_is_asked_for_exact_and_on_record(tmp_path: Path) -> 
     assert control_plane is not None
     assert (spot.amount, spot.currency, spot.price_from) == (Decimal("0.042"), "EUR", "list")
     assert control_plane.amount == Decimal("0.1")
-    assert book.load_balancer() is None
+    assert book.load_balancer({"namespace": "go-coffee", "service": "shop"}) is None
     assert prices["priced_on"].tolist() == [datetime(2026, 11, 1, tzinfo=UTC)] * 4
     assert [(row["team"], row["monthly_effective"]) for row in records(budgets)] == [("shop", Decimal(4000))]
     assert Teams.of(teams).team("go-coffee", "deployment/payments") == "pay"

@@ -187,7 +187,9 @@ def test_opencosts_assets_are_prices_and_what_it_has_none_for_is_left_out() -> N
             node | {"name": "n2", "missing": "it has no price"},
             node | {"name": "n3", "total_list": Decimal(0)},
             node | {"type": "Disk", "name": "d", "volume": "pv1", "storage_gib": 10.0, "total_list": Decimal("0.24")},
-            node | {"type": "LoadBalancer", "name": "lb", "total_list": Decimal("0.60")},
+            node | {"type": "LoadBalancer", "name": "go-coffee/shop", "total_list": Decimal("0.60")},
+            node | {"type": "LoadBalancer", "name": "go-coffee/new", "missing": "its price is 0"},
+            node | {"type": "ClusterManagement", "name": "eks", "total_list": Decimal("2.40")},
         ],
     )
 
@@ -196,6 +198,7 @@ def test_opencosts_assets_are_prices_and_what_it_has_none_for_is_left_out() -> N
     ] == [
         ("node", "n1", Decimal("0.1"), "opencost"),
         ("storage", "pv1", Decimal("0.73"), "opencost"),
+        ("load balancer", "go-coffee/shop", Decimal("0.025"), "opencost"),
     ]
 
 

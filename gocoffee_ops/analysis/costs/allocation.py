@@ -123,7 +123,7 @@ class _Allocation:
         """The lines of one row of the bill."""
         origin = {
             name: charge[name]
-            for name in ("day", "provider", "account", "region", "service", "resource_id", "currency")
+            for name in ("day", "provider", "account", "region", "service", "resource_id", "commitment", "currency")
         }
         origin |= {
             "charge": at,
@@ -207,7 +207,7 @@ class _Allocation:
             price, size = self._prices.storage(thing.row), thing.row["capacity_gib"]
             amount = None if size is None or price is None else Fraction(size) * price.exact * hours / HOURS_A_MONTH
         else:
-            line, price = LOAD_BALANCER, self._prices.load_balancer()
+            line, price = LOAD_BALANCER, self._prices.load_balancer(thing.row)
             amount = None if price is None else price.exact * hours
         identity = thing.row["volume_handle"] or thing.row["volume"] if thing.kind == "volume" else _name(thing)
         found = {"day": day, "resource_id": identity, **self._home(Claim(line, (thing,)))}

@@ -27,6 +27,10 @@ from gocoffee_ops.frames import Column, Schema, records
 if TYPE_CHECKING:
     import pandas as pd
 
+DISK = "Disk"  # OpenCost's words
+OPENCOST_KINDS = {"Node": "node", DISK: "storage", "LoadBalancer": "load balancer"}
+COMMITTED = "Used"  # how a bill marks what a commitment pays for
+
 NODE_PRICES = Schema(
     "node prices",
     (
@@ -42,6 +46,9 @@ NODE_PRICES = Schema(
             optional=True,
         ),
         Column("hour_effective", "decimal", help="an hour of the node, by the bill", optional=True),
+        Column(
+            "hour_committed_effective", "decimal", help="of it, what a commitment pays for, used or not", optional=True
+        ),
         Column("hour_list", "decimal", help="an hour of the node, where no bill has it", optional=True),
         Column("core_hour_effective", "decimal", optional=True),
         Column("gib_hour_effective", "decimal", optional=True),
@@ -71,8 +78,9 @@ def node_prices(lines: pd.DataFrame, nodes: pd.DataFrame, *, cpu_weight: float =
     The mean of all complete days: what the bill has as effective cost, else the list price. A node has one price; how it splits is
     a convention (see `prices.unit_prices`).
 
-    Columns: cluster, node, pool, instance_type, capacity_type, price_from (string), hour_effective, hour_list, core_hour_effective,
-    gib_hour_effective, core_hour_list, gib_hour_list (decimal, in currency), memory_share (Float64, ratio), hours (Float64, h).
+    Columns: cluster, node, pool, instance_type, capacity_type, price_from (string), hour_effective, hour_committed_effective,
+    hour_list, core_hour_effective, gib_hour_effective, core_hour_list, gib_hour_list (decimal, in currency), memory_share (Float64,
+    ratio), hours (Float64, h).
     """
     sums: defaultdict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
     for row in rows(lines, LINES):
@@ -91,7 +99,10 @@ def _priced(node: Mapping[str, Any], lines: Sequence[Mapping[str, Any]], cpu_wei
     )
     sources = {line["price_from"] for line in lines} - {None}
     sources = {BILL} if BILL in sources else sources
-    priced = [line for line in lines if line["price_from"] in sources]
+    seen = {
+        line["day"] for line in lines if line["core_hours"]
+    }  # a charge of a day without an hour would make hours dearer
+    priced = [line for line in lines if line["price_from"] in sources and line["day"] in seen]
     currencies = {line["currency"] for line in priced}
     if not cores or not gib or len(sources) != 1 or len(currencies) != 1:
         return row
@@ -102,6 +113,9 @@ def _priced(node: Mapping[str, Any], lines: Sequence[Mapping[str, Any]], cpu_wei
     hourly = rounded(Fraction(money) / Fraction(hours))
     core, each = unit_prices(hourly, cores, gib, cpu_weight)
     prices = {f"hour_{basis}": hourly, f"core_hour_{basis}": core, f"gib_hour_{basis}": each}
+    if basis == "effective":
+        committed = exact_sum(line["effective"] for line in priced if line["commitment"] == COMMITTED)
+        prices["hour_committed_effective"] = rounded(Fraction(committed or 0) / Fraction(hours))
     about = {"price_from": sources.pop(), "currency": currencies.pop(), "hours": hours}
     return row | prices | about | {"memory_share": memory_share(cores, gib, cpu_weight)}
 
@@ -126,26 +140,28 @@ def cpu_weight_band(charges: pd.DataFrame, objects: Objects, rules: Rules, **tab
 
 
 def opencost_prices(assets: pd.DataFrame) -> pd.DataFrame:
-    """OpenCost's assets as prices: an hour of each node, a GiB and month of each disk. What it has no price for is left out.
+    """OpenCost's assets as prices: an hour of each node and load balancer, a GiB and month of each disk. (C10)
 
-    `assets` is `queries.opencost.assets`. Columns: those of `schemas.PRICES`. (C10)
+    What it has no price for is left out. A load balancer is called as its service is, namespace/name. Control planes are left out
+    too: OpenCost names them by a cluster id of its own.
+
+    `assets` is `queries.opencost.assets`. Columns: those of `schemas.PRICES`.
     """
     sums: defaultdict[tuple[str, str, str], list[Mapping[str, Any]]] = defaultdict(list)
     for row in records(assets):
-        name = row["volume"] or row["name"] if row["type"] == "Disk" else row["name"]
-        if row["type"] in ("Node", "Disk") and name and row["total_list"] and row["minutes"]:
+        name = row["volume"] or row["name"] if row["type"] == DISK else row["name"]
+        if row["type"] in OPENCOST_KINDS and name and row["total_list"] and row["minutes"]:
             sums[row["type"], name, row["currency"]].append(row)
     found = []
-    for (kind, name, currency), members in sums.items():
+    for (of, name, currency), members in sums.items():
         hours = sum(Fraction(row["minutes"]) / 60 * _size(row) for row in members)
         if hours:
             hourly = sum(Fraction(row["total_list"]) for row in members) / hours
-            node = kind == "Node"
-            price = {"kind": "node" if node else "storage", "name": name, "unit": "hour" if node else "GiB-month"}
-            money = rounded(hourly if node else hourly * HOURS_A_MONTH)
+            price = {"kind": OPENCOST_KINDS[of], "name": name, "unit": "GiB-month" if of == DISK else "hour"}
+            money = rounded(hourly * HOURS_A_MONTH if of == DISK else hourly)
             found.append({**price, "list": money, "currency": currency, "price_from": OPENCOST, "priced_on": None})
     return framed(PRICES, found, assets)
 
 
 def _size(asset: Mapping[str, Any]) -> Fraction:
-    return Fraction(1) if asset["type"] == "Node" else Fraction(asset["storage_gib"] or 0.0)
+    return Fraction(asset["storage_gib"] or 0.0) if asset["type"] == DISK else Fraction(1)

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from gocoffee_ops.analysis.costs.allocation import LAG_H, Objects
 from gocoffee_ops.analysis.costs.matching import CLAIM_TAGS, SERVICE_TAGS, Things, first_tag
-from gocoffee_ops.analysis.costs.money import rounded
-from gocoffee_ops.analysis.costs.prices import HOURS_A_MONTH
+from gocoffee_ops.analysis.costs.money import rounded, total
+from gocoffee_ops.analysis.costs.prices import BILL, HOURS_A_MONTH
 from gocoffee_ops.analysis.costs.schemas import (
     CHARGES,
     IDLE,
@@ -57,7 +57,9 @@ ORPHANS = Schema(
         Column("sure", "string", help=", ".join(SURENESS)),
         Column("why", "string"),
         Column("age_s", "Float64", "s", help="at least", optional=True),
-        Column("monthly_effective", "decimal", help="as the last complete week cost; missing: no price", optional=True),
+        Column("monthly_effective", "decimal", help="as the last complete week cost", optional=True),
+        Column("monthly_list", "decimal", help="at list prices, of that week too, where no bill has it", optional=True),
+        Column("price_from", "string", help="bill, opencost or list; missing: it has no price", optional=True),
         Column("currency", "string", optional=True),
         Column("resource_id", "string", optional=True),
     ),
@@ -69,8 +71,10 @@ def orphans(
 ) -> pd.DataFrame:
     """What could perhaps be given up: unmounted volumes, load balancers without backends, snapshots, node pools without work?
 
-    Columns: kind, subject, cluster, namespace, owner, sure, why (string), age_s (Float64, s), monthly_effective (decimal, in
-    currency), resource_id. The surest and dearest first.
+    What each costs is the bill's, else at OpenCost's or the configuration's list price, as `lines` have it, else missing.
+
+    Columns: kind, subject, cluster, namespace, owner, sure, why (string), age_s (Float64, s), monthly_effective, monthly_list
+    (decimal, in currency), price_from, resource_id (string). The surest and dearest first.
     """
     bill = rows(charges, CHARGES)
     nodes, volumes = rows(objects.nodes, NODES), rows(objects.volumes, VOLUMES)
@@ -85,17 +89,29 @@ def orphans(
             paid[id(thing.row)].append(charge)
         if not found:
             loose.append(charge)
+    told = rows(lines, LINES)
+    unbilled: defaultdict[tuple[str, str], list[Mapping[str, Any]]] = defaultdict(list)
+    for line in told:
+        if line["charge"] is None and line["resource_id"]:
+            unbilled[line["cluster"], line["resource_id"]].append(line)
+    for row, name in [
+        *((one, one["volume_handle"] or one["volume"]) for one in volumes),
+        *((one, f"service/{one['namespace']}/{one['service']}") for one in balancers),
+    ]:
+        paid[id(row)] += unbilled.get((row["cluster"], name), [])
     candidates = [
         *(_volume(row, _monthly(paid[id(row)], week)) for row in volumes),
         *(_balancer(row, _monthly(paid[id(row)], week)) for row in balancers),
         *_loose(loose, week, as_of),
-        *_pools(rows(lines, LINES), nodes, as_of),
+        *_pools(told, nodes, as_of),
     ]
     found_rows = [row for row in candidates if row is not None]
-    found_rows.sort(
-        key=lambda row: (SURENESS.index(row["sure"]), -(row["monthly_effective"] or Decimal(0)), row["subject"])
-    )
+    found_rows.sort(key=lambda row: (SURENESS.index(row["sure"]), -_cost(row), row["subject"]))
     return framed(ORPHANS, found_rows, charges, *objects.tables)
+
+
+def _cost(row: Mapping[str, Any]) -> Decimal:
+    return max(row["monthly_effective"] or Decimal(0), row["monthly_list"] or Decimal(0))
 
 
 def volume_sureness(volume: Mapping[str, Any]) -> tuple[str, str] | None:
@@ -215,10 +231,20 @@ def _pools(
 
 
 def _monthly(charges: Sequence[Mapping[str, Any]], week: set[datetime]) -> dict[str, Any]:
-    """What the week's charges come to in a month of 730 hours; missing without any in the week, or in two currencies."""
-    there = [row for row in charges if row["day"] in week and row["effective"] is not None]
+    """What the week's charges and lines come to in a month of 730 hours; missing without a price in the week, or in two currencies.
+
+    What no bill has is at list prices, and never added to what it has.
+    """
+    there = [row for row in charges if row["day"] in week and row["currency"] is not None]
+    billed = [row["effective"] for row in there if row.get("price_from", BILL) == BILL and row["effective"] is not None]
+    listed = [row["list"] for row in there if row.get("price_from", BILL) != BILL and row["list"] is not None]
     currencies = {row["currency"] for row in there}
-    if len(currencies) != 1:
-        return {"monthly_effective": None, "currency": None}
-    cost = sum((Fraction(row["effective"]) for row in there), Fraction(0)) * HOURS_A_MONTH / (7 * 24)
-    return {"monthly_effective": rounded(cost), "currency": currencies.pop()}
+    if len(currencies) != 1 or not (billed or listed):
+        return dict.fromkeys(("monthly_effective", "monthly_list", "currency", "price_from"))
+    source = BILL if billed else next(row["price_from"] for row in there)
+    money = {"monthly_effective": _a_month(billed), "monthly_list": _a_month(listed)}
+    return money | {"currency": currencies.pop(), "price_from": source}
+
+
+def _a_month(amounts: Sequence[Decimal]) -> Decimal | None:
+    return rounded(Fraction(total(amounts)) * HOURS_A_MONTH / (7 * 24)) if amounts else None

@@ -87,9 +87,9 @@ class PriceBook:
         """A volume's price for a GiB and a month: by its own name, else by its storage class."""
         return self._first("storage", volume["volume"], volume["storage_class"], ANY)
 
-    def load_balancer(self) -> Price | None:
-        """A load balancer's price an hour."""
-        return self._first("load balancer", ANY)
+    def load_balancer(self, balancer: Mapping[str, Any]) -> Price | None:
+        """A load balancer's price an hour: by its service, namespace/name, else that of any."""
+        return self._first("load balancer", f"{balancer['namespace']}/{balancer['service']}", ANY)
 
     def control_plane(self, cluster: str) -> Price | None:
         """A control plane's price an hour."""

@@ -166,7 +166,9 @@ PRICES = Schema(
     "prices",
     (
         Column("kind", "string", help="node, storage, load balancer or control plane"),
-        Column("name", "string", help="node's name or instance type (with ' spot'), storage class; * for any"),
+        Column(
+            "name", "string", help="node or instance type (with ' spot'), volume or storage class, service; * for any"
+        ),
         Column("unit", "string", help="hour, or GiB-month"),
         Column("list", "decimal", help="for one unit"),
         CURRENCY,
@@ -209,6 +211,7 @@ LINES = Schema(
         Column("service", "string", optional=True),
         Column("resource_id", "string", optional=True),
         Column("charge", "Int64", help="the row of the charges that it is a part of", optional=True),
+        Column("commitment", "string", help="Used where one pays for it, Unused or empty", optional=True),
         Column("price_from", "string", help="bill, opencost or list; missing: it has no price", optional=True),
         BILLED,
         EFFECTIVE,

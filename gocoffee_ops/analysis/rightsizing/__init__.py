@@ -4,16 +4,21 @@ from gocoffee_ops.analysis.rightsizing.advice import ADVICE, advice
 from gocoffee_ops.analysis.rightsizing.backtest import BACKTEST, backtest
 from gocoffee_ops.analysis.rightsizing.packing import REMOVABLE, removable
 from gocoffee_ops.analysis.rightsizing.patch import SAVINGS, namespaces, patch, savings
+from gocoffee_ops.analysis.rightsizing.worth import WORTH, WORTH_BY_NODE, worth, worth_by_node
 
 __all__ = [
     "ADVICE",
     "BACKTEST",
     "REMOVABLE",
     "SAVINGS",
+    "WORTH",
+    "WORTH_BY_NODE",
     "advice",
     "backtest",
     "namespaces",
     "patch",
     "removable",
     "savings",
+    "worth",
+    "worth_by_node",
 ]

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from gocoffee_ops.analysis.rightsizing.advice import CHANGES
+from gocoffee_ops.analysis.rightsizing.advice import HIGH, LOWER, RAISE
 from gocoffee_ops.analysis.scheduling import Requirement, selects
 from gocoffee_ops.frames import Column, Schema, records
 
@@ -126,7 +126,8 @@ def removable(nodes: pd.DataFrame, pods: pd.DataFrame, advice: pd.DataFrame | No
 
     Emptiest first, each node's pods are put on the others, the largest pod first; a node of which one pod finds no place
     stays. That may not find the largest number, so it is at least that many. Nodes that providers or autoscalers keep (a
-    pool's smallest size) are not known here. What a node costs is in the bill: bankable is the money of the nodes named here.
+    pool's smallest size) are not known here. Of the advice, what lowers a request counts only with HIGH confidence; what raises
+    one always. The two columns are two packings: nodes of both together need not all be able to go. What they cost: `worth`.
 
     `nodes` and `pods` are of `queries.packing`. Columns: those of `REMOVABLE`.
     """
@@ -196,6 +197,16 @@ def _drained(board: _Board, node: str) -> str | None:
     return None
 
 
+def applied(row: Row, resource: str) -> bool:
+    """Whether advice counts here: one that lowers a request has to be sure.
+
+    >>> [applied({"cpu_advice": what, "confidence": "LOW"}, "cpu") for what in ("lower", "raise", "keep")]
+    [False, True, False]
+    """
+    advised: str = row[f"{resource}_advice"]
+    return advised == RAISE or (advised == LOWER and row["confidence"] == HIGH)
+
+
 def _changes(advice: pd.DataFrame | None) -> dict[tuple[str, str, str], dict[str, dict[str, int]]]:
     """What the advice adds to each container's requests, by workload and container: millicores and bytes."""
     found: dict[tuple[str, str, str], dict[str, dict[str, int]]] = {}
@@ -203,7 +214,7 @@ def _changes(advice: pd.DataFrame | None) -> dict[tuple[str, str, str], dict[str
         of = found.setdefault((row["cluster"], row["namespace"], row["workload"]), {}).setdefault(row["container"], {})
         for resource, column, unit in (("cpu", "cores", 1000), ("memory", "mib", MIB)):
             advised = row[f"{resource}_advised_{column}"]
-            if row[f"{resource}_advice"] in CHANGES and advised is not None:
+            if applied(row, resource) and advised is not None:
                 of[resource] = round((advised - (row[f"{resource}_request_{column}"] or 0.0)) * unit)
     return found
 
