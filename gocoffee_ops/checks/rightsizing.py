@@ -209,7 +209,7 @@ def nodes_needed(removable: pd.DataFrame) -> list[Finding]:
     >>> import pandas as pd
     >>> row = {"cluster": "eu", "node": "n1", "removable_now": False, "removable": True, "pods": 7, "why": None}
     >>> said(nodes_needed(pd.DataFrame([row])))
-    ['WARN nodes: of 1 node none could go as things are, 1 once requests are as advised: n1']
+    ['WARN nodes: of 1 node none could go as things are; 1 once requests are as advised: n1']
     """
     rows = records(removable)
     findings = []
@@ -219,8 +219,11 @@ def nodes_needed(removable: pd.DataFrame) -> list[Finding]:
         then = [row["node"] for row in ours if row["removable"]]
         if not now and not then:
             continue
-        reason = f"of {counted(len(ours), 'node')} {_named(now, 'could go as things are')}, "
-        reason += _named(then, "once requests are as advised")
+        reason = f"of {counted(len(ours), 'node')} "
+        if now == then:
+            reason += _named(now, "could go, as things are and once requests are as advised")
+        else:
+            reason += f"{_named(now, 'could go as things are')}; {_named(then, 'once requests are as advised')}"
         figures = {"nodes": len(ours), "removable_now": len(now), "removable": len(then)}
         findings.append(Finding(Status.WARN, "nodes_needed", "nodes", reason, figures, cluster, next=(COST_ANALYSIS,)))
     return concluded(
@@ -249,8 +252,8 @@ def savings_bankable(worth: pd.DataFrame, removable: pd.DataFrame) -> list[Findi
     >>> row = {"cluster": "eu", "figure": "bankable as things are", "nodes": 1, "monthly_effective": Decimal("70.08"),
     ...     "monthly_committed_effective": None, "monthly_list": None, "currency": "EUR", "price_from": "bill"}
     >>> (found,) = savings_bankable(pd.DataFrame([row]), pd.DataFrame([{"cluster": "eu", "node": "n1"}]))
-    >>> found.reason.partition(";")[0]
-    'bankable is 70.08 EUR a month (effective) as things are, nothing once requests are as advised'
+    >>> found.reason
+    'bankable is 70.08 EUR a month (effective) as things are; nothing once requests are as advised; freed requests: none'
     """
     table = records(worth)
     clusters = sorted({row["cluster"] for row in records(removable)})
@@ -272,12 +275,12 @@ def _savings(cluster: str, rows: Sequence[Row]) -> Finding:
         for name in ("bankable as things are", "bankable once requests are as advised", "freed requests")
     }
     now, then, freed = figures.values()
-    reason = (
-        f"bankable is {_sum(now) or 'nothing'} as things are, {_sum(then) or 'nothing'} once requests are as advised; "
-    )
-    reason += (
-        f"freed requests: {_sum(freed)}, which no invoice shows until a node goes" if freed else "freed requests: none"
-    )
+    bankable = [_sum(now) or "nothing", _sum(then) or "nothing"]
+    if bankable[0] == bankable[1]:
+        reason = f"bankable is {bankable[0]}, as things are and once requests are as advised; "
+    else:
+        reason = f"bankable is {bankable[0]} as things are; {bankable[1]} once requests are as advised; "
+    reason += f"freed requests: {_sum(freed)}, as headroom until a node goes" if freed else "freed requests: none"
     unpriced = sum(row["nodes"] for row in rows if row["price_from"] is None)
     status = Status.UNKNOWN if unpriced else Status.WARN if now or then else Status.OK
     found = {"unpriced_nodes": unpriced} if unpriced else {}

@@ -69,8 +69,8 @@ def test_bankable_is_what_the_bill_has_of_the_nodes_and_freed_requests_are_apart
     (freed,) = figure(by_node, "freed requests").values()
     assert (freed["node"], freed["freed_cpu_cores"], freed["monthly_effective"]) == ("n3", 0.5, Decimal("32.85"))
     assert found.reason == (
-        "bankable is 379.60 EUR a month (effective) as things are, 379.60 EUR a month (effective) once requests are as "
-        "advised; freed requests: 32.85 EUR a month (effective), which no invoice shows until a node goes"
+        "bankable is 379.60 EUR a month (effective), as things are and once requests are as advised; freed requests: "
+        "32.85 EUR a month (effective), as headroom until a node goes"
     )
     assert (found.status, found.cluster) == (Status.WARN, "eu")
 
@@ -87,7 +87,7 @@ def test_a_node_without_a_price_makes_the_sum_at_least_and_never_zero() -> None:
 
     _, (found,) = saved(priced(), TWO_COULD_GO, LOWER_C)
     assert (found.status, found.numbers) == (Status.UNKNOWN, {"unpriced_nodes": 5})
-    assert "bankable is UNKNOWN (2 nodes without a price) as things are" in found.reason
+    assert "bankable is UNKNOWN (2 nodes without a price), as things are" in found.reason
     assert "0.00" not in found.reason
 
 
@@ -96,10 +96,14 @@ def test_list_prices_are_told_apart_from_the_bill_and_not_added_to_it() -> None:
 
     gone = figure(by_node, "bankable as things are")
     assert (gone["n2"]["monthly_effective"], gone["n2"]["monthly_list"]) == (None, Decimal(365))
-    expected = "189.80 EUR a month (effective) and 365.00 EUR a month (list price of the configuration) as things are"
+    expected = "189.80 EUR a month (effective) and 365.00 EUR a month (list price of the configuration), as things are"
     assert expected in found.reason
     assert found.status is Status.WARN
-    rows = {row["price_from"]: row for row in records(rightsizing.worth(by_node)) if row["figure"] == "bankable as things are"}
+    rows = {
+        row["price_from"]: row
+        for row in records(rightsizing.worth(by_node))
+        if row["figure"] == "bankable as things are"
+    }
     assert (rows["bill"]["monthly_list"], rows["list"]["monthly_effective"]) == (None, None)
 
 
@@ -107,7 +111,7 @@ def test_currencies_are_not_added() -> None:
     bill = (charge("n1", "6.24"), charge("n2", "2.40", currency="USD"))
     _, (found,) = saved(priced(*bill), TWO_COULD_GO, [])
 
-    assert "189.80 EUR a month (effective) and 73.00 USD a month (effective) as things are" in found.reason
+    assert "189.80 EUR a month (effective) and 73.00 USD a month (effective), as things are" in found.reason
 
 
 def test_what_a_commitment_pays_for_is_not_bankable() -> None:

@@ -369,7 +369,8 @@ def test_nothing_to_compare_in_either_run_is_unknown() -> None:
 def test_every_check_can_say_unknown_but_the_news_of_changes() -> None:
     """A change is news, not a verdict; every other check has a table that makes it UNKNOWN."""
     unknown = {name for name, status, _ in CASES if status is Status.UNKNOWN}
-    # Their tables are no single query's own: tests/checks/test_log_coverage.py, test_diagnosis.py, test_rightsizing.py; analysis/test_worth.py.
+    # Their tables are no single query's own: tests/checks/test_log_coverage.py, test_diagnosis.py, test_rightsizing.py;
+    # tests/analysis/test_worth.py.
     apart = {"cluster_diagnosis", "logs_covered", "advice_held", "nodes_needed", "requests_sized", "usage_covered"}
     apart.add("savings_bankable")
     # What they need beside a table is given in tests of their own below.

@@ -119,7 +119,7 @@ def test_nodes_that_could_go_are_a_warning_and_none_is_no_saving() -> None:
         return checks.nodes_needed(filled(rightsizing.REMOVABLE, *rows))
 
     (found,) = needed(gone("n1", True, True), gone("n2", False, True), gone("n3", False, False))
-    assert found.reason == "of 3 nodes 1 could go as things are: n1, 2 once requests are as advised: n1, n2"
+    assert found.reason == "of 3 nodes 1 could go as things are: n1; 2 once requests are as advised: n1, n2"
     assert found.status is Status.WARN
     (fine,) = needed(gone("n1", False, False))
     assert (fine.status, "headroom, no money" in fine.reason) == (Status.OK, True)

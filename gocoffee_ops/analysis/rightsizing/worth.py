@@ -148,17 +148,27 @@ def _freed(
         if each:
             cores, gib = (sum(one[i] for one in each) for i in (0, 1))
             price = hourly.get((cluster, node), {})
-            row = {"cluster": cluster, "figure": FREED, "node": node, "freed_cpu_cores": cores, "freed_memory_gib": gib}
-            for basis in ("effective", "list"):
-                core, each_gib = price.get(f"core_hour_{basis}"), price.get(f"gib_hour_{basis}")
-                there = core is not None and each_gib is not None
-                hour = Fraction(core) * Fraction(cores) + Fraction(each_gib) * Fraction(gib) if there else None
-                row[f"monthly_{basis}"] = None if hour is None else rounded(hour * HOURS_A_MONTH)
-            yield row | {"monthly_committed_effective": None} | _said(price)
+            about = {
+                "cluster": cluster,
+                "figure": FREED,
+                "node": node,
+                "freed_cpu_cores": cores,
+                "freed_memory_gib": gib,
+            }
+            money = {f"monthly_{basis}": _parts_money(price, basis, cores, gib) for basis in ("effective", "list")}
+            yield about | money | {"monthly_committed_effective": None} | _said(price)
+
+
+def _parts_money(price: Row, basis: str, cores: float, gib: float) -> Decimal | None:
+    """A month of some cores and GiB of a node."""
+    core, each = price.get(f"core_hour_{basis}"), price.get(f"gib_hour_{basis}")
+    if core is None or each is None:
+        return None
+    return rounded((Fraction(core) * Fraction(cores) + Fraction(each) * Fraction(gib)) * HOURS_A_MONTH)
 
 
 def _less(row: Row, resource: str, unit: str) -> float:
-    advised = row[f"{resource}_advised_{unit}"]
+    now, advised = row[f"{resource}_request_{unit}"], row[f"{resource}_advised_{unit}"]
     if row[f"{resource}_advice"] != LOWER or not applied(row, resource) or advised is None:
         return 0.0
-    return max(0.0, (row[f"{resource}_request_{unit}"] or 0.0) - advised)
+    return float(max(0.0, (now or 0.0) - advised))
