@@ -43,6 +43,7 @@ IDS = st.sampled_from(
         "vol-gone00",
         "arn:aws:elasticloadbalancing:eu-central-1:1:loadbalancer/net/shop/0a1b2c",
         "bucket/logs",
+        "arn:aws:eks:eu-central-1:1:pod/prod/lab/a/1",
         None,
     ]
 )
@@ -64,7 +65,9 @@ def bills(draw: st.DrawFn) -> pd.DataFrame:
             "currency": st.sampled_from(["EUR", "EUR", "USD"]),
             "usage_unit": st.sampled_from([None, "Hours", "GB", "GB-Month"]),
             "usage_quantity": st.none() | st.floats(-10, 1000, allow_nan=False),
-            "tags": st.sampled_from([(), ("eks:cluster-name=eu",), ("kubernetes.io/created-for/pvc/name=data",)]),
+            "tags": st.sampled_from(
+                [(), ("eks:cluster-name=eu",), ("kubernetes.io/created-for/pvc/name=data",), ("k8s-namespace=lab",)]
+            ),
         }
     )
     return charges(*draw(st.lists(one, max_size=12)))

@@ -9,6 +9,7 @@ identity of its own; the two are never added.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -38,7 +39,7 @@ from gocoffee_ops.analysis.costs.schemas import (
     framed,
     rows,
 )
-from gocoffee_ops.analysis.costs.shares import Amounts, Kind, NodeDay, Rules, Shares
+from gocoffee_ops.analysis.costs.shares import Amounts, Kind, Name, NodeDay, Rules, Shares
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,6 +48,7 @@ DAY = timedelta(days=1)
 LAG_H = 48.0
 ON_A_NODE = ("kubernetes.io/host-path", "kubernetes.io/local-volume")  # such volumes are paid for with their node
 NO_METRICS = "the node was not there on this day, says its cluster"
+NO_SPLIT = "a pod that is billed without a node: how much of it was used is not told apart"
 NO_PRICE = "it stands in no bill, and has no price"
 
 Row = Mapping[str, Any]
@@ -118,6 +120,7 @@ class _Allocation:
         self._shares, self._teams, self._prices, self._settled = shares, teams, prices, settled
         self._billed: set[tuple[str, str, datetime]] = set()  # cluster, object, day
         self._planes: set[datetime] = set()
+        self._alone = _alone(shares)
 
     def charge(self, at: int, charge: Row, claim: Claim) -> None:
         """The lines of one row of the bill."""
@@ -134,7 +137,11 @@ class _Allocation:
         }
         money = {basis: charge[basis] for basis in ("billed", "effective")}
         if claim.line == USED:
-            self._split(origin, money, claim.things)
+            things = self._nodes_of(claim.things, charge["day"])
+            if things[0].kind == "pod":
+                self._pod(origin, money, things[0].row)
+            else:
+                self._split(origin, money, things)
             return
         for thing in claim.things:
             self._billed.add((thing.row["cluster"], _name(thing), charge["day"]))
@@ -162,6 +169,21 @@ class _Allocation:
             share = weights[i] / sum(weights)
             line = {**origin, **amounts, **_of_node(node), **self._owned(kind)}
             self._line(kind.line, line, part=part if first else None, share=share)
+
+    def _nodes_of(self, things: tuple[Thing, ...], day: datetime) -> tuple[Thing, ...]:
+        """Instead of a billed pod the node that it had for itself on a day, which tells what it used from what it did not."""
+        pod = things[0].row
+        if things[0].kind != "pod":
+            return things
+        alone = self._alone.get((day, pod["namespace"], pod["pod"]), [])
+        found = [node for node, uids in alone if pod["pod_uid"] is None or uids <= {None, pod["pod_uid"]}]
+        return (Thing("node", self._shares.nodes[found[0]]),) if len(found) == 1 else things
+
+    def _pod(self, origin: Row, money: Mapping[str, Decimal | None], pod: Row) -> None:
+        """A pod that is billed by itself, and has no node of its own: whose it is, is known."""
+        team = self._teams.team(pod["namespace"], pod["workload"], origin["labels"])
+        home = dict(pod) | ({"team": team} if team else {})
+        self._line(UNKNOWN, {**origin, **money, **home, "why": NO_SPLIT}, share=1.0)
 
     def _day(self, node: Row, day: datetime) -> NodeDay:
         return self._shares.days.get(((node["cluster"], node["node"]), day), NodeDay())
@@ -254,6 +276,17 @@ class _Allocation:
 
 def _listed(price: Price, amount: Fraction | Decimal) -> dict[str, Any]:
     return {"list": rounded(Fraction(amount)), "currency": price.currency, "price_from": price.price_from}
+
+
+def _alone(shares: Shares) -> dict[tuple[datetime, str, str], list[tuple[Name, set[str | None]]]]:
+    """The nodes on which a single pod ran on a day, by that pod, with the uids that it had."""
+    found: defaultdict[tuple[datetime, str, str], list[tuple[Name, set[str | None]]]] = defaultdict(list)
+    for (name, day), node_day in shares.days.items():
+        owners = [kind.owner for kind in node_day.parts if kind.owner is not None]
+        pods = {(owner.namespace, owner.pod) for owner in owners}
+        if len(pods) == 1:
+            found[(day, *pods.pop())].append((name, {owner.pod_uid for owner in owners}))
+    return dict(found)
 
 
 def _of_node(node: Row) -> dict[str, Any]:

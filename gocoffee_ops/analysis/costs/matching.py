@@ -29,7 +29,7 @@ from gocoffee_ops.analysis.costs.schemas import (
     USED,
 )
 
-ObjectKind = Literal["node", "volume", "load balancer"]
+ObjectKind = Literal["node", "volume", "load balancer", "pod"]
 Row = Mapping[str, Any]
 
 # How providers mark what a cluster made for itself.
@@ -43,6 +43,11 @@ CLAIM_TAGS = ("kubernetes.io/created-for/pvc/name", "kubernetes.io-created-for-p
 SERVICE_TAGS = ("kubernetes.io/service-name",)
 KUBERNETES = re.compile(r"kubernetes|\bEKS\b|\bAKS\b|\bGKE\b", re.IGNORECASE)
 SERVERLESS = re.compile(r"cpu|[gm]i?b\b|fargate|autopilot", re.IGNORECASE)
+# How providers name a pod that they bill by itself: an id of EKS, tags of EKS and of GKE.
+POD = re.compile(r":pod/[^/]+/(?P<namespace>[^/]+)/(?P<pod>[^/]+)(?:/(?P<uid>[^/]+))?$")
+NAMESPACE_TAGS = ("aws:eks:namespace", "k8s-namespace")
+WORKLOAD_TAGS = ("aws:eks:workload-name", "k8s-workload-name")
+WORKLOAD_TYPE_TAGS = ("aws:eks:workload-type", "k8s-workload-type")
 TRAFFIC = re.compile(r"data ?transfer|bandwidth|\bvpc\b|virtual network|\bnat\b|networking", re.IGNORECASE)
 BYTES = re.compile(r"(byte|bytes|[KMGT]i?B)", re.IGNORECASE)  # GB-Month is none: it has a time
 DISK = re.compile(r"(^|[/:])vol-|/disks/|:volume/", re.IGNORECASE)
@@ -60,7 +65,7 @@ class Thing:
 
 @dataclass(frozen=True)
 class Claim:
-    """The line that a row of the bill belongs to. A node's row belongs to what ran there: `line` is `used`, and is split."""
+    """The line that a row of the bill belongs to. A node's or a pod's row belongs to what ran: `line` is `used`, and is split."""
 
     line: str
     things: tuple[Thing, ...] = ()
@@ -161,12 +166,14 @@ def claim(charge: Row, things: Things) -> Claim:
         return Claim(RESIDUAL, why=f"its category {charge['charge_category']!r} is not known")
     if charge["commitment"] == "Unused":
         return Claim(UNUSED_COMMITMENT)
-    found = things.find(charge)
+    found = things.find(charge) or _billed_pods(charge)
     return _of_things(charge, found) if found else _of_none(charge)
 
 
 def _of_things(charge: Row, found: Sequence[Thing]) -> Claim:
     kind = found[0].kind
+    if kind == "pod":
+        return Claim(USED, tuple(found))
     if kind == "node":
         return Claim(NETWORK, tuple(found)) if _is_traffic(charge) else Claim(USED, tuple(found))
     if kind == "load balancer":
@@ -202,10 +209,37 @@ def _of_none(charge: Row) -> Claim:
 
 
 def _of_kubernetes(charge: Row) -> Claim:
-    """The fee of a control plane; pods that a provider bills one by one, without a node, are not split."""
-    if SERVERLESS.search(f"{charge['pricing_unit'] or charge['usage_unit'] or ''} {charge['resource_type'] or ''}"):
-        return Claim(RESIDUAL, why="pods that are billed without a node are not told apart")
+    """The fee of a control plane; or pods that are billed without a node, and that nothing tells apart."""
+    if _is_serverless(charge):
+        return Claim(RESIDUAL, why="pods that are billed without a node, and neither an id nor a tag says whose")
     return Claim(CONTROL_PLANE)
+
+
+def _is_serverless(charge: Row) -> bool:
+    """Whether a row is for pods that a provider bills by their cores and memory, without a node."""
+    about = f"{charge['pricing_unit'] or charge['usage_unit'] or ''} {charge['resource_type'] or ''}"
+    return bool(KUBERNETES.search(charge["service"]) and SERVERLESS.search(about))
+
+
+def _billed_pods(charge: Row) -> tuple[Thing, ...]:
+    """The pod that a row is for, or at least its workload or namespace; none where the row is of something else, or says neither.
+
+    >>> charge = {"service": "Kubernetes Engine", "pricing_unit": "vCPU-Hours", "usage_unit": None, "resource_type": None, "tags": ()}
+    >>> [thing.row["pod"] for thing in _billed_pods(charge | {"resource_id": "arn:aws:eks:eu-central-1:1:pod/prod/shop/web-1/u1"})]
+    ['web-1']
+    >>> tags = "k8s-namespace=shop", "k8s-workload-name=web", "k8s-workload-type=Deployment"
+    >>> [thing.row["workload"] for thing in _billed_pods(charge | {"resource_id": None, "tags": tags})]
+    ['deployment/web']
+    """
+    name, kind = first_tag(charge, WORKLOAD_TAGS), first_tag(charge, WORKLOAD_TYPE_TAGS)
+    workload = f"{kind.rpartition('/')[2].lower()}/{name}" if name and kind else None
+    found = POD.search(charge["resource_id"] or "")
+    namespace = found["namespace"] if found else first_tag(charge, NAMESPACE_TAGS)
+    if not namespace or not (found or _is_serverless(charge)):
+        return ()
+    pod, uid = (found["pod"], found["uid"]) if found else (None, None)
+    # Which of our clusters it is, a bill does not say: it has a name of its own there.
+    return (Thing("pod", {"cluster": None, "namespace": namespace, "workload": workload, "pod": pod, "pod_uid": uid}),)
 
 
 def _is_traffic(charge: Row) -> bool:

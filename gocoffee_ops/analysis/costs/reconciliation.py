@@ -163,7 +163,8 @@ def coverage(lines: pd.DataFrame) -> pd.DataFrame:
 
 def _is_thing(row: Mapping[str, Any]) -> bool:
     known = row["line"] in (STORAGE, UNMOUNTED, LOAD_BALANCER)
-    return known or (row["line"] == UNKNOWN and row["node"] is None and row["pod"] is None)
+    unpriced = row["line"] == UNKNOWN and row["charge"] is None
+    return known or (unpriced and row["node"] is None and row["pod"] is None)
 
 
 def _covered(what: str, name: str, table: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
