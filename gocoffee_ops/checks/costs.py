@@ -99,7 +99,7 @@ def costs_covered(coverage: pd.DataFrame, *, thresholds: Thresholds) -> list[Fin
     >>> import pandas as pd
     >>> row = {"what": "core-hours", "total": 100.0, "unpriced": 0.0, "unseen": 20.0, "priced_share": 1.0, "unseen_share": 0.2}
     >>> said(costs_covered(pd.DataFrame([row]), thresholds=Thresholds()))
-    ['UNKNOWN core-hours: 100 % has a price, and of 20 % it is not known what for']
+    ['UNKNOWN core-hours: 100 of 100 have a price (100 %); what 20 % of them were for was not seen']
     """
     table = [row for row in records(coverage) if row["total"]]
     findings = [_covered(row, thresholds) for row in table]
@@ -115,7 +115,8 @@ def costs_covered(coverage: pd.DataFrame, *, thresholds: Thresholds) -> list[Fin
 
 def _covered(row: Mapping[str, Any], thresholds: Thresholds) -> Finding:
     priced, unseen = row["priced_share"], row["unseen_share"]
-    reason = f"{percent(priced)} has a price, and of {percent(unseen)} it is not known what for"
+    reason = f"{row['total'] - row['unpriced']:,.0f} of {row['total']:,.0f} have a price ({percent(priced)})"
+    reason += f"; what {percent(unseen)} of them were for was not seen" if unseen >= 0.005 else ""
     if priced < thresholds.cost_priced_crit:
         status = Status.CRIT
     elif min(priced, 1 - unseen) < thresholds.cost_priced_min:

@@ -107,7 +107,7 @@ def _too_small(row: Row) -> Finding | None:
     if row["memory_advice"] != "raise" or not (row["oom_killed"] or row["memory_request_mib"] is not None):
         return None
     now = f"requests {row['memory_request_mib']:,.0f} MiB" if row["memory_request_mib"] is not None else "requests none"
-    reason = f"{row['container']}: {now} and should {row['memory_advised_mib']:,.0f} MiB: {row['memory_why']}"
+    reason = f"{row['container']}: {now}, and should request {row['memory_advised_mib']:,.0f} MiB: {row['memory_why']}"
     figures = numbers(row, "memory_request_mib", "memory_advised_mib", "memory_max_mib")
     return Finding(
         Status.WARN, "requests_sized", row["workload"], reason, figures, row["cluster"], row["namespace"],

@@ -9,6 +9,7 @@ from typing import Any, Final
 from gocoffee_ops.errors import unknown_name
 
 PLOTLY: Final = "application/vnd.plotly.v1+json"
+LEGEND_ROW: Final = 3  # names of a legend that stand beside each other on a phone, or nearly
 
 
 def show(value: Any, *, demo: bool = False) -> None:
@@ -74,6 +75,8 @@ def _figure(figure: Any, *, demo: bool) -> dict[str, Any]:
     if demo:
         note = {"text": DEMO_BANNER, "xref": "paper", "yref": "paper", "x": 1, "y": 1, "xanchor": "right"}
         note |= {"yanchor": "bottom", "yshift": 22, "showarrow": False, "font": {"size": 11}}
+        if sum(bool(one.get("name")) and one.get("showlegend") is not False for one in data["data"]) > LEGEND_ROW:
+            note |= {"y": 0, "yanchor": "top", "yshift": -42}  # on a phone the legend has several rows there
         data["layout"].setdefault("annotations", []).append(note)
         words = f"{DEMO_BANNER} {words}"
     data["config"] = {"responsive": True, "displaylogo": False}

@@ -19,6 +19,7 @@ ROWS: Final = 20
 WIDE: Final = 6  # columns; of a wider table, those that are the same in every row stand above it
 NAME_CHARACTERS: Final = 56  # a name is not broken over lines; a sentence is given room
 PHRASE_CHARACTERS: Final = 20  # a few words are not broken into a line each
+LEAST: Final = Decimal("0.000001")  # what is less is what splitting an amount left
 SQL_CHARACTERS: Final = 1_500
 TEXT_CHARACTERS: Final = 600
 DEMO_BANNER: Final = "Demo data: nothing here is production."
@@ -148,7 +149,7 @@ def _column(name: str, values: pd.Series[Any]) -> _Shown:
     if dtype.startswith(("int", "uint", "float")):
         return _number(name, words, values, whole=not dtype.startswith("float"))
     if isinstance(next(iter(values.dropna()), None), Decimal):
-        return _Shown(words, "gc-num", _missing(lambda v: _plain(v, 2)))
+        return _Shown(words, "gc-num", _missing(_money(values)))
     if name.endswith(_SQL):
         return _Shown(words, "", _missing(_sql))
     return _Shown(words, "", _missing(_text))
@@ -176,6 +177,19 @@ def _plain(value: float | Decimal, digits: int) -> str:
     text = f"{value:,.{digits}f}"
     # A small value is not nothing: it keeps two figures where its column would round it away.
     return f"{value:.2g}" if value and not float(text.replace(",", "")) else text
+
+
+def _money(values: pd.Series[Any]) -> Callable[[Any], str]:
+    """Amounts in hundredths, and prices of small units with more places; what splitting an amount left says so."""
+    top = max((abs(v) for v in values.dropna()), default=Decimal(0))
+    digits = 2 if top >= 1 or not top else 4 if top >= Decimal("0.01") else 6
+
+    def shown(value: Decimal) -> str:
+        if 0 < abs(value) < LEAST:
+            return escaped(f"< {LEAST}" if value > 0 else f"> -{LEAST}")
+        return _plain(value, digits)
+
+    return shown
 
 
 def _missing(cell: Callable[[Any], str]) -> Callable[[Any], str]:

@@ -79,7 +79,7 @@ def test_memory_that_should_be_more_is_told_by_container() -> None:
     short = advice(memory_advice="raise", memory_advised_mib=2458.0, memory_why="it ran out of memory", oom_killed=True)
     (found,) = sized(short)
     assert (found.status, found.subject, found.namespace) == (Status.WARN, "deployment/orders", "go-coffee")
-    assert "requests 1,024 MiB and should 2,458 MiB: it ran out of memory" in found.reason
+    assert "requests 1,024 MiB, and should request 2,458 MiB: it ran out of memory" in found.reason
 
 
 def test_what_is_not_known_is_unknown_by_its_reason() -> None:

@@ -108,6 +108,18 @@ def test_money_is_shown_in_cents_and_less_than_a_cent_is_not_nothing() -> None:
     assert page.css == ["gc-num"] * 6
 
 
+def test_a_price_of_a_small_unit_has_its_places_and_a_rest_of_splitting_is_told_as_one() -> None:
+    money = Schema("t", tuple(Column(name, "decimal", optional=True) for name in ("core_hour", "gib_hour", "change")))
+    rows = [("0.0284", "0.00284", "-1200"), ("0.0135", "0.00097", "2E-12"), ("0.02", "0.001", "-2E-12")]
+    page = _Cells()
+    page.feed(html(money.from_rows([dict(zip(money.names, map(Decimal, row), strict=True)) for row in rows])))
+    assert page.rows[1:] == [
+        ["0.0284", "0.002840", "-1,200.00"],
+        ["0.0135", "0.000970", "< 0.000001"],
+        ["0.0200", "0.001000", "> -0.000001"],
+    ]
+
+
 @pytest.mark.parametrize("column", ["name", "statement", "definition"])
 def test_hostile_text_is_text(column: str) -> None:
     shown = html(pd.DataFrame({column: [HOSTILE]}))

@@ -224,7 +224,7 @@ def _is_serverless(charge: Row) -> bool:
 def _billed_pods(charge: Row) -> tuple[Thing, ...]:
     """The pod that a row is for, or at least its workload or namespace; none where the row is of something else, or says neither.
 
-    >>> charge = {"service": "Kubernetes Engine", "pricing_unit": "vCPU-Hours", "usage_unit": None, "resource_type": None, "tags": ()}
+    >>> charge = {"service": "Amazon EKS", "pricing_unit": "vCPU-Hours", "usage_unit": None, "resource_type": None, "tags": ()}
     >>> [thing.row["pod"] for thing in _billed_pods(charge | {"resource_id": "arn:aws:eks:eu-central-1:1:pod/prod/shop/web-1/u1"})]
     ['web-1']
     >>> tags = "k8s-namespace=shop", "k8s-workload-name=web", "k8s-workload-type=Deployment"

@@ -6,8 +6,9 @@ Each shows one currency, the one with most money in it, and states that there ar
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any, Final
 
 from gocoffee_ops.errors import UsageError
@@ -23,6 +24,7 @@ from gocoffee_ops.ui.figures.drawing import (
     VERMILLION,
     axis,
     nothing,
+    on_colour,
     panels_of,
 )
 from gocoffee_ops.ui.text import label
@@ -36,6 +38,7 @@ Row = Mapping[str, Any]
 COLOURS: Final = (BLUE, ORANGE, GREEN, SKY, PURPLE, VERMILLION, GREY)
 LAYERS: Final = len(COLOURS)  # of the area; what is left is one layer, "others"
 HEIGHT: Final = 440
+NOTE: Final = 44  # characters of a line under a figure, as a phone has room for
 NOBODY: Final = "(no team)"
 
 
@@ -53,7 +56,7 @@ def cost_treemap(costs_by: pd.DataFrame, *levels: str) -> go.Figure:
         return nothing("no costs")
     sums: defaultdict[tuple[str, ...], Decimal] = defaultdict(Decimal)
     for row in drawn:
-        path = tuple(str(row[name] or (NOBODY if name == "team" else f"(no {name})")) for name in levels)
+        path = _path(row, levels)
         for depth in range(len(path) + 1):
             sums[path[:depth]] += row["effective"]
     below = sum((row["effective"] for row in rows if row["effective"] < 0), Decimal(0))
@@ -61,23 +64,39 @@ def cost_treemap(costs_by: pd.DataFrame, *levels: str) -> go.Figure:
     figure = panels_of(1)
     paths = list(sums)
     number = {path: str(n) for n, path in enumerate(paths)}
+    outer = sorted((path for path in paths if len(path) == 1), key=lambda path: -sums[path])
+    colours = {path[0]: COLOURS[n % len(COLOURS)] for n, path in enumerate(outer)}
+    parted = {path[:-1] for path in paths if path}
+    names = {path: label(path[-1], 40) if path else "all" for path in paths}
     figure.add_treemap(
         ids=list(number.values()),
         parents=[number[path[:-1]] if path else "" for path in paths],
-        labels=[label(path[-1], 40) if path else "all" for path in paths],
+        # Of an area that has parts, only the label is drawn: its amount stands in there.
+        labels=[f"{name}  {sums[path]:,.2f} {currency}" if path in parted else name for path, name in names.items()],
+        customdata=list(names.values()),
         values=[float(sums[path]) for path in paths],
         text=[f"{sums[path]:,.2f} {currency}" for path in paths],
         branchvalues="total",
         textinfo="label+text",
-        hovertemplate="%{label}<br>%{text}<br>%{percentRoot} of all<extra></extra>",
+        textfont={"color": [on_colour(colours[path[0]]) if path else INK for path in paths]},
+        hovertemplate="%{customdata}<br>%{text}<br>%{percentRoot} of all<extra></extra>",
         tiling={"pad": 2},
         root={"color": "rgba(0,0,0,0)"},
-        marker={"line": {"width": 1}},
+        marker={
+            "colors": [colours[path[0]] if path else "rgba(0,0,0,0)" for path in paths],
+            "line": {"width": 1, "color": "rgba(255,255,255,0.7)"},
+        },
     )
-    figure.update_layout(treemapcolorway=list(COLOURS))
-    dearest = max((path for path in paths if len(path) == 1), key=lambda path: sums[path])[0]
-    alt = f"Costs of {sums[()]:,.2f} {currency} by {', then '.join(levels)}; most is {dearest}'s."
+    figure.update_layout(uniformtext={"minsize": 10, "mode": "hide"})  # what does not fit legibly is told at a touch
+    alt = f"Costs of {sums[()]:,.2f} {currency} by {', then '.join(levels)}; most is {outer[0][0]}'s."
     return _framed(figure, alt, stated)
+
+
+def _path(row: Row, levels: Sequence[str]) -> tuple[str, ...]:
+    """Where a row is in the tree; a level that nothing below it names ends there, but for the outermost."""
+    named = [n for n, level in enumerate(levels) if row[level] is not None]
+    kept = levels[: max(named, default=0) + 1]
+    return tuple(str(row[name] or (NOBODY if name == "team" else f"(no {name})")) for name in kept)
 
 
 def costs_by_day(costs_by: pd.DataFrame, by: str) -> go.Figure:
@@ -110,10 +129,27 @@ def costs_by_day(costs_by: pd.DataFrame, by: str) -> go.Figure:
             x0=min(estimated), x1=max(days), line_width=0, fillcolor=GREY, opacity=0.35, layer="above",
             annotation_text="estimates", annotation_position="top right",
         )  # fmt: skip
+        _hatch(figure, min(estimated), max(days), layers.values())
         stated.append(f"{len(estimated)} days are younger than the billing lag: estimates, not a drop")
     figure.update_yaxes(**axis(autorange=True, showticklabels=True, showgrid=True, title=f"{currency} a day"))
     alt = f"Costs of {len(days)} days by {by} in {currency}; {len(estimated)} of them are estimates."
     return _framed(figure, alt, stated)
+
+
+def _hatch(figure: go.Figure, start: Any, end: Any, layers: Iterable[Sequence[Decimal]]) -> None:
+    """Hatching over some days, as high as the layers are: grey alone reads as one of them."""
+    stacks = list(zip(*layers, strict=True))
+    low = float(min(sum(min(one, Decimal(0)) for one in stack) for stack in stacks))
+    high = float(max(sum(max(one, Decimal(0)) for one in stack) for stack in stacks))
+    figure.add_scatter(
+        x=[start, end, end, start],
+        y=[low, low, high, high],
+        fill="toself",
+        fillpattern={"shape": "/", "fgcolor": INK, "bgcolor": "rgba(0,0,0,0)", "fillmode": "overlay", "size": 9},
+        mode="none",
+        hoverinfo="skip",
+        showlegend=False,
+    )
 
 
 def _layer(
@@ -188,12 +224,13 @@ def _one_currency(rows: Sequence[Row]) -> tuple[str, list[Row], list[str]]:
 
 
 def _framed(figure: go.Figure, alt: str, stated: Sequence[str]) -> go.Figure:
-    bottom = 60 + 18 * len(stated)
+    lines = [line for one in stated for line in wrap(one, NOTE)]
+    bottom = 60 + 18 * len(lines)
     figure.update_layout(
         height=HEIGHT + bottom, margin={"l": 12, "r": 24, "t": 52, "b": bottom + 30}, meta={"alt": alt}
     )
-    if stated:
+    if lines:
         place = {"xref": "paper", "x": 0, "xanchor": "left", "yref": "paper", "y": 0, "yanchor": "top"}
-        text = "<br>".join(label(one, 200) for one in stated)
+        text = "<br>".join(label(one, NOTE) for one in lines)
         figure.add_annotation(text=text, yshift=-66, align="left", showarrow=False, font={"size": 12}, **place)
     return figure

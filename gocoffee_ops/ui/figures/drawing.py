@@ -22,6 +22,20 @@ ROW_PX: Final = 50  # a label and two bars
 THIN_ROW_PX: Final = 36  # a label and a bar, or marks
 
 
+def on_colour(colour: str) -> str:
+    """Black or white, whichever is told from a colour more easily (WCAG's contrast).
+
+    >>> on_colour(BLUE), on_colour(ORANGE)
+    ('#ffffff', '#000000')
+    """
+    linear = [
+        c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4
+        for c in (int(colour[n : n + 2], 16) / 255 for n in (1, 3, 5))
+    ]
+    luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    return "#ffffff" if 1.05 / (luminance + 0.05) > (luminance + 0.05) / 0.05 else "#000000"
+
+
 def row_names(groups: Sequence[str], rows: Sequence[tuple[str, str]]) -> list[str]:
     """Each row's name; with its cluster's or database's in front only where there are several."""
     several = len(set(groups)) > 1
