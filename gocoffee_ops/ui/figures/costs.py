@@ -38,6 +38,7 @@ Row = Mapping[str, Any]
 COLOURS: Final = (BLUE, ORANGE, GREEN, SKY, PURPLE, VERMILLION, GREY)
 LAYERS: Final = len(COLOURS)  # of the area; what is left is one layer, "others"
 HEIGHT: Final = 440
+ROOMY: Final = Decimal("0.15")  # of the whole; a smaller area has room for its name at most
 NOTE: Final = 44  # characters of a line under a figure, as a phone has room for
 NOBODY: Final = "(no team)"
 
@@ -67,12 +68,13 @@ def cost_treemap(costs_by: pd.DataFrame, *levels: str) -> go.Figure:
     outer = sorted((path for path in paths if len(path) == 1), key=lambda path: -sums[path])
     colours = {path[0]: COLOURS[n % len(COLOURS)] for n, path in enumerate(outer)}
     parted = {path[:-1] for path in paths if path}
+    roomy = {path for path in parted if sums[path] >= sums[()] * ROOMY}
     names = {path: label(path[-1], 40) if path else "all" for path in paths}
     figure.add_treemap(
         ids=list(number.values()),
         parents=[number[path[:-1]] if path else "" for path in paths],
-        # Of an area that has parts, only the label is drawn: its amount stands in there.
-        labels=[f"{name}  {sums[path]:,.2f} {currency}" if path in parted else name for path, name in names.items()],
+        # Of an area that has parts, only the label is drawn: its amount stands in there, if the area has room for both.
+        labels=[f"{name}  {sums[path]:,.2f} {currency}" if path in roomy else name for path, name in names.items()],
         customdata=list(names.values()),
         values=[float(sums[path]) for path in paths],
         text=[f"{sums[path]:,.2f} {currency}" for path in paths],
