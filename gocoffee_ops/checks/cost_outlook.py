@@ -144,8 +144,10 @@ def _budget(row: Mapping[str, Any], thresholds: Thresholds) -> Finding:
     return found(grade(row["expected_share"], thresholds.cost_budget_warn), reason)
 
 
-def nothing_orphaned(orphans: pd.DataFrame, *, thresholds: Thresholds) -> list[Finding]:
+def nothing_orphaned(orphans: pd.DataFrame, *objects: pd.DataFrame, thresholds: Thresholds) -> list[Finding]:
     """What is paid for and seems to be nobody's? Candidates: whoever owns them decides. (C17)
+
+    `objects` are the tables of the clusters that they were looked for in: what was not read is UNKNOWN.
 
     >>> import pandas as pd
     >>> from decimal import Decimal
@@ -159,8 +161,10 @@ def nothing_orphaned(orphans: pd.DataFrame, *, thresholds: Thresholds) -> list[F
     likely = [row for row in table if row["sure"] != "low"]
     vague = len(table) - len(likely)
     more = f"; {counted(vague, 'candidate')} of low sureness" if vague else ""
+    unread = [str(said) for one in objects for said in (one.attrs.get("absent"), *one.attrs.get("gaps", ())) if said]
+    lacking = [Finding(Status.UNKNOWN, "nothing_orphaned", "orphans", f"not looked for: {unread[0]}")] if unread else []
     return concluded(
-        [_orphan(row, thresholds) for row in likely],
+        [*lacking, *(_orphan(row, thresholds) for row in likely)],
         check="nothing_orphaned",
         subject="orphans",
         fine=f"nothing that is paid for seems to be nobody's{more}",

@@ -73,6 +73,11 @@ class Objects:
         tables = (self.nodes, self.volumes, self.load_balancers, self.container_hours, self.containers)
         return tuple(table for table in tables if table is not None)
 
+    @property
+    def unread(self) -> bool:
+        """Whether some cluster that there is did not tell its objects."""
+        return any(table.attrs.get("gaps") for table in (self.nodes, self.volumes, self.load_balancers))
+
 
 def allocate(
     charges: pd.DataFrame,
@@ -87,7 +92,8 @@ def allocate(
 
     A row for each day, line, owner and row of the bill. `billed` and `effective` of a charge's rows add up to it exactly. What a
     cluster has and no bill names gets `list` at OpenCost's or the configuration's price, and is `unknown` without one. `estimated`
-    days are younger than the billing lag. Nothing is bridged: time without samples is `unknown`.
+    days are younger than the billing lag. Nothing is bridged: time without samples is `unknown`, and so is what may belong to a
+    cluster that was not read.
 
     Columns: those of `schemas.LINES`; billed, effective, list (decimal, in currency), core_hours, gib_hours (Float64), share
     (Float64, ratio of the charge). Raises ValueError for a table that lacks a column.
@@ -100,7 +106,7 @@ def allocate(
     days = sorted({charge["day"] for charge in bill} | {row["hour"].replace(hour=0) for row in hours})
     shares = Shares(nodes, hours, days, rules)
     allocation = _Allocation(shares, Teams.of(teams), PriceBook.of(prices), rules.as_of - timedelta(hours=lag_h))
-    things = Things(nodes, volumes, balancers)
+    things = Things(nodes, volumes, balancers, unread=objects.unread)
     for at, charge in enumerate(bill):
         allocation.charge(at, charge, claim(charge, things))
     allocation.unbilled(days, volumes, balancers)

@@ -24,6 +24,7 @@ from gocoffee_ops.analysis.costs.schemas import (
     STORAGE,
     SYSTEM,
     TAX,
+    UNKNOWN,
     UNMOUNTED,
     UNUSED_COMMITMENT,
     USED,
@@ -50,6 +51,8 @@ WORKLOAD_TAGS = ("aws:eks:workload-name", "k8s-workload-name")
 WORKLOAD_TYPE_TAGS = ("aws:eks:workload-type", "k8s-workload-type")
 TRAFFIC = re.compile(r"data ?transfer|bandwidth|\bvpc\b|virtual network|\bnat\b|networking", re.IGNORECASE)
 BYTES = re.compile(r"(byte|bytes|[KMGT]i?B)", re.IGNORECASE)  # GB-Month is none: it has a time
+NOT_READ = "a cluster was not read, and it may be of that one"
+BALANCER = re.compile(r"loadbalancer|forwardingrule", re.IGNORECASE)
 DISK = re.compile(r"(^|[/:])vol-|/disks/|:volume/", re.IGNORECASE)
 
 BY_CATEGORY = {"Tax": TAX, "Credit": CREDIT, "Purchase": PURCHASE, "Adjustment": CORRECTION}
@@ -104,7 +107,10 @@ def _balancer_keys(address: str) -> Iterator[str]:
 class Things:
     """The objects of the clusters, found by what a bill calls them. An id that two of them could have finds neither."""
 
-    def __init__(self, nodes: Iterable[Row], volumes: Iterable[Row], load_balancers: Iterable[Row]) -> None:
+    def __init__(
+        self, nodes: Iterable[Row], volumes: Iterable[Row], load_balancers: Iterable[Row], *, unread: bool = False
+    ) -> None:
+        self.unread = unread  # whether a cluster was not read: what finds no object may be one of it
         self._exact: defaultdict[str, list[Thing]] = defaultdict(list)
         self._short: defaultdict[str, list[Thing]] = defaultdict(list)
         self._members: list[tuple[str, Thing]] = []
@@ -167,7 +173,21 @@ def claim(charge: Row, things: Things) -> Claim:
     if charge["commitment"] == "Unused":
         return Claim(UNUSED_COMMITMENT)
     found = things.find(charge) or _billed_pods(charge)
-    return _of_things(charge, found) if found else _of_none(charge)
+    if found:
+        return _of_things(charge, found)
+    return Claim(UNKNOWN, why=NOT_READ) if things.unread and may_be_of_cluster(charge) else _of_none(charge)
+
+
+def may_be_of_cluster(charge: Row) -> bool:
+    """Whether a row may be for an object of a cluster, by its id or its tags: an instance, a disk, a load balancer.
+
+    >>> [may_be_of_cluster({"resource_id": name, "tags": ()}) for name in ("i-0abc", "vol-1", "loadbalancer/net/a/1", "db-1", None)]
+    [True, True, True, False, False]
+    """
+    identity = charge["resource_id"] or ""
+    if _compute(charge) or DISK.search(identity) or BALANCER.search(identity):
+        return True
+    return _of_cluster(charge) or first_tag(charge, (*CLAIM_TAGS, *SERVICE_TAGS)) is not None
 
 
 def _of_things(charge: Row, found: Sequence[Thing]) -> Claim:
@@ -193,7 +213,7 @@ def first_tag(charge: Row, names: Iterable[str]) -> str | None:
 
 def _of_none(charge: Row) -> Claim:
     identity = charge["resource_id"] or ""
-    ours = any(CLUSTER_TAGS.fullmatch(tag.partition("=")[0].removeprefix(OF_USERS)) for tag in charge["tags"])
+    ours = _of_cluster(charge)
     if first_tag(charge, CLAIM_TAGS):
         return Claim(UNMOUNTED, why="made for a claim; no volume of a cluster that was read has its id")
     if KUBERNETES.search(charge["service"]):
@@ -206,6 +226,10 @@ def _of_none(charge: Row) -> Claim:
     if identity or charge["team"]:
         return Claim(OUTSIDE)
     return Claim(RESIDUAL, why="it names no resource and no team")
+
+
+def _of_cluster(charge: Row) -> bool:
+    return any(CLUSTER_TAGS.fullmatch(tag.partition("=")[0].removeprefix(OF_USERS)) for tag in charge["tags"])
 
 
 def _of_kubernetes(charge: Row) -> Claim:

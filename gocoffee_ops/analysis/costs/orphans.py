@@ -102,7 +102,7 @@ def orphans(
     candidates = [
         *(_volume(row, _monthly(paid[id(row)], week)) for row in volumes),
         *(_balancer(row, _monthly(paid[id(row)], week)) for row in balancers),
-        *_loose(loose, week, as_of),
+        *_loose(loose, week, as_of, unread=objects.unread),
         *_pools(told, nodes, as_of),
     ]
     found_rows = [row for row in candidates if row is not None]
@@ -182,7 +182,9 @@ def _candidate(
     return dict.fromkeys(ORPHANS.names) | known | {"age_s": row.get("age_s")} | cost
 
 
-def _loose(charges: Iterable[Mapping[str, Any]], week: set[datetime], as_of: datetime) -> Iterator[dict[str, Any]]:
+def _loose(
+    charges: Iterable[Mapping[str, Any]], week: set[datetime], as_of: datetime, *, unread: bool
+) -> Iterator[dict[str, Any]]:
     """What the bill has and no cluster does: volumes made for claims, load balancers made for services, snapshots."""
     by_id: defaultdict[str, list[Mapping[str, Any]]] = defaultdict(list)
     for charge in charges:
@@ -202,6 +204,8 @@ def _loose(charges: Iterable[Mapping[str, Any]], week: set[datetime], as_of: dat
             )
         else:
             continue
+        if unread and what != "snapshot":
+            found = LOW, f"{found[1]}; but a cluster was not read, and may have it"
         age = {"age_s": (as_of - min(row["day"] for row in members)) / timedelta(seconds=1)}
         yield _candidate(what, f"{what.replace(' ', '-')}/{identity}", age, found, _monthly(members, week)) | {
             "resource_id": identity,
