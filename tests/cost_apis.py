@@ -91,6 +91,11 @@ ASSETS: dict[str, Any] = {
         "minutes": 10080.0, "bytes": 10.0 * GIB, "claimName": "data-db-0", "claimNamespace": "go-coffee", "volumeName": "pvc-1",
         "adjustment": 0.0, "totalCost": 0.0,
     },
+    "balancer": {
+        "type": "LoadBalancer", "properties": {"category": "Network", "cluster": "cluster-one", "name": "go-coffee/shop",
+                                               "providerID": "34.107.1.10"},
+        "minutes": 10080.0, "adjustment": 0.0, "totalCost": 4.2,
+    },
 }  # fmt: skip
 
 RECOMMENDED: dict[str, Any] = {

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from gocoffee_ops.analysis.costs import opencost_prices
 from gocoffee_ops.errors import Malformed, NotFound, OpsError, ParameterError, ServerFault, Unsupported
 from gocoffee_ops.frames import records
 from gocoffee_ops.model import Status, Target
@@ -168,11 +169,19 @@ def test_c10_negative_idle_is_unknown(tmp_path: Path) -> None:
 
 def test_assets_have_what_their_provider_calls_them_and_one_without_a_price_is_not_free(tmp_path: Path) -> None:
     with reading(sound, tmp_path) as (ops, _):
-        disk, node = records(opencost.assets(ops))
+        assets = opencost.assets(ops)
+    disk, balancer, node = records(assets)
     assert (node["provider_id"], node["instance_type"], node["spot"]) == ("i-0abc", "m5.large", False)
     assert (node["total_list"], node["adjustment_effective"], node["memory_gib"]) == (15, Decimal("-1.5"), 8.0)
     assert (disk["claim"], disk["storage_gib"], disk["total_list"]) == ("data-db-0", 10.0, None)
     assert disk["missing"] == "its price is 0"
+    assert (balancer["type"], balancer["provider_id"], balancer["total_list"]) == (
+        "LoadBalancer",
+        "34.107.1.10",
+        Decimal("4.2"),
+    )
+    prices = {(row["kind"], row["name"]): row["list"] for row in records(opencost_prices(assets))}
+    assert prices["load balancer", "go-coffee/shop"] == Decimal("0.025")  # an hour of a week
 
 
 def test_cloud_costs_keep_their_bases_apart(tmp_path: Path) -> None:
