@@ -31,7 +31,8 @@ def money(amount: Decimal, currency: str | None) -> str:
 def bill_reconciled(reconciliation: pd.DataFrame, coverage: pd.DataFrame, *, thresholds: Thresholds) -> list[Finding]:
     """Do the lines explain the bill? (C02, C12)
 
-    Of complete days alone. UNKNOWN while all days are within the billing lag, and when too little of what ran has a price.
+    Of complete days alone. UNKNOWN while all days are within the billing lag, when too little of what ran has a price, and when it
+    is not known of more than that what for.
 
     >>> import pandas as pd
     >>> row = {"currency": "EUR", "estimated": False, "line": "bill", "days": 7, "effective": Decimal(100)}
@@ -77,9 +78,11 @@ def _reconciled(
     share = float(residual["effective_unsigned"] / abs(whole["effective"]))
     sums = f"{money(residual['effective_unsigned'], currency)} of {money(whole['effective'], currency)}"
     reason = f"{share * 100:.1f} % of {counted(whole['days'], 'day')} is residual: {sums}"
-    return found(
-        above(share, thresholds.cost_residual_warn, thresholds.cost_residual_crit), reason, residual=round(share, 4)
-    )
+    status = above(share, thresholds.cost_residual_warn, thresholds.cost_residual_crit)
+    unseen = settled["unknown"]["effective_unsigned"] / abs(whole["effective"]) if "unknown" in settled else Decimal(0)
+    if float(unseen) > 1 - thresholds.cost_priced_min and status is not Status.CRIT:
+        status, reason = Status.UNKNOWN, f"{reason}; but of {percent(float(unseen))} it is not known what for"
+    return found(status, reason, residual=round(share, 4))
 
 
 def above(value: float, warn: float, crit: float) -> Status:

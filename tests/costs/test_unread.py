@@ -97,3 +97,16 @@ def test_a_daemonset_is_the_systems_in_whatever_namespace_it_runs() -> None:
     lines = allocated(charges({"day": MONDAY, "resource_id": "i-node1", "effective": Decimal(4)}), objects(agent))
 
     assert set(by_line(lines)) == {"system", "idle"}
+
+
+@pytest.mark.parametrize(("others", "status"), [("300", Status.OK), ("100", Status.UNKNOWN)])
+def test_a_bill_is_not_explained_by_what_may_be_of_a_cluster_that_did_not_answer(others: str, status: Status) -> None:
+    bill = charges(
+        {"day": MONDAY, "resource_id": "i-node7", "effective": Decimal(6)},
+        {"day": MONDAY, "resource_id": "db-1", "effective": Decimal(others)},
+    )
+    lines = allocated(bill, objects(node_table=unread(nodes())))
+    (found,) = checks.bill_reconciled(costs.reconciliation(lines), costs.coverage(lines), thresholds=LIMITS)
+
+    assert found.status is status
+    assert ("but of 6 % it is not known what for" in found.reason) is (status is Status.UNKNOWN)
