@@ -210,6 +210,7 @@ def test_under_fourteen_days_there_is_no_forecast() -> None:
     table = forecast(allocated(fortnight(days=13), objects(), as_of=END), as_of=END)
 
     assert table["effective_expected"].tolist() == [None]
+    assert table["why"].tolist() == ["13 complete days; a forecast needs 14"]
     assert statuses(checks.forecast_holds(table, thresholds=LIMITS)) == {UNKNOWN}
     assert statuses(checks.forecast_holds(forecast(LINES.empty(), as_of=END), thresholds=LIMITS)) == {UNKNOWN}
 

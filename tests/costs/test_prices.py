@@ -73,7 +73,13 @@ def test_an_orphan_that_no_bill_has_costs_its_list_price_and_without_one_it_is_u
                      balancer_table=load_balancers(idle))  # fmt: skip
     bill = charges(
         *(
-            {"day": MONDAY + n * DAY, "resource_id": "vol-2", "effective": Decimal("0.24"), "list": Decimal(9)}
+            {
+                "day": MONDAY + n * DAY,
+                "resource_id": "vol-2",
+                "effective": Decimal("0.24"),
+                "list": Decimal(9),
+                "team": "lab",
+            }
             for n in range(7)
         )
     )
@@ -82,6 +88,7 @@ def test_an_orphan_that_no_bill_has_costs_its_list_price_and_without_one_it_is_u
     def found(*tables: pd.DataFrame) -> dict[str, tuple[Any, ...]]:
         lines = allocated(bill, things, prices=costs.price_book(*tables))
         table = costs.orphans(bill, things, lines, as_of=MONDAY + 9 * DAY)
+        assert dict(zip(table["subject"], table["owner"], strict=True))["volume/pv2"] == "team/lab"
         assert {f.status for f in checks.nothing_orphaned(table, thresholds=Thresholds())} == (
             {Status.WARN} if tables else {Status.WARN, Status.UNKNOWN}
         )

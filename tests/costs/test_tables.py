@@ -215,7 +215,7 @@ def test_a_pool_is_a_candidate_when_nothing_but_the_system_ran_on_it_for_a_week(
     seen = hours("a", 24 * 8) + [row for row in agents if row["hour"] != MONDAY + (lost or -1) * DAY]
     bill = charges(
         *(
-            {"day": MONDAY + day * DAY, "resource_id": f"i-node{n}", "effective": Decimal("2.40")}
+            {"day": MONDAY + day * DAY, "resource_id": f"i-node{n}", "effective": Decimal("2.40"), "team": f"t{n}"}
             for day in range(8)
             for n in (1, 2)
         )
@@ -226,6 +226,7 @@ def test_a_pool_is_a_candidate_when_nothing_but_the_system_ran_on_it_for_a_week(
 
     assert [row["subject"] for row in candidates] == found
     assert [row["monthly_effective"] for row in candidates] == [Decimal("73.00")] * len(found)
+    assert {row["owner"] for row in candidates} <= {"team/t2"}  # of whom its instances are tagged
 
 
 def test_the_day_that_cost_too_much_is_found_and_no_other(lines: pd.DataFrame) -> None:

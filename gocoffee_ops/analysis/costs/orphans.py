@@ -100,14 +100,25 @@ def orphans(
     ]:
         paid[id(row)] += unbilled.get((row["cluster"], name), [])
     candidates = [
-        *(_volume(row, _monthly(paid[id(row)], week)) for row in volumes),
-        *(_balancer(row, _monthly(paid[id(row)], week)) for row in balancers),
+        *(_volume(row, _asked(paid[id(row)]) | _monthly(paid[id(row)], week)) for row in volumes),
+        *(_balancer(row, _asked(paid[id(row)]) | _monthly(paid[id(row)], week)) for row in balancers),
         *_loose(loose, week, as_of, unread=objects.unread),
-        *_pools(told, nodes, as_of),
+        *_pools(told, nodes, as_of, bill),
     ]
     found_rows = [row for row in candidates if row is not None]
     found_rows.sort(key=lambda row: (SURENESS.index(row["sure"]), -_cost(row), row["subject"]))
     return framed(ORPHANS, found_rows, charges, *objects.tables)
+
+
+def _asked(charges: Iterable[Mapping[str, Any]]) -> dict[str, str | None]:
+    """Whom to ask where no object says whose a thing is: the team that all of its charges, or its lines, are of.
+
+    >>> _asked([{"team": "shop"}, {"team": "shop"}]), _asked([{"team": "shop"}, {"team": None}])
+    ({'owner': 'team/shop'}, {'owner': None})
+    """
+    teams = {row["team"] for row in charges}
+    team = teams.pop() if len(teams) == 1 else None
+    return {"owner": team and f"team/{team}"}
 
 
 def _cost(row: Mapping[str, Any]) -> Decimal:
@@ -158,7 +169,7 @@ def _settling(row: Mapping[str, Any]) -> bool:
 
 def _volume(row: Mapping[str, Any], cost: dict[str, Any]) -> dict[str, Any] | None:
     found = volume_sureness(row)
-    owner = row["claim_owner"] or (f"claim/{row['claim']}" if row["claim"] else None)
+    owner = row["claim_owner"] or (f"claim/{row['claim']}" if row["claim"] else cost["owner"])
     return found and _candidate("volume", f"volume/{row['volume']}", row, found, cost) | {
         "namespace": row["claim_namespace"],
         "owner": owner,
@@ -170,7 +181,7 @@ def _balancer(row: Mapping[str, Any], cost: dict[str, Any]) -> dict[str, Any] | 
     found = balancer_sureness(row)
     return found and _candidate("load balancer", f"service/{row['service']}", row, found, cost) | {
         "namespace": row["namespace"],
-        "owner": ", ".join(row["owners"] or ()) or None,
+        "owner": ", ".join(row["owners"] or ()) or cost["owner"],
         "resource_id": next(iter(row["addresses"] or ()), None),
     }
 
@@ -207,14 +218,15 @@ def _loose(
         if unread and what != "snapshot":
             found = LOW, f"{found[1]}; but a cluster was not read, and may have it"
         age = {"age_s": (as_of - min(row["day"] for row in members)) / timedelta(seconds=1)}
-        yield _candidate(what, f"{what.replace(' ', '-')}/{identity}", age, found, _monthly(members, week)) | {
-            "resource_id": identity,
-            "owner": members[0]["team"] and f"team/{members[0]['team']}",
-        }
+        cost = _asked(members) | _monthly(members, week) | {"resource_id": identity}
+        yield _candidate(what, f"{what.replace(' ', '-')}/{identity}", age, found, cost)
 
 
 def _pools(
-    lines: Sequence[Mapping[str, Any]], nodes: Sequence[Mapping[str, Any]], as_of: datetime
+    lines: Sequence[Mapping[str, Any]],
+    nodes: Sequence[Mapping[str, Any]],
+    as_of: datetime,
+    bill: Sequence[Mapping[str, Any]],
 ) -> Iterator[dict[str, Any]]:
     """Pools on which nothing but the system ran for all complete days that were read, without a gap."""
     by_pool: defaultdict[tuple[str, str], list[Mapping[str, Any]]] = defaultdict(list)
@@ -231,7 +243,8 @@ def _pools(
         age = None if None in created or not created else (as_of - max(created)) / timedelta(seconds=1)
         found = MEDIUM, "nothing but the system's pods ran there on any of the days that were read"
         about = {"cluster": cluster, "age_s": age}
-        yield _candidate("node pool", f"node-pool/{pool}", about, found, _monthly(members, week))
+        asked = _asked(bill[at] for at in {line["charge"] for line in members} - {None})  # idle itself is nobody's
+        yield _candidate("node pool", f"node-pool/{pool}", about, found, asked | _monthly(members, week))
 
 
 def _monthly(charges: Sequence[Mapping[str, Any]], week: set[datetime]) -> dict[str, Any]:
