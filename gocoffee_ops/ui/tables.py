@@ -80,6 +80,8 @@ def html(frame: pd.DataFrame, *, rows: int = ROWS, demo: bool = False) -> str:
         cells += [f"<td class='{c.css}'>{c.cell(shown.iat[n, i])}</td>" for i, c in enumerate(columns)]
         body.append(f"<tr>{''.join(cells)}</tr>")
     banner = f"<p class='gc-demo'>{DEMO_BANNER}</p>" if demo else ""
+    if frame.attrs.get("absent") and not len(frame):  # headings of nothing would only be in the way
+        return wrap(f"{banner}<p class='gc-cap'>{_caption(frame, rows)}</p>")
     table = (
         f"<table class='gc-table'><caption><span class='gc-cap'>{_caption(frame, rows)}{_said(same)}</span></caption>"
         f"<thead><tr>{''.join(heads)}</tr></thead><tbody>{''.join(body)}</tbody></table>"

@@ -10,12 +10,13 @@ import pytest
 
 from gocoffee_ops import checks, costs
 from gocoffee_ops.analysis.costs.money import total
-from gocoffee_ops.analysis.costs.schemas import PRICES
+from gocoffee_ops.analysis.costs.schemas import PRICES, TEAMS
 from gocoffee_ops.frames import records
 from gocoffee_ops.model import Status, Thresholds
 from gocoffee_ops.queries import opencost
 from tests.costs.tables import DAY, MONDAY, allocated, charges, hours, load_balancers, nodes, objects, rows_of, volumes
 
+TEAM_TABLE = rows_of(TEAMS, [{"team": "shop", "namespace": "go-coffee", "workload": "*"}])
 NODE_ROW = {"type": "Node", "name": "n1", "total_list": Decimal("1.20"), "minutes": 1440.0, "currency": "EUR"}
 DISK_ROW = NODE_ROW | {"type": "Disk", "name": "d", "volume": "pv1", "storage_gib": 10.0, "total_list": Decimal("0.24")}
 BALANCER_ROW = NODE_ROW | {"type": "LoadBalancer", "name": "go-coffee/shop", "total_list": Decimal("0.72")}
@@ -86,9 +87,10 @@ def test_an_orphan_that_no_bill_has_costs_its_list_price_and_without_one_it_is_u
     prices = costs.opencost_prices(rows_of(opencost.assets.schema, [DISK_ROW, BALANCER_ROW]))
 
     def found(*tables: pd.DataFrame) -> dict[str, tuple[Any, ...]]:
-        lines = allocated(bill, things, prices=costs.price_book(*tables))
+        lines = allocated(bill, things, prices=costs.price_book(*tables), teams=TEAM_TABLE)
         table = costs.orphans(bill, things, lines, as_of=MONDAY + 9 * DAY)
         assert dict(zip(table["subject"], table["owner"], strict=True))["volume/pv2"] == "team/lab"
+        assert dict(zip(table["subject"], table["owner"], strict=True))["service/shop"] == "team/shop"
         assert {f.status for f in checks.nothing_orphaned(table, thresholds=Thresholds())} == (
             {Status.WARN} if tables else {Status.WARN, Status.UNKNOWN}
         )

@@ -161,6 +161,7 @@ def test_what_the_environment_does_not_name_is_told_from_what_was_read() -> None
     frame.attrs = {"query": "kubecost.allocation", "absent": "the environment names no kubecost"}
     shown = html(frame)
     assert "not in this report: the environment names no kubecost" in shown
+    assert "<th" not in shown
     assert "there was nothing" not in shown
 
 

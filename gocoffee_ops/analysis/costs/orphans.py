@@ -91,7 +91,12 @@ def orphans(
             loose.append(charge)
     told = rows(lines, LINES)
     unbilled: defaultdict[tuple[str, str], list[Mapping[str, Any]]] = defaultdict(list)
+    served: defaultdict[tuple[str, str, str], list[Mapping[str, Any]]] = defaultdict(list)
     for line in told:
+        if str(line["workload"]).startswith(
+            "service/"
+        ):  # a load balancer's: its team is its namespace's, or that of its tags
+            served[line["cluster"], line["namespace"], line["workload"]].append(line)
         if line["charge"] is None and line["resource_id"]:
             unbilled[line["cluster"], line["resource_id"]].append(line)
     for row, name in [
@@ -101,13 +106,18 @@ def orphans(
         paid[id(row)] += unbilled.get((row["cluster"], name), [])
     candidates = [
         *(_volume(row, _asked(paid[id(row)]) | _monthly(paid[id(row)], week)) for row in volumes),
-        *(_balancer(row, _asked(paid[id(row)]) | _monthly(paid[id(row)], week)) for row in balancers),
+        *(_balancer(row, _asked(served[_service(row)]) | _monthly(paid[id(row)], week)) for row in balancers),
         *_loose(loose, week, as_of, unread=objects.unread),
         *_pools(told, nodes, as_of, bill),
     ]
     found_rows = [row for row in candidates if row is not None]
     found_rows.sort(key=lambda row: (SURENESS.index(row["sure"]), -_cost(row), row["subject"]))
     return framed(ORPHANS, found_rows, charges, *objects.tables)
+
+
+def _service(balancer: Mapping[str, Any]) -> tuple[str, str, str]:
+    """What the lines of a load balancer are of that no workload stands behind."""
+    return balancer["cluster"], balancer["namespace"], f"service/{balancer['service']}"
 
 
 def _asked(charges: Iterable[Mapping[str, Any]]) -> dict[str, str | None]:
