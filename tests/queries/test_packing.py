@@ -102,7 +102,7 @@ def test_c15_nodes_that_are_called_removable_are_really_emptied_by_the_scheduler
     assert [row["removable_now"] for row in ours] == [False] * 3  # apart from each other, and no room for two
     lower = {
         "cluster": "it", "namespace": name, "workload": "deployment/spread", "container": "app", "cpu_advice": "lower",
-        "cpu_request_cores": 3.0, "cpu_advised_cores": 1.0, "memory_advice": "keep",
+        "confidence": "HIGH", "cpu_request_cores": 3.0, "cpu_advised_cores": 1.0, "memory_advice": "keep",
     }  # fmt: skip
     advised = rightsizing.removable(packing.nodes(ops), packing.pods(ops), filled(rightsizing.ADVICE, lower))
     assert [row["removable"] for row in records(advised) if row["node"].startswith(name)] == [False] * 3  # still apart
@@ -121,9 +121,7 @@ def test_c15_nodes_that_are_called_removable_are_really_emptied_by_the_scheduler
     cluster.kubectl("cordon", *going)
     cluster.kubectl("scale", "deployment/big", "--replicas=0", "-n", name)
     cluster.kubectl("wait", "--for=delete", "pod", "-l", "app=big", "-n", name, "--timeout=60s")
-    made = yaml.safe_load(
-        rightsizing.patch(filled(rightsizing.ADVICE, lower | {"confidence": "HIGH", "sidecar": False}))
-    )
+    made = yaml.safe_load(rightsizing.patch(filled(rightsizing.ADVICE, lower | {"sidecar": False})))
     cluster.kubectl("apply", "--server-side", "--force-conflicts", "-n", name, "-f", "-", stdin=yaml.safe_dump(made))
     cluster.kubectl("scale", "deployment/big", "--replicas=3", "-n", name)
     assert settled(cluster, name, 3, 0) == (3, 0)
