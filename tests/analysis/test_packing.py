@@ -100,6 +100,18 @@ def test_a_node_that_cannot_be_emptied_keeps_all_its_pods() -> None:
     assert rows["n1"]["why"] == "go-coffee/tied-1 fits nowhere else"
 
 
+def test_a_pod_that_moves_is_no_longer_on_its_old_node() -> None:
+    alone = {"apart": apart("zone", {"app": "a"}), "may_run_on": ("n1", "n3")}  # n1 and n3 are of one zone
+    rows = found([pod("a-1", "n1", 100, **alone), pod("b-1", "n2", 4000), pod("c-1", "n3", 3000)])
+    assert removable(rows) == ["n1"]  # it need not be apart from itself
+
+
+def test_a_pod_that_is_moved_back_is_no_longer_where_it_was_put() -> None:
+    tied = [pod("small-1", "n1", 500), pod("tied-1", "n1", 100, may_run_on=("n1",))]
+    rows = found([*tied, pod("b-1", "n2", 3000), pod("b-2", "n2", 500), pod("c-1", "n3", 3500)])
+    assert removable(rows) == ["n2"]  # small-1 filled n3 only while n1 was tried: there is room for b-2
+
+
 def test_a_pod_goes_only_where_it_may() -> None:
     assert (
         removable(found([pod("a-1", "n1", may_run_on=("n1",)), pod("b-1", "n2", 4000), pod("c-1", "n3", 4000)])) == []
