@@ -59,13 +59,13 @@ class Chunk(NamedTuple):
         return (Chunk(self.namespaces, ends[:middle]), Chunk(self.namespaces, ends[middle:])) if middle else None
 
 
-def chunks(sizes: Mapping[str, int], points: int) -> list[Chunk]:
-    """Namespaces (with how many series each has) in chunks that a server can hold, at so many points a series.
+def chunks(sizes: Mapping[str, int], points: int, at_once: int = POINTS_AT_ONCE) -> list[Chunk]:
+    """Namespaces (with how many series each has) in chunks of at most so many points `at_once`, at so many `points` a series.
 
     >>> chunks({"a": 600, "b": 800, "c": 4000}, 2016)
     [Chunk(namespaces=('c',), ends=''), Chunk(namespaces=('b', 'a'), ends='')]
     """
-    most = max(1, POINTS_AT_ONCE // points)
+    most = max(1, at_once // points)
     filled: list[tuple[int, list[str]]] = []
     for name, size in sorted(sizes.items(), key=lambda item: (-item[1], item[0])):
         place = next(
@@ -108,17 +108,18 @@ class Reading:
         ask, first = self.ask, self.start + timedelta(seconds=step_s)
         return lambda: [(promql, ask.source.over(promql, first - LAST, self.end - LAST, step_s, ask.deadline))]
 
-    def in_parts(self, chunk: Chunk, make: Callable[[Chunk], str]) -> Question:
-        """The expression of a chunk at the window's end; of its halves, where the server says that it is too much at once."""
+    def in_parts(self, chunk: Chunk, make: Callable[[Chunk], str], step_s: float = 0.0) -> Question:
+        """The expression of a chunk, at the window's end or at each step; of its halves, where the server cannot hold it."""
 
         def asked() -> list[tuple[str, Answered]]:
+            promql = make(chunk)
             try:
-                return self.at_end(make(chunk))()
+                return (self.at_steps(promql, step_s) if step_s else self.at_end(promql))()
             except ServerFault as error:
                 halves = chunk.halves()
                 if TOO_MUCH not in error.why or halves is None:
                     raise
-                return [part for half in halves for part in self.in_parts(half, make)()]
+                return [part for half in halves for part in self.in_parts(half, make, step_s)()]
 
         return asked
 
@@ -149,11 +150,6 @@ class Reading:
             )
             hint = "is cAdvisor scraped, and are the names in the configuration right?"
             raise NotFound("read containers' usage", target=str(self.ask.target), why=why, hint=hint)
-
-
-def by_run(expression: str) -> str:
-    """By container and run of it; one that is scraped twice counts once."""
-    return f"max by ({', '.join(KEY)}, instance, id) ({expression})"
 
 
 def key_of(series: Series) -> Key:
@@ -188,7 +184,7 @@ def scrape_interval_s(reading: Reading, counted: Sequence[Series], step_s: float
     best = max(((float(value), at, one) for one in counted for at, value in one.points), key=lambda found: found[:2])
     _, at, series = best
     chosen = selector(metric, *(equals(name, series.labels.get(name, "")) for name in KEY))
-    promql = f"{chosen}[{step_s:g}s]"
+    promql = f"{chosen}[{step_s:.0f}s]"
     moment = datetime.fromtimestamp(at, UTC)
     raw = reading.asked.heard(promql, reading.ask.source.instant(promql, moment, reading.ask.deadline))
     gaps = [b - a for one in raw for (a, _), (b, _) in pairwise(one.points)]

@@ -63,6 +63,9 @@ def test_windows_of_weeks_are_asked_as_any(prometheus_programs: None, tmp_path: 
         assert {row["hour"] for row in weeks} == {MIDNIGHT - timedelta(hours=h) for h in range(24, 0, -1)}
         assert {row["workload"] for row in of(weeks, ORDERS.pod)} == {"deployment/orders"}
         assert len(usage.sizing(ops, days=14)) == len({row["pod"] for row in weeks})
+        assert {row["pod"] for row in records(usage.samples(ops, namespaces=["go-coffee"], days=14))} == {
+            row["pod"] for row in weeks
+        }
 
 
 def test_an_hours_usage_and_requests_are_what_they_were(day: list[dict[str, Any]]) -> None:
@@ -222,3 +225,46 @@ def test_half_an_hour_that_is_lost_is_missed_also_where_up_is_scraped_more_often
     assert [
         (row["hour"].hour, row["samples_found"], row["samples_expected"]) for row in rows if row["samples_found"] < 60
     ] == [(13, 30, 60)]
+
+
+class Twice(History):
+    """Every series is scraped by two servers, which say who they are."""
+
+    def lines(self) -> Iterator[str]:
+        for line in super().lines():
+            yield line
+            if not line.startswith("#"):
+                yield line.replace("{", '{replica="b",', 1)
+
+
+def test_what_is_scraped_twice_counts_once(
+    prometheus_programs: None, day: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    with reading(Twice(DAY.containers, owners=DAY.owners), tmp_path) as ops:
+        assert records(usage.container_hours(ops, days=1)) == day
+
+
+def test_a_server_that_holds_fewer_samples_is_asked_in_parts_and_the_hours_are_the_same(
+    prometheus_programs: None, tmp_path: Path
+) -> None:
+    pods = tuple(Container(f"p-{i}", uid=uid(i), namespace=f"ns{i % 3}") for i in range(1, 13))
+    found, asked = [], []
+    for flags in ([], ["--query.max-samples=260"]):
+        with reading(History(pods, step_s=600), tmp_path / str(len(flags)), *flags) as ops:
+            found.append(records(usage.container_hours(ops, days=1)))
+            (entry,) = [entry for entry in ops.ledger.entries() if entry.kind == "query"]
+            asked.append(len(entry.body["notes"]["promql"]))
+    assert found[0] == found[1]
+    assert len(found[0]) == 12 * 24
+    assert asked[1] > asked[0] + 5
+
+
+def test_where_nothing_tells_whether_it_was_scraped_all_samples_together_do(
+    prometheus_programs: None, tmp_path: Path
+) -> None:
+    gap = History((ORDERS, ON_N2), nodes=(), state_metrics=False, silent=lambda before: hours(10) < before <= hours(12))
+    with reading(gap, tmp_path) as ops:
+        rows = records(usage.container_hours(ops, days=1))
+    lost = [(row["pod"], row["hour"].hour) for row in rows if row["samples_found"] == 0]
+    assert lost == [(pod, hour) for pod in (ON_N2.pod, ORDERS.pod) for hour in (12, 13)]
+    assert [(f.status, "from 01-05 12:00 to 01-05 14:00" in f.reason) for f in ops.findings] == [(Status.UNKNOWN, True)]
