@@ -196,6 +196,24 @@ class Thresholds:
     cost_allocator_warn: float = _limit(
         0.05, "ratio", "of the bill, by which OpenCost or KubeCost say something else", _OURS
     )
+    cost_explorer_warn: float = _limit(
+        0.01,
+        "ratio",
+        "of the bill of AWS, by which Cost Explorer says something else",
+        f"{_OURS}: they may differ by rounding",
+    )
+    cost_explorer_crit: float = _limit(
+        0.05,
+        "ratio",
+        "of the bill of AWS, by which Cost Explorer says something else",
+        f"{_OURS}: that of the residual",
+    )
+    cost_unused_warn: float = _limit(
+        0.50, "ratio", "of what nodes cost, what stood idle or was requested and not used", _OURS
+    )
+    cost_unused_crit: float = _limit(
+        0.80, "ratio", "of what nodes cost, what stood idle or was requested and not used", _OURS
+    )
     cost_orphan_crit: float = _limit(500.0, "money", "a month, of one thing that seems to be nobody's", _OURS)
 
     usage_samples_min: float = _limit(

@@ -9,8 +9,9 @@ from gocoffee_ops.checks.bills import bill_days_present, bill_files_sound
 from gocoffee_ops.checks.capacity import node_headroom, node_health, node_usage, replicas_fit
 from gocoffee_ops.checks.changes import changed_before_onset, places_answer, since_previous_run, usage_up
 from gocoffee_ops.checks.cost_allocators import allocators_agree
+from gocoffee_ops.checks.cost_explorers import cost_explorer_agrees
 from gocoffee_ops.checks.cost_outlook import budgets_kept, costs_usual, forecast_holds, nothing_orphaned
-from gocoffee_ops.checks.costs import bill_reconciled, costs_covered, costs_steady, costs_tagged
+from gocoffee_ops.checks.costs import bill_reconciled, costs_covered, costs_steady, costs_tagged, nodes_used
 from gocoffee_ops.checks.database import (
     cache_hits,
     connections_free,
@@ -69,6 +70,7 @@ __all__ = [
     "changed_before_onset",
     "cluster_diagnosis",
     "connections_free",
+    "cost_explorer_agrees",
     "costs_covered",
     "costs_steady",
     "costs_tagged",
@@ -95,6 +97,7 @@ __all__ = [
     "node_health",
     "node_usage",
     "nodes_needed",
+    "nodes_used",
     "nothing_new_in_logs",
     "nothing_orphaned",
     "places_answer",

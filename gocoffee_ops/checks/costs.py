@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 NEXT = (COST_ANALYSIS,)
 RAN = ("core-hours", "GiB-hours")
+UNUSED = ("idle", "requested and unused")
 OWNED = ("used", "requested and unused", "storage", "unmounted storage", "load balancer", "outside the cluster")
 
 
@@ -194,3 +195,51 @@ def costs_steady(weeks: pd.DataFrame, *, thresholds: Thresholds) -> list[Finding
     return concluded(
         findings, check="costs_steady", subject="bill", fine=fine, read=len(findings), none="no week of a bill was read"
     )
+
+
+def nodes_used(lines: pd.DataFrame, *, thresholds: Thresholds) -> list[Finding]:
+    """How much of what nodes cost stood idle, or was requested and not used? (C01, C07)
+
+    Of complete days and effective cost. What was not seen may have been either: UNKNOWN where the verdict hangs on that.
+
+    >>> import pandas as pd
+    >>> row = {"node": "n1", "line": "used", "estimated": False, "currency": "EUR", "effective": Decimal(80)}
+    >>> said(nodes_used(pd.DataFrame([row, row | {"line": "idle", "effective": Decimal(120)}]), thresholds=Thresholds()))
+    ['WARN nodes/EUR: 60 % of what nodes cost was not used: 120.00 idle and 0.00 requested and unused, of 200.00 EUR']
+    """
+    sums: defaultdict[str, defaultdict[str, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
+    for row in records(lines):
+        if (
+            row["node"] is not None
+            and row["line"] != "network"
+            and not row["estimated"]
+            and row["effective"] is not None
+        ):
+            sums[row["currency"]][row["line"]] += row["effective"]
+    findings = [_used(currency, parts, thresholds) for currency, parts in sorted(sums.items())]
+    return concluded(
+        findings,
+        check="nodes_used",
+        subject="nodes",
+        fine="; ".join(finding.reason for finding in findings),
+        read=len(findings),
+        none="no complete day of a node has an effective cost",
+    )
+
+
+def _used(currency: str, parts: Mapping[str, Decimal], thresholds: Thresholds) -> Finding:
+    whole, unseen = sum(parts.values(), Decimal(0)), parts.get("unknown", Decimal(0))
+    idle, requested = (parts.get(line, Decimal(0)) for line in UNUSED)
+    if whole <= 0:
+        return Finding(Status.UNKNOWN, "nodes_used", f"nodes/{currency}", "nodes cost nothing", next=NEXT)
+    low, high = (float(part / whole) for part in (idle + requested, idle + requested + unseen))
+    least, most = (grade(share, thresholds.cost_unused_warn, thresholds.cost_unused_crit) for share in (low, high))
+    reason = (
+        f"{percent(low)} of what nodes cost was not used: {idle:,.2f} idle and {requested:,.2f} requested and unused, "
+    )
+    reason += f"of {money(whole, currency)}"
+    if least is not most:
+        reason += f"; of {money(unseen, currency)} it is not known"
+    status = least if least is most or least is Status.CRIT else Status.UNKNOWN
+    numbers = {"unused": round(low, 4), "unseen": round(high - low, 4)}
+    return Finding(status, "nodes_used", f"nodes/{currency}", reason, numbers, next=NEXT)

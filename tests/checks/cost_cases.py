@@ -16,12 +16,12 @@ from gocoffee_ops.analysis.costs.reconciliation import COVERAGE, RECONCILIATION
 from gocoffee_ops.analysis.costs.schemas import LINES
 from gocoffee_ops.analysis.costs.weeks import WEEK_TABLE
 from gocoffee_ops.model import Status
-from gocoffee_ops.queries import kubecost, opencost
+from gocoffee_ops.queries import bills, cost_explorer, kubecost, opencost
 from gocoffee_ops.queries.query import Query
 from tests.checks.tables import filled, table
 
 OK, WARN, CRIT, UNKNOWN = Status.OK, Status.WARN, Status.CRIT, Status.UNKNOWN
-EURO = {"currency": "EUR"}
+EURO, DOLLARS = {"currency": "EUR"}, {"currency": "USD", "effective": Decimal(9)}
 BY_TEAM_AND_LINE = aggregate(LINES.empty(), ["team", "line"])
 COVERED = {"what": "core-hours", "total": 100.0, "priced_share": 1.0, "unseen_share": 0.0}
 DAY = EURO | {"by": "service", "key": "S3", "effective_expected": Decimal(100), "days_before": 13}
@@ -93,6 +93,38 @@ def absent() -> list[pd.DataFrame]:
     return [LINES.empty(), nobody]
 
 
+def both(
+    theirs: str, *, estimated: bool = False, lacking: bool = False, gap: str = "", **charge: Any
+) -> list[pd.DataFrame]:
+    """What Cost Explorer says of two days that the bill has 50 of each for, and one of which another provider charges too."""
+    days = [pd.Timestamp(f"2026-11-0{n}", tz="UTC") for n in (2, 3)]
+    half, row = Decimal(theirs) / 2, DOLLARS | {"provider": "AWS", "billed": Decimal(50)} | charge
+    totals = [DOLLARS | {"day": day, "billed": half, "estimated": True} for day in days]
+    charges = [row | {"day": day} for day in (days[:1] if lacking else days)]
+    charges.append(DOLLARS | {"day": days[0], "provider": "Google Cloud", "billed": Decimal(70)})
+    periods = [{"day": day, "rows": 1, "estimated": estimated} for day in days]
+    found = [table(cost_explorer.totals, *totals), table(bills.charges, *charges), table(bills.periods, *periods)]
+    found[0].attrs["gaps"] = [gap] if gap else []
+    return found
+
+
+def unnamed() -> list[pd.DataFrame]:
+    found = [table(cost_explorer.totals), table(bills.charges), table(bills.periods)]
+    found[0].attrs["absent"] = "the environment names no cost_explorer"
+    return found
+
+
+def on_nodes(unused: int, unseen: int = 0, **row: Any) -> pd.DataFrame:
+    """The lines of a node's day of 100."""
+    parts = {"idle": unused - 10, "requested and unused": 10, "unknown": unseen, "used": 100 - unused - unseen}
+    about = EURO | {"node": "n1", "estimated": False} | row
+    elsewhere = [
+        about | {"line": "network", "effective": Decimal(900)},
+        about | {"line": "used", "node": None, "effective": Decimal(900)},
+    ]
+    return filled(LINES, *(about | {"line": line, "effective": Decimal(n)} for line, n in parts.items()), *elsewhere)
+
+
 CASES: list[tuple[str, Status, list[pd.DataFrame]]] = [
     ("allocators_agree", OK, compared("104")),
     ("allocators_agree", WARN, compared("105.01")),
@@ -105,6 +137,24 @@ CASES: list[tuple[str, Status, list[pd.DataFrame]]] = [
     ("bill_reconciled", WARN, bill(5)),
     ("bill_reconciled", CRIT, bill(6)),
     ("bill_reconciled", UNKNOWN, bill(0, estimated=True)),
+    ("cost_explorer_agrees", OK, both("101")),
+    ("cost_explorer_agrees", OK, both("100", provider="Reseller", invoice_issuer="Amazon Web Services EMEA SARL")),
+    ("cost_explorer_agrees", OK, unnamed()),
+    ("cost_explorer_agrees", WARN, both("98.98")),
+    ("cost_explorer_agrees", WARN, both("105")),
+    ("cost_explorer_agrees", CRIT, both("94.98")),
+    ("cost_explorer_agrees", UNKNOWN, both("100", currency="EUR")),
+    ("cost_explorer_agrees", UNKNOWN, both("100", lacking=True)),
+    ("cost_explorer_agrees", UNKNOWN, both("100", estimated=True)),
+    ("cost_explorer_agrees", UNKNOWN, both("100", provider="Google Cloud")),
+    ("cost_explorer_agrees", UNKNOWN, both("100", gap="cost_explorer/second: no answer after 8 s")),
+    ("nodes_used", OK, [on_nodes(49)]),
+    ("nodes_used", WARN, [on_nodes(50)]),
+    ("nodes_used", WARN, [on_nodes(60, unseen=10)]),
+    ("nodes_used", CRIT, [on_nodes(80, unseen=10)]),
+    ("nodes_used", UNKNOWN, [on_nodes(45, unseen=10)]),
+    ("nodes_used", UNKNOWN, [on_nodes(75, unseen=10)]),
+    ("nodes_used", UNKNOWN, [on_nodes(45, estimated=True)]),
     ("costs_covered", OK, [covered()]),
     ("costs_covered", WARN, [covered(unseen_share=0.04)]),
     ("costs_covered", CRIT, [covered(priced_share=0.4)]),
