@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import nbformat
+
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "weekly" / "performance-review.ipynb"
 
 
@@ -104,6 +106,16 @@ def cli(configured: Configured, *arguments: str, timeout_s: float = 300.0) -> su
         timeout=timeout_s,
         check=False,
     )
+
+
+def copied(notebook: Path, configured: Configured, env: str = "real") -> Path:
+    """A copy of a notebook beside the configuration, whose default environment is that one."""
+    copy = configured.folder / notebook.name
+    book = nbformat.read(notebook, as_version=4)
+    cell = next(cell for cell in book.cells if "parameters" in cell.metadata.get("tags", []))
+    cell.source = cell.source.replace('"demo"', f'"{env}"', 1)
+    nbformat.write(book, copy)
+    return copy
 
 
 def review(configured: Configured, *arguments: str, env: str = "real", timeout_s: float = 300.0) -> Ran:

@@ -9,10 +9,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import pytest
 
-from tests.review.environment import NOTEBOOK, Configured, review
+from tests.review.environment import NOTEBOOK, Configured, copied, review
 
 DATABASE_SECTIONS = {"Top statements", "Indexes", "Tables and vacuum"}
 CLUSTER_SECTIONS = {"Nodes", "Pods", "Usage of the pods"}
@@ -30,10 +29,17 @@ def run(configured: Configured, *command: str) -> subprocess.CompletedProcess[st
     )
 
 
-def papermill(configured: Configured, *options: str) -> tuple[subprocess.CompletedProcess[str], dict[str, Any]]:
+def papermill(
+    configured: Configured, *options: str, notebook: Path = NOTEBOOK, env: str = "real"
+) -> tuple[subprocess.CompletedProcess[str], dict[str, Any]]:
     out = configured.folder / "out.ipynb"
-    done = run(configured, "papermill", str(NOTEBOOK), str(out), "-p", "env", "real", "--progress-bar", *options)
+    done = run(configured, "papermill", str(notebook), str(out), "-p", "env", env, "--progress-bar", *options)
     return done, json.loads(out.read_text()) if out.exists() else {}
+
+
+def nbval(configured: Configured, notebook: Path) -> subprocess.CompletedProcess[str]:
+    options = ("--nbval-lax", "--nbval-cell-timeout=60", "-p", "no:cacheprovider", "-q")
+    return run(configured, "pytest", *options, str(notebook))
 
 
 def raised(notebook: dict[str, Any]) -> list[str]:
@@ -82,14 +88,7 @@ def test_by_our_engine_in_papermill_the_exit_status_is_the_verdict(whole: Config
 @pytest.mark.parametrize("dead", [False, True], ids=["all up", "one dead"])
 def test_by_nbval(dead: bool, whole: Configured, half: Configured) -> None:
     configured = half if dead else whole
-    copy = configured.folder / NOTEBOOK.name
-    notebook = nbformat.read(NOTEBOOK, as_version=4)
-    cell = next(cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", []))
-    cell.source = cell.source.replace('"demo"', '"real"')
-    nbformat.write(notebook, copy)
-    done = run(
-        configured, "pytest", "--nbval-lax", "--nbval-cell-timeout=60", "-p", "no:cacheprovider", "-q", str(copy)
-    )
+    done = nbval(configured, copied(NOTEBOOK, configured))
     assert (done.returncode == 0) is not dead, done.stdout
     if dead:
         assert "IncompleteRun" in done.stdout

@@ -20,7 +20,7 @@ import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
 from tests.faults.tcp_proxy import closed_port
-from tests.review.environment import NOTEBOOK, Configured
+from tests.review.environment import NOTEBOOK, Configured, copied
 
 FLAGS = [
     "--no-sandbox",
@@ -91,12 +91,8 @@ def run_all(page: Page, url: str, name: str) -> None:
 @pytest.mark.parametrize("dead", [False, True], ids=["all up", "one dead"])
 def test_run_all_reaches_the_verdict(dead: bool, whole: Configured, half: Configured, chromium: str) -> None:
     configured = half if dead else whole
-    copy = configured.folder / NOTEBOOK.name
-    notebook = nbformat.read(NOTEBOOK, as_version=4)
-    cell = next(cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", []))
-    cell.source = cell.source.replace('"demo"', '"real"')
-    nbformat.write(notebook, copy)
-    last = next(i for i, cell in reversed(list(enumerate(notebook.cells))) if cell.cell_type == "code")
+    copy = copied(NOTEBOOK, configured)
+    last = last_code_cell(copy)
     with jupyterlab(configured) as url, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         page = browser.new_page(viewport={"width": 1400, "height": 1000})
@@ -116,6 +112,11 @@ def test_run_all_reaches_the_verdict(dead: bool, whole: Configured, half: Config
     assert "CRIT" in text  # faults are planted
     assert "questions answered" in text
     shutil.rmtree(configured.folder / "jupyter", ignore_errors=True)
+
+
+def last_code_cell(notebook: Path) -> int:
+    cells = nbformat.read(notebook, as_version=4).cells
+    return max(i for i, cell in enumerate(cells) if cell.cell_type == "code")
 
 
 def wait_for_verdict(page: Page, notebook: Path, last: int) -> dict[str, Any]:
