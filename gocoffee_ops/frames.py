@@ -143,22 +143,22 @@ class Schema:
     def frame(self, table: pa.Table) -> pd.DataFrame:
         """An Arrow table of this schema as a DataFrame with the declared dtypes."""
         import pandas as pd
+        import pyarrow as pa
 
-        dtypes = {"string": "string", "Int64": "Int64", "Float64": "Float64", "boolean": "boolean"}
-        data: dict[str, pd.Series[Any]] = {}
-        for column in self.columns:
-            array = table.column(column.name)
-            if column.dtype == "list[string]":
-                data[column.name] = pd.Series(_tuples(array), dtype=object)
-            elif column.dtype == "decimal":
-                data[column.name] = pd.Series(array.to_pylist(), dtype=object)
-            elif column.dtype == "timestamp":
-                data[column.name] = array.to_pandas().dt.as_unit("us")
-            else:
-                dtype = dtypes[column.dtype]
-                series = array.to_pandas(types_mapper={array.type: pd.api.types.pandas_dtype(dtype)}.get)
-                data[column.name] = series.astype(dtype)
-        return pd.DataFrame(data, columns=list(self.names))
+        dtypes = {
+            pa.string(): pd.StringDtype(),
+            pa.int64(): pd.Int64Dtype(),
+            pa.float64(): pd.Float64Dtype(),
+            pa.bool_(): pd.BooleanDtype(),
+        }
+        objects = {"list[string]": _tuples, "decimal": pa.ChunkedArray.to_pylist}
+        plain = table.select([column.name for column in self.columns if column.dtype not in objects])
+        frame: pd.DataFrame = plain.to_pandas(types_mapper=dtypes.get, split_blocks=True)
+        for i, column in enumerate(self.columns):
+            if column.dtype in objects:
+                values = objects[column.dtype](table.column(column.name))
+                frame.insert(i, column.name, pd.Series(values, index=frame.index, dtype=object))
+        return frame
 
     def empty(self) -> pd.DataFrame:
         """No rows, every column with its dtype: "read, and there was nothing"."""

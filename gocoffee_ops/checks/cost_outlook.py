@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from gocoffee_ops.checks.costs import NEXT, money
+from gocoffee_ops.checks.costs import NEXT, money, unseen_share
 from gocoffee_ops.checks.grading import concluded, counted, grade, percent, seconds
 from gocoffee_ops.frames import records
 from gocoffee_ops.model import Finding, Number, Status, Thresholds
@@ -100,24 +100,27 @@ def forecast_holds(forecast: pd.DataFrame, *, thresholds: Thresholds) -> list[Fi
     )
 
 
-def budgets_kept(against: pd.DataFrame, *, thresholds: Thresholds) -> list[Finding]:
+def budgets_kept(against: pd.DataFrame, reconciliation: pd.DataFrame, *, thresholds: Thresholds) -> list[Finding]:
     """Will each team keep its budget of the month?
 
-    CRIT when it is spent, or will be by the low end of the forecast too.
+    CRIT when it is spent, or will be by the low end of the forecast too. Where it is not known of too much of the bill whose it is,
+    nothing less is told.
 
     >>> import pandas as pd
     >>> from decimal import Decimal
     >>> row = {"team": "shop", "month": "2026-11", "currency": "EUR", "budget_effective": Decimal(100), "why": None,
     ...     "effective_expected": Decimal(95), "known_share": 0.7, "expected_share": 0.95, "low_share": 0.9, "days_unread": 0}
-    >>> said(budgets_kept(pd.DataFrame([row]), thresholds=Thresholds()))
+    >>> bill = {"currency": "EUR", "estimated": False, "line": "bill", "effective": Decimal(900)}
+    >>> said(budgets_kept(pd.DataFrame([row]), pd.DataFrame([bill]), thresholds=Thresholds()))
     ['WARN team/shop: 2026-11 is expected to cost 95.00 EUR, 95 % of its budget']
     """
     table = records(against)
     budgeted = [row for row in table if row["budget_effective"] is not None]
     without = [row["team"] for row in table if row["budget_effective"] is None and row["team"] is not None]
     fine = f"{counted(len(budgeted), 'team')} stay below {percent(thresholds.cost_budget_warn)} of their budgets"
+    unseen = _unseen(reconciliation)
     return concluded(
-        [_budget(row, thresholds) for row in budgeted],
+        [_budget(row, unseen.get(row["currency"], 0.0), thresholds) for row in budgeted],
         check="budgets_kept",
         subject="budgets",
         fine=f"{fine}; without a budget: {', '.join(without)}" if without else fine,
@@ -126,7 +129,16 @@ def budgets_kept(against: pd.DataFrame, *, thresholds: Thresholds) -> list[Findi
     )
 
 
-def _budget(row: Mapping[str, Any], thresholds: Thresholds) -> Finding:
+def _unseen(reconciliation: pd.DataFrame) -> dict[str, float]:
+    """By currency, the share of the settled bill of which it is not known what for."""
+    settled: defaultdict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
+    for row in records(reconciliation):
+        if not row["estimated"]:
+            settled[row["currency"]][row["line"]] = row
+    return {currency: unseen_share(lines) for currency, lines in settled.items()}
+
+
+def _budget(row: Mapping[str, Any], unseen: float, thresholds: Thresholds) -> Finding:
     def found(status: Status, reason: str) -> Finding:
         names = ("known_share", "expected_share", "low_share")
         numbers = {name: round(row[name], 3) for name in names if row[name] is not None}
@@ -141,6 +153,8 @@ def _budget(row: Mapping[str, Any], thresholds: Thresholds) -> Finding:
     reason = f"{row['month']} is expected to cost {expected}, {percent(row['expected_share'])} of its budget{unread}"
     if row["low_share"] >= 1:
         return found(Status.CRIT, reason)
+    if unseen > 1 - thresholds.cost_priced_min:
+        return found(Status.UNKNOWN, f"{reason}; but of {percent(unseen)} of the bill it is not known what for")
     return found(grade(row["expected_share"], thresholds.cost_budget_warn), reason)
 
 

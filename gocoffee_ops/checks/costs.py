@@ -80,10 +80,16 @@ def _reconciled(
     sums = f"{money(residual['effective_unsigned'], currency)} of {money(whole['effective'], currency)}"
     reason = f"{share * 100:.1f} % of {counted(whole['days'], 'day')} is residual: {sums}"
     status = above(share, thresholds.cost_residual_warn, thresholds.cost_residual_crit)
-    unseen = settled["unknown"]["effective_unsigned"] / abs(whole["effective"]) if "unknown" in settled else Decimal(0)
-    if float(unseen) > 1 - thresholds.cost_priced_min and status is not Status.CRIT:
-        status, reason = Status.UNKNOWN, f"{reason}; but of {percent(float(unseen))} it is not known what for"
+    unseen = unseen_share(settled)
+    if unseen > 1 - thresholds.cost_priced_min and status is not Status.CRIT:
+        status, reason = Status.UNKNOWN, f"{reason}; but of {percent(unseen)} it is not known what for"
     return found(status, reason, residual=round(share, 4))
+
+
+def unseen_share(lines: Mapping[str, Mapping[str, Any]]) -> float:
+    """Of a bill, by its reconciliation's lines, the share of which it is not known what for."""
+    whole = lines["bill"]["effective"]
+    return float(lines["unknown"]["effective_unsigned"] / abs(whole)) if "unknown" in lines and whole else 0.0
 
 
 def above(value: float, warn: float, crit: float) -> Status:
@@ -104,9 +110,14 @@ def costs_covered(coverage: pd.DataFrame, *, thresholds: Thresholds) -> list[Fin
     >>> row = {"what": "core-hours", "total": 100.0, "unpriced": 0.0, "unseen": 20.0, "priced_share": 1.0, "unseen_share": 0.2}
     >>> said(costs_covered(pd.DataFrame([row]), thresholds=Thresholds()))
     ['UNKNOWN core-hours: 100 of 100 have a price (100 %); what 20 % of them were for was not seen']
+
+    What has volumes has nodes too: where none of their hours was read, that is UNKNOWN.
     """
-    table = [row for row in records(coverage) if row["total"]]
+    found = records(coverage)
+    table = [row for row in found if row["total"]]
     findings = [_covered(row, thresholds) for row in table]
+    unread = [row["what"] for row in found if row["what"] in RAN and not row["total"]] if table else []
+    findings += [Finding(Status.UNKNOWN, "costs_covered", what, "none was read", next=NEXT) for what in unread]
     return concluded(
         findings,
         check="costs_covered",
@@ -134,28 +145,21 @@ def _covered(row: Mapping[str, Any], thresholds: Thresholds) -> Finding:
 def costs_tagged(by_team_and_line: pd.DataFrame, *, thresholds: Thresholds) -> list[Finding]:
     """Has what somebody owns a team? Idle, taxes, the control plane and the like are nobody's, and not looked at.
 
+    What it is not known of what it was for may be somebody's without a team: UNKNOWN where the verdict hangs on that.
+
     >>> import pandas as pd
     >>> row = {"line": "used", "currency": "EUR", "team": "shop", "effective": Decimal(80), "unpriced": 0}
     >>> said(costs_tagged(pd.DataFrame([row, row | {"team": None, "effective": Decimal(20)}]), thresholds=Thresholds()))
     ['WARN costs/EUR: 20 % has no team: 20.00 EUR of 100.00 EUR']
     """
-    sums: defaultdict[str, dict[bool, Decimal]] = defaultdict(lambda: {True: Decimal(0), False: Decimal(0)})
+    sums: defaultdict[str, defaultdict[str, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
     unpriced = 0
     for row in records(by_team_and_line):
-        if row["line"] in OWNED and row["effective"] is not None:
-            sums[row["currency"]][row["team"] is not None] += row["effective"]
+        if row["effective"] is not None and (row["line"] in OWNED or row["line"] == "unknown"):
+            kind = "tagged" if row["team"] is not None else "unseen" if row["line"] == "unknown" else "untagged"
+            sums[row["currency"]][kind] += row["effective"]
         unpriced += row["unpriced"] if row["line"] in (*OWNED, "unknown") else 0
-    findings = []
-    for currency, found in sums.items():
-        whole = found[True] + found[False]
-        share = float(found[False] / whole) if whole else None
-        reason = (
-            f"{percent(share)} has no team: {money(found[False], currency)} of {money(whole, currency)}"
-            if share is not None
-            else "what somebody owns costs nothing"
-        )
-        status = grade(share, thresholds.cost_untagged_warn, thresholds.cost_untagged_crit)
-        findings.append(Finding(status, "costs_tagged", f"costs/{currency}", reason, next=NEXT))
+    findings = [_tagged(currency, parts, thresholds) for currency, parts in sums.items()]
     shares = "; ".join(finding.reason for finding in findings)
     return concluded(
         findings,
@@ -165,6 +169,23 @@ def costs_tagged(by_team_and_line: pd.DataFrame, *, thresholds: Thresholds) -> l
         read=len(findings),
         none=f"{counted(unpriced, 'line')} without a price" if unpriced else "no cost that somebody owns was read",
     )
+
+
+def _tagged(currency: str, parts: Mapping[str, Decimal], thresholds: Thresholds) -> Finding:
+    untagged, unseen = parts.get("untagged", Decimal(0)), parts.get("unseen", Decimal(0))
+    whole = untagged + parts.get("tagged", Decimal(0))
+    low = float(untagged / whole) if whole else None
+    high = float((untagged + unseen) / (whole + unseen)) if whole + unseen else None
+    least, most = (grade(share, thresholds.cost_untagged_warn, thresholds.cost_untagged_crit) for share in (low, high))
+    reason = (
+        f"{percent(low)} has no team: {money(untagged, currency)} of {money(whole, currency)}"
+        if low is not None
+        else "what somebody owns costs nothing"
+    )
+    if least is most or least is Status.CRIT:
+        return Finding(least, "costs_tagged", f"costs/{currency}", reason, next=NEXT)
+    reason = f"{reason}; of {money(unseen, currency)} more it is not known what for"
+    return Finding(Status.UNKNOWN, "costs_tagged", f"costs/{currency}", reason, next=NEXT)
 
 
 def costs_steady(weeks: pd.DataFrame, *, thresholds: Thresholds) -> list[Finding]:

@@ -141,6 +141,15 @@ def test_coverage_is_judged_by_what_has_a_price_and_was_seen(lost: int, unbilled
     assert statuses(checks.costs_covered(coverage(lines), thresholds=LIMITS)) == {status}
 
 
+def test_hours_that_nobody_read_are_no_coverage() -> None:
+    table = coverage(allocated(charges(NODE), objects(hours("a"))))
+    volumes = table.assign(what="days of volumes and load balancers")[:1]
+    unread = table[table["what"] == "core-hours"].assign(total=0.0, priced_share=None, unseen_share=None)
+
+    found = checks.costs_covered(pd.concat([volumes, unread]), thresholds=LIMITS)
+    assert [one.subject for one in found if one.status is UNKNOWN] == ["core-hours"]
+
+
 def test_nothing_that_ran_is_no_coverage() -> None:
     assert statuses(checks.costs_covered(coverage(LINES.empty()), thresholds=LIMITS)) == {UNKNOWN}
 
@@ -149,6 +158,15 @@ def test_nothing_that_ran_is_no_coverage() -> None:
 def test_costs_without_a_team_are_told(untagged: str, status: Status) -> None:
     bill = charges(bucket(Decimal(100) - Decimal(untagged)), bucket(untagged, team=None))
     table = aggregate(allocated(bill, objects()), ["team", "line"])
+
+    assert statuses(checks.costs_tagged(table, thresholds=LIMITS)) == {status}
+
+
+@pytest.mark.parametrize(("unseen", "status"), [("1", OK), ("10", UNKNOWN), ("500", UNKNOWN)])
+def test_what_was_not_seen_may_be_somebodys_without_a_team(unseen: str, status: Status) -> None:
+    lines = allocated(charges(bucket("95"), bucket("5", team=None)), objects())
+    dark = allocated(charges(bucket(unseen, team=None)), objects()).assign(line="unknown")
+    table = pd.concat([aggregate(one, ["team", "line"]) for one in (lines, dark)], ignore_index=True)
 
     assert statuses(checks.costs_tagged(table, thresholds=LIMITS)) == {status}
 
@@ -224,7 +242,10 @@ def test_a_budget_is_held_against_the_forecast(budget: str, status: Status) -> N
     lines = allocated(fortnight(), objects(), as_of=END)
     table = against_budgets(forecast(lines, as_of=END), budgets(budget))
 
-    assert statuses(checks.budgets_kept(table, thresholds=LIMITS)) == {status}
+    assert statuses(checks.budgets_kept(table, reconciliation(lines), thresholds=LIMITS)) == {status}
+    unseen = lines.assign(line="unknown")  # nobody saw what for
+    told = {OK: UNKNOWN, WARN: UNKNOWN, CRIT: CRIT}[status]
+    assert statuses(checks.budgets_kept(table, reconciliation(unseen), thresholds=LIMITS)) == {told}
 
 
 def budgets(amount: str, team: str = "shop", currency: str = "EUR") -> pd.DataFrame:
@@ -243,7 +264,7 @@ def test_a_budget_that_cannot_be_compared_is_unknown() -> None:
     }
 
     for said, table in tables.items():
-        found = checks.budgets_kept(table, thresholds=LIMITS)
+        found = checks.budgets_kept(table, reconciliation(lines), thresholds=LIMITS)
         assert statuses(found) == {UNKNOWN}
         assert said in found[0].reason
 
