@@ -1,4 +1,4 @@
-"""The cost analysis by the ways in which a notebook is run: on the demo, and on an environment whose Prometheus is dead.
+"""The cost analysis by the ways in which a notebook is run: on the demo, and on an environment whose bill cannot be read.
 
 `gocoffee-ops run` on the demo is in tests/demo/test_runbooks.py, and on every dead source in tests/faults/test_cost_matrix.py.
 """
@@ -16,7 +16,6 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect, sync_playwright
 
-from tests.faults.tcp_proxy import closed_port
 from tests.focus_files import charge, write_parquet
 from tests.review.environment import NOTEBOOK, Configured, cli, configure, copied
 from tests.review.test_four_ways import nbval, papermill, raised
@@ -47,14 +46,14 @@ def demo(tmp_path: Path) -> Way:
 
 @pytest.fixture
 def dead(cluster: Cluster, tmp_path: Path) -> Way:
-    """A bill and a cluster, and a Prometheus on which nobody listens."""
+    """A cluster, and a bill whose file was cut off; without a cluster or a Prometheus the bill would still be told."""
     folder, today = tmp_path / "dead", datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     configured = configure(folder, clusters={"eu": (cluster.kubeconfig("reader"), cluster.name)}, databases={})
     rows = [charge(ChargePeriodStart=today - timedelta(days=n), hour=0) for n in range(1, 17)]
-    write_parquet(folder / "bill" / "focus.parquet", rows)
-    with (folder / "gocoffee.toml").open("a") as file:
-        file.write(f'[[environments.real.bills]]\nname = "aws"\npath = "{folder / "bill"}"\n')
-        file.write(f'[[environments.real.prometheus]]\nname = "main"\nurl = "http://127.0.0.1:{closed_port()}"\n')
+    file = write_parquet(folder / "bill" / "focus.parquet", rows)
+    file.write_bytes(file.read_bytes()[:-100])
+    with (folder / "gocoffee.toml").open("a") as toml:
+        toml.write(f'[[environments.real.bills]]\nname = "aws"\npath = "{folder / "bill"}"\n')
     return Way(configured, "real", 3, whole=False)
 
 
