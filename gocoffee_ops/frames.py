@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise, repeat
 from typing import TYPE_CHECKING, Any, Literal
 
 from gocoffee_ops.errors import SchemaError
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
 Dtype = Literal["string", "Int64", "Float64", "decimal", "boolean", "timestamp", "list[string]"]
 Content = Literal["plain", "sql"]
 
+SEPARATOR = "\0"  # of texts; hardly one holds it
 DECIMAL_DIGITS, DECIMAL_PLACES = 38, 12  # what a `decimal` holds
 
 
@@ -171,15 +171,15 @@ class Schema:
 
 def _tuples(array: pa.ChunkedArray) -> list[tuple[str | None, ...] | None]:
     """Lists of strings as tuples; equal ones are one object, as few of them differ."""
-    found: list[tuple[str | None, ...] | None] = []
-    one: dict[tuple[str | None, ...], tuple[str | None, ...]] = {}
-    for chunk in array.chunks:
-        values, ends = chunk.values.to_pylist(), chunk.offsets.to_pylist()
-        every = [tuple(values[start:end]) for start, end in pairwise(ends)]
-        equal = map(one.setdefault, every, every)
-        valid = chunk.is_valid().to_pylist() if chunk.null_count else repeat(True)
-        found += [items if there else None for items, there in zip(equal, valid, strict=False)]
-    return found
+    import pyarrow.compute as pc
+
+    lists = array.combine_chunks()
+    texts = lists.flatten()
+    if texts.null_count or pc.any(pc.or_(pc.equal(texts, ""), pc.match_substring(texts, SEPARATOR))).as_py():
+        return [None if items is None else tuple(items) for items in lists.to_pylist()]
+    joined = pc.binary_join(lists, SEPARATOR).dictionary_encode()
+    every = [tuple(text.split(SEPARATOR)) if text else () for text in joined.dictionary.to_pylist()]
+    return list(map([*every, None].__getitem__, joined.indices.fill_null(len(every)).to_pylist()))
 
 
 def _converted_silently(dtype: Dtype, values: Iterable[Any]) -> str:
