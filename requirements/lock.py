@@ -18,8 +18,8 @@ PROJECT = HERE.parent
 
 LOCKS = {
     "install": (("--only-group", "install"), "what installs: uv and the build backend"),
-    "run": (("--no-dev", "--extra", "demo"), "to run runbooks headless, and the demo"),
-    "lab": (("--no-dev", "--extra", "demo", "--extra", "lab"), "run.lock and JupyterLab"),
+    "run": (("--no-dev", "--extra", "demo", "--extra", "costs"), "to run runbooks headless, and the demo"),
+    "lab": (("--no-dev", "--extra", "demo", "--extra", "costs", "--extra", "lab"), "run.lock and JupyterLab"),
     "dev": (
         ("--all-extras", "--group", "dev", "--group", "install"),
         "everything: lab.lock, tests, linters, benchmarks",

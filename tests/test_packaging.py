@@ -82,8 +82,8 @@ def test_every_line_of_a_lock_has_one_version_and_hashes_and_no_address(name: st
 @pytest.mark.parametrize(
     ("name", "extras", "groups"),
     [
-        ("run", ("demo",), ()),
-        ("lab", ("demo", "lab"), ()),
+        ("run", ("costs", "demo"), ()),
+        ("lab", ("costs", "demo", "lab"), ()),
         ("dev", ("bulk", "costs", "demo", "lab"), ("dev", "install")),
     ],
 )
