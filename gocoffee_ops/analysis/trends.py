@@ -37,6 +37,7 @@ USAGE_CHANGES = Schema(
         Column("cluster", "string"),
         Column("namespace", "string"),
         Column("owner", "string", optional=True),
+        Column("change", "string", help="compared, not measured, new or gone"),
         Column("cpu_millicores", "Float64", "millicores", optional=True),
         Column("previous_cpu_millicores", "Float64", "millicores", optional=True),
         Column("cpu_ratio", "Float64", optional=True),
@@ -103,8 +104,9 @@ def statement_changes(totals: pd.DataFrame, previous: pd.DataFrame, top: int = 2
 def usage_changes(usage: pd.DataFrame, previous: pd.DataFrame) -> pd.DataFrame:
     """How much more or less does each workload use than in the previous run? Most grown first.
 
-    Columns: cluster, namespace, owner; cpu_millicores, previous_cpu_millicores (millicores), cpu_ratio; memory_mib,
-    previous_memory_mib (MiB), memory_ratio. Summed over an owner's pods; missing where a run did not see or measure it.
+    Columns: cluster, namespace, owner; change (`compared`, `new`, `gone`, or `not measured` in one of the runs);
+    cpu_millicores, previous_cpu_millicores (millicores), cpu_ratio; memory_mib, previous_memory_mib (MiB), memory_ratio.
+    Summed over an owner's pods; missing where a run did not see or measure it.
     """
     now, before = _by_owner(records(usage)), _by_owner(records(previous))
     rows: list[dict[str, Any]] = []
@@ -116,6 +118,7 @@ def usage_changes(usage: pd.DataFrame, previous: pd.DataFrame) -> pd.DataFrame:
                 "cluster": key[0],
                 "namespace": key[1],
                 "owner": key[2],
+                "change": _usage_change(now.get(key), before.get(key)),
                 "cpu_millicores": cpu,
                 "previous_cpu_millicores": previous_cpu,
                 "cpu_ratio": _ratio(cpu, previous_cpu),
@@ -313,16 +316,25 @@ def _ratio(this: float | None, that: float | None) -> float | None:
     return this / that if this is not None and that else None
 
 
-def _by_owner(
-    table: Sequence[Mapping[str, Any]],
-) -> dict[tuple[str, str, str | None], tuple[float | None, float | None]]:
+Usage = tuple[float | None, float | None]  # CPU and memory
+
+
+def _by_owner(table: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str, str | None], Usage]:
     """CPU and memory by owner; one pod that was not measured leaves its owner's sum unknown."""
-    sums: dict[tuple[str, str, str | None], tuple[float | None, float | None]] = {}
+    sums: dict[tuple[str, str, str | None], Usage] = {}
     for row in table:
         key = (row["cluster"], row["namespace"], row["owner"] or f"pod/{row['pod']}")
         cpu, memory = sums.get(key, (0.0, 0.0))
         sums[key] = (_sum(cpu, row["cpu_millicores"]), _sum(memory, row["memory_mib"]))
     return sums
+
+
+def _usage_change(now: Usage | None, before: Usage | None) -> str:
+    if before is None:
+        return "new"
+    if now is None:
+        return "gone"
+    return "not measured" if None in (*now, *before) else "compared"
 
 
 def _most_grown(row: Mapping[str, Any]) -> float:

@@ -7,9 +7,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from gocoffee_ops.checks import problems
+from gocoffee_ops.checks.database import shortened
 from gocoffee_ops.checks.grading import MEMORY_OPTIMIZATION, concluded, counted, grade, numbers, seconds
 from gocoffee_ops.frames import records
-from gocoffee_ops.model import Finding, Status, Thresholds
+from gocoffee_ops.model import Finding, Number, Status, Thresholds
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -93,17 +94,25 @@ def places_answer(answers: pd.DataFrame) -> list[Finding]:
 def usage_up(changes: pd.DataFrame, *, thresholds: Thresholds) -> list[Finding]:
     """Which workloads use clearly more than in an earlier run? Without one there is nothing to compare with.
 
+    One that was not measured in one of the two runs may be one that grew: UNKNOWN.
+
     >>> import pandas as pd
-    >>> row = {"cluster": "eu", "namespace": "go-coffee", "owner": "deployment/orders", "cpu_ratio": 2.0, "memory_ratio": 1.0,
-    ...     "previous_cpu_millicores": 50.0}
+    >>> row = {"cluster": "eu", "namespace": "go-coffee", "owner": "deployment/orders", "change": "compared",
+    ...     "cpu_ratio": 2.0, "memory_ratio": 1.0}
     >>> said(usage_up(pd.DataFrame([row]), thresholds=Thresholds()))
     ['WARN deployment/orders: CPU 2.0 times what it used in the previous run']
     """
     table = records(changes)
-    if table and all(row["previous_cpu_millicores"] is None for row in table):
+    if table and all(row["change"] == "new" for row in table):
         reason = "no earlier run measured usage: nothing to compare with"
         return [Finding(Status.OK, "usage_up", "workloads", reason, {"earlier": 0})]
+    changes_of = Counter(row["change"] for row in table)
     findings = []
+    if changes_of["not measured"]:
+        who = ", ".join(sorted({str(row["owner"]) for row in table if row["change"] == "not measured"}))
+        reason = f"not measured in one of the two runs: {shortened(who)}"
+        figures: dict[str, Number | str] = {"workloads": changes_of["not measured"]}
+        findings.append(Finding(Status.UNKNOWN, "usage_up", "workloads", reason, figures))
     for row in table:
         grown = {
             name: ratio
@@ -113,7 +122,6 @@ def usage_up(changes: pd.DataFrame, *, thresholds: Thresholds) -> list[Finding]:
         if not grown:
             continue
         said = ", ".join(f"{name} {ratio:.1f} times" for name, ratio in grown.items())
-        figures = numbers(row, "cpu_ratio", "memory_ratio")
         subject = row["owner"] or "pods without owner"
         reason = f"{said} what it used in the previous run"
         findings.append(
@@ -122,17 +130,18 @@ def usage_up(changes: pd.DataFrame, *, thresholds: Thresholds) -> list[Finding]:
                 "usage_up",
                 subject,
                 reason,
-                figures,
+                numbers(row, "cpu_ratio", "memory_ratio"),
                 row["cluster"],
                 row["namespace"],
                 next=(MEMORY_OPTIMIZATION,),
             )
         )
+    besides = "".join(f"; {changes_of[change]} {change}" for change in ("new", "gone") if changes_of[change])
     return concluded(
         findings,
         check="usage_up",
         subject="workloads",
-        fine=f"none of {counted(len(table), 'workload')} uses clearly more than in the previous run",
-        read=len(table),
+        fine=f"none of {counted(changes_of['compared'], 'workload')} uses clearly more than in the previous run{besides}",
+        read=changes_of["compared"],
         none="no usage can be compared with the previous run",
     )

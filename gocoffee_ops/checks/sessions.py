@@ -81,10 +81,11 @@ def sessions_moving(activity: pd.DataFrame, *, thresholds: Thresholds) -> list[F
     groups: dict[tuple[str, str, bool], list[Row]] = {}
     findings = []
     for row in table:
-        if row["backend_type"] not in {"client backend", "parallel worker"} or row["state"] in {"idle", "disabled"}:
+        if row["backend_type"] not in {"client backend", "parallel worker"} or row["state"] == "idle":
             continue
-        if row["state"] is None or row["age_s"] is None:
-            reason = f"{row['database']}: the state of session {row['pid']} cannot be seen by this role"
+        if row["state"] in {None, "disabled"} or row["age_s"] is None:
+            why = "track_activities is off for it" if row["state"] == "disabled" else "cannot be seen by this role"
+            reason = f"{row['database']}: the state of session {row['pid']} is not known: {why}"
             findings.append(Finding(Status.UNKNOWN, "sessions_moving", _application(row["application"]), reason))
             continue
         idle = row["state"].startswith("idle in transaction")

@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from gocoffee_ops.errors import ParameterError, ServerFault, unknown_name
+from gocoffee_ops.errors import ParameterError, ServerFault, Unsupported, unknown_name
 from gocoffee_ops.queries import database_schemas as schemas
 from gocoffee_ops.queries.lock_graph import ways
 from gocoffee_ops.queries.query import Ask, Rows, query
@@ -238,8 +238,10 @@ def tables(ask: Ask[Database]) -> Rows:
     last_autoanalyze_at (timestamp, optional), modified_since_analyze (Int64, rows), autovacuum (boolean: on for the
     server and the table).
 
-    Source: pg_stat_user_tables, pg_class, pg_table_size, pg_indexes_size. Permission: none.
+    Source: pg_stat_user_tables, pg_class, pg_table_size, pg_indexes_size. Permission: none. Raises Unsupported where the
+    server counts nothing (track_counts is off): its zeros are no measurements.
     """
+    _require_counting(ask, "tables")
     return _capped(ask.source.read("tables", {"limit": RELATIONS_LIMIT + 1}, ask.deadline), RELATIONS_LIMIT, "tables")
 
 
@@ -257,8 +259,9 @@ def indexes(ask: Ask[Database]) -> Rows:
     since PostgreSQL 16), unique, primary, constraint, valid, partition (boolean), duplicate_of, prefix_of (string,
     optional), definition (string), stats_reset_at (timestamp, optional).
 
-    Source: pg_stat_user_indexes, pg_index, pg_constraint. Permission: none.
+    Source: pg_stat_user_indexes, pg_index, pg_constraint. Permission: none. Raises Unsupported as `tables` does.
     """
+    _require_counting(ask, "indexes")
     found = ask.source.read("indexes", {"limit": RELATIONS_LIMIT + 1}, ask.deadline)
     return _capped(found, RELATIONS_LIMIT, "indexes")
 
@@ -316,6 +319,13 @@ def _statements_schema(ask: Ask[Database]) -> dict[str, str]:
 def _check_limit(limit: int) -> None:
     if limit < 1:
         raise ParameterError(f"a limit of {limit}", hint="1 or more")
+
+
+def _require_counting(ask: Ask[Database], what: str) -> None:
+    """Raise Unsupported where the server counts neither scans nor rows."""
+    if not ask.source.read("counting", {}, ask.deadline)["counting"][0]:
+        why, hint = "track_counts is off: neither scans nor rows are counted", "set track_counts = on"
+        raise Unsupported(f"read {what}", target=str(ask.target), why=why, hint=hint)
 
 
 def _capped(columns: Columns, limit: int, what: str) -> Rows:

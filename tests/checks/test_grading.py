@@ -214,6 +214,7 @@ CASES = [
         [table(database.activity, SESSION | {"state": "idle in transaction", "age_s": 60.0})],
     ),
     ("sessions_moving", Status.UNKNOWN, [table(database.activity, SESSION | {"state": None})]),
+    ("sessions_moving", Status.UNKNOWN, [table(database.activity, SESSION | {"state": "disabled"})]),
     ("sessions_moving", Status.OK, [table(database.activity, evidence="nobody else is connected")]),
     ("sessions_moving", Status.UNKNOWN, [table(database.activity)]),
     ("nobody_blocked", Status.OK, [table(database.blocking), table(database.activity, SESSION)]),
@@ -372,10 +373,10 @@ def test_every_check_can_say_unknown_but_the_news_of_changes() -> None:
     # Their tables are no single query's own: tests/checks/test_log_coverage.py, test_diagnosis.py, test_rightsizing.py;
     # tests/analysis/test_worth.py.
     apart = {"cluster_diagnosis", "logs_covered", "advice_held", "nodes_needed", "requests_sized", "usage_covered"}
-    apart.add("savings_bankable")
+    apart |= {"savings_bankable", "usage_up"}
     # What they need beside a table is given in tests of their own below.
     windowed = {"log_store_reaches", "servers_kept_running"}
-    news = {"changed_before_onset", "since_previous_run", "usage_up"}
+    news = {"changed_before_onset", "since_previous_run"}
     # That no statement ended is an answer: the server had nothing to do, or still does it.
     assert set(checks.__all__) - unknown - apart - windowed == news | {"statements_quick"}
 
@@ -503,6 +504,19 @@ def test_usage_that_grew_is_a_warning_and_usage_that_did_not_is_fine() -> None:
     assert worst_of(judge(checks.usage_up, grown)) is Status.WARN
     same = trends.usage_changes(now, table(history.previous_pod_usage, before | {"cpu_millicores": 50.0}))
     assert worst_of(judge(checks.usage_up, same)) is Status.OK
+
+
+def test_usage_that_was_not_measured_or_is_of_one_run_alone_is_not_called_steady() -> None:
+    who = {"cluster": "c", "namespace": "go-coffee", "cpu_millicores": 50.0, "memory_mib": 50.0}
+    before = table(history.previous_pod_usage, who | {"owner": "deployment/d"}, who | {"owner": "deployment/gone"})
+    dark = table(cluster.pod_usage, USED | {"cluster": "c", "cpu_millicores": None, "memory_mib": None})
+    found = judge(checks.usage_up, trends.usage_changes(dark, before))
+    assert [(one.status, one.reason) for one in found] == [
+        (Status.UNKNOWN, "not measured in one of the two runs: deployment/d")
+    ]
+    seen = table(cluster.pod_usage, USED | {"cluster": "c"}, USED | {"cluster": "c", "owner": "deployment/new"})
+    (fine,) = judge(checks.usage_up, trends.usage_changes(seen, before))
+    assert fine.reason == "none of 1 workload uses clearly more than in the previous run; 1 new; 1 gone"
 
 
 MAIN = {"redis": "main", "role": "master"}

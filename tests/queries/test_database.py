@@ -147,6 +147,16 @@ def test_h06_without_track_io_timing_there_is_no_io_time(postgres: PostgresServe
     assert table["io_ms"].isna().all()
 
 
+@pytest.mark.parametrize("query", [database.tables, database.indexes])
+def test_zeros_of_a_server_that_does_not_count_are_no_answer(
+    query: Query[Any], postgres: PostgresServer, tmp_path: Path
+) -> None:
+    with stage(postgres, tmp_path) as staged:
+        staged.owner.execute(f"ALTER DATABASE {staged.name} SET track_counts = off")
+        with pytest.raises(Unsupported, match="track_counts is off"):
+            query(staged.ops)
+
+
 def test_h06_a_delta_counts_only_what_ran_between_its_snapshots(postgres_major: PostgresServer, tmp_path: Path) -> None:
     with stage(postgres_major, tmp_path) as staged:
         staged.owner.execute("SELECT pg_sleep(0.3), 2 AS before")
