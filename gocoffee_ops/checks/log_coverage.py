@@ -17,7 +17,7 @@ def logs_covered(coverage: pd.DataFrame) -> list[Finding]:
     """Which logs were not read, cut, or begin only within the window? (H03, H31)
 
     A log that begins later than the window though its container ran before may have been rotated: what is older is in a log
-    store, if anywhere.
+    store, if anywhere. One of which it was not learnt how far back it reaches is UNKNOWN.
 
     >>> import pandas as pd
     >>> row = {"cluster": "eu", "namespace": "go-coffee", "owner": "deployment/orders", "pod": "orders-0", "container": "app",
@@ -61,10 +61,21 @@ def _judged(row: Mapping[str, Any]) -> tuple[Status, str]:
         return Status.UNKNOWN, f"{log} broke off after {counted(row['lines'], 'line')}: {row['reason']}"
     if row["state"] == "cut":
         return Status.WARN, f"{log} is cut after {counted(row['lines'], 'line')}: {row['reason']}"
+    return _reach(row, log) if row["state"] == "read" else (Status.OK, "")
+
+
+def _reach(row: Mapping[str, Any], log: str) -> tuple[Status, str]:
+    """How far back a log reaches that was read to its end."""
     start, oldest, began = row["window_start_at"], row["oldest_there_at"], row["started_at"]
-    if row["state"] == "read" and oldest is not None and began is not None and began < start < oldest:
-        reason = (
-            f"{log} begins at {oldest:%Y-%m-%d %H:%M:%S} UTC, after the window's start: rotated, or silent until then"
-        )
-        return Status.WARN, reason
-    return Status.OK, ""
+    if began is not None and began >= start:
+        return Status.OK, ""
+    if oldest is None:
+        unlearnt = row["lines"] or row["reason"]  # else there is nothing in it
+        why = f": {row['reason']}" if row["reason"] else ""
+        return (Status.UNKNOWN, f"how far back {log} reaches was not learnt{why}") if unlearnt else (Status.OK, "")
+    if oldest <= start:
+        return Status.OK, ""
+    if began is None:
+        return Status.UNKNOWN, f"{log} begins within the window, and when its container began is not known"
+    reason = f"{log} begins at {oldest:%Y-%m-%d %H:%M:%S} UTC, after the window's start: rotated, or silent until then"
+    return Status.WARN, reason

@@ -100,6 +100,8 @@ def _without_requests(without: Sequence[tuple[Service, int]]) -> Finding:
 def errors_logged(templates: pd.DataFrame, *, thresholds: Thresholds) -> list[Finding]:
     """Which services log errors? A number without one to compare with: it warns, and never more. One finding a service.
 
+    A service most of whose records have no level may log errors all the same: UNKNOWN.
+
     >>> import pandas as pd
     >>> row = {"cluster": "eu", "namespace": "go-coffee", "service": "orders", "template": "could not reserve <num> beans",
     ...     "levels": ("error",), "count": 12, "last_seen": pd.Timestamp("2026-01-05 03:00Z")}
@@ -108,10 +110,13 @@ def errors_logged(templates: pd.DataFrame, *, thresholds: Thresholds) -> list[Fi
     """
     table = records(templates)
     findings = []
+    few = 0
     for (cluster, namespace, name), owned in _by_service(table).items():
         bad = sorted((row for row in owned if set(row["levels"]) & BAD), key=lambda row: -row["count"])
         count = sum(row["count"] for row in bad)
         if not bad or grade(count, thresholds.log_errors_warn) is Status.OK:
+            few += count
+            findings += _without_level(cluster, namespace, name, owned)
             continue
         levels = " or ".join(level for level in ("error", "fatal") if any(level in row["levels"] for row in bad))
         last = max((row["last_seen"] for row in bad if row["last_seen"] is not None), default=None)
@@ -125,11 +130,22 @@ def errors_logged(templates: pd.DataFrame, *, thresholds: Thresholds) -> list[Fi
             Finding(Status.WARN, "errors_logged", subject, reason, figures, cluster, namespace, next=(HIGH_ERROR_RATE,))
         )
     untold = sum(row["count"] for row in table if not row["levels"])
-    fine = f"{counted(len(table), 'kind')} of messages, none of them an error"
+    errors = f"{counted(few, 'record')} of errors, fewer than are told" if few else "none of them an error"
+    fine = f"{counted(len(table), 'kind')} of messages, {errors}"
     fine += f"; {counted(untold, 'record')} without a level" if untold else ""
     return concluded(
         findings, check="errors_logged", subject="logs", fine=fine, read=len(table), none="no log record was read"
     )
+
+
+def _without_level(cluster: str, namespace: str, name: str, owned: Sequence[Row]) -> list[Finding]:
+    untold, whole = (sum(row["count"] for row in owned if all_of or not row["levels"]) for all_of in (False, True))
+    if 2 * untold <= whole:
+        return []
+    reason = f"{untold:,} of {counted(whole, 'record')} have no level: whether they tell of errors is not known"
+    return [
+        Finding(Status.UNKNOWN, "errors_logged", f"service/{name}", reason, {"records": untold}, cluster, namespace)
+    ]
 
 
 def log_window_covered(horizon: pd.DataFrame, *, thresholds: Thresholds) -> list[Finding]:
@@ -221,9 +237,9 @@ def _grade_change(row: Row, thresholds: Thresholds) -> Status:
     bad = bool(levels & BAD)
     if row["change"] == "new":
         return Status.CRIT if bad and row["count"] >= thresholds.log_new_errors_crit else Status.WARN
-    if row["change"] != "more" or not bad:
+    if row["change"] != "more":
         return Status.OK
-    return grade(row["ratio_low"], thresholds.log_rate_warn, thresholds.log_rate_crit)
+    return grade(row["ratio_low"], thresholds.log_rate_warn, thresholds.log_rate_crit if bad else None)
 
 
 def _news(service: Service, wrong: Sequence[tuple[Status, Row]]) -> Finding:

@@ -46,6 +46,9 @@ def servers_kept_running(
         age_s = max(0.0, (as_of - started).total_seconds())
         within = window is not None and window.start <= started < window.end
         if age_s >= thresholds.restarted_warn_s and not within:
+            if window is not None and started >= window.end:
+                reason = f"started at {started:%Y-%m-%d %H:%M:%S} UTC, after the window: whether it ran through that is not known"
+                findings.append(Finding(Status.UNKNOWN, "servers_kept_running", subject, reason))
             continue
         ago = f"{seconds(age_s)} ago" if started <= as_of else "after this run began"
         looked = ", within the window that is looked at" if within else ""

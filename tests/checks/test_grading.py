@@ -332,6 +332,7 @@ CASES += [
     ("errors_logged", Status.OK, [filled(TEMPLATES, TEMPLATE | {"levels": ("info",)})]),
     ("errors_logged", Status.WARN, [filled(TEMPLATES, TEMPLATE)]),
     ("errors_logged", Status.UNKNOWN, [filled(TEMPLATES)]),
+    ("errors_logged", Status.UNKNOWN, [filled(TEMPLATES, TEMPLATE | {"levels": ()})]),
     ("statements_quick", Status.OK, [table(database.statement_delta, DELTA)]),
     ("statements_quick", Status.OK, [table(database.statement_delta)]),
     ("statements_quick", Status.WARN, [table(database.statement_delta, DELTA | {"mean_exec_ms": 2000.0})]),
@@ -399,6 +400,15 @@ def test_a_server_that_started_lately_or_within_the_window_is_a_warning_with_its
     server.attrs["as_of"] = {"coffee": MOMENT.isoformat()}
     (found,) = checks.servers_kept_running(server, thresholds=Thresholds(restarted_warn_s=limit_s), window=WINDOW)
     assert (found.status, said in found.reason) == (status, True), found.reason
+
+
+def test_a_server_that_started_after_the_window_says_nothing_of_it() -> None:
+    server = table(database.server, {"database": "coffee", "started_at": MOMENT})
+    server.attrs["as_of"] = {"coffee": (MOMENT + timedelta(hours=9)).isoformat()}
+    (found,) = checks.servers_kept_running(
+        server, thresholds=Thresholds(), window=Window(MOMENT - timedelta(hours=1), MOMENT)
+    )
+    assert (found.status, "after the window" in found.reason) == (Status.UNKNOWN, True)
 
 
 def test_for_how_long_a_server_has_run_is_unknown_without_the_moment_of_reading() -> None:

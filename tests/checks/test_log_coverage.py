@@ -37,6 +37,19 @@ def coverage(*changes: dict[str, Any]) -> pd.DataFrame:
             "7 lines",
         ),
         ([{"oldest_there_at": MOMENT + HOUR / 2, "covered": None}], Status.WARN, "begins at 2026-01-05 03:30:00 UTC"),
+        (
+            [{"oldest_there_at": None, "covered": None}],
+            Status.UNKNOWN,
+            "how far back the log of app in orders-0 reaches",
+        ),
+        ([{"oldest_there_at": None, "lines": 0, "reason": "reset"}], Status.UNKNOWN, "was not learnt: reset"),
+        ([{"oldest_there_at": None, "lines": 0}], Status.OK, "0 lines of 1 log"),
+        ([{"oldest_there_at": None, "started_at": MOMENT, "covered": None}], Status.OK, "7 lines"),
+        (
+            [{"oldest_there_at": MOMENT + HOUR / 2, "started_at": None}],
+            Status.UNKNOWN,
+            "when its container began is not",
+        ),
         ([{"state": "cut", "reason": "its budget of 8 MiB was used up"}], Status.WARN, "cut after 7 lines: its budget"),
         ([{}, {"state": "broken", "reason": "connection reset"}], Status.UNKNOWN, "broke off after 7 lines"),
         (

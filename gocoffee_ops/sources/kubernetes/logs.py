@@ -285,8 +285,11 @@ class _Reading:
 
         try:
             self._cluster.pour(self._request(), parameters, self._deadline, take)
-        except OpsError:
-            return  # how far back it reaches stays unknown, and the table says so
+        except OpsError as error:
+            self._log.reason = (
+                self._log.reason or error.why
+            )  # how far back it reaches stays unknown, and the table says so
+            return
         table = found.feed(bytes(head.partition(b"\n")[0]) + b"\n")
         if table is not None:
             self._log.oldest_there = table.column("time")[0].as_py()
