@@ -55,23 +55,27 @@ class RunHistory:
         found = [run for run in self._all() if self._same(run)]
         return sorted(found, key=lambda run: (run.started, run.name), reverse=True)
 
-    def newest_answer(self, query: str) -> tuple[EarlierRun, dict[str, Sequence[Mapping[str, Any]]]] | None:
-        """The newest earlier run that got an answer to `query`, and its rows by target; None when no run did.
+    def newest_answers(self, query: str) -> dict[str, tuple[EarlierRun, Sequence[Mapping[str, Any]]]]:
+        """Of each target, the newest earlier run in which it answered `query`, and its rows.
 
-        Raises Tampered when a run's evidence is not as it was written, or not the one that its `run.json` names.
+        Runs are looked through until one's every target has answered, then or later. Raises Tampered when a run's evidence is
+        not as it was written, or not the one that its `run.json` names.
         """
         import pyarrow.parquet as pq
 
+        found: dict[str, tuple[EarlierRun, Sequence[Mapping[str, Any]]]] = {}
         for run in self.runs():
             evidence = run.folder / "evidence"
             require_intact(evidence, run.body["head"])
             entries = list(read_entries(evidence))
             asked = {e.body["target"]: e.body for e in entries if e.kind == "query" and e.body["query"] == query}
-            answered = {target: body["table"] for target, body in sorted(asked.items()) if body["error"] is None}
-            if answered:
-                tables = {t: pq.read_table(BytesIO(read_table(evidence, name))) for t, name in answered.items()}
-                return run, {target.partition("/")[2]: table.to_pylist() for target, table in tables.items()}
-        return None
+            for target, body in sorted(asked.items()):
+                name = target.partition("/")[2]
+                if body["error"] is None and name not in found:
+                    found[name] = run, pq.read_table(BytesIO(read_table(evidence, body["table"]))).to_pylist()
+            if asked and all(target.partition("/")[2] in found for target in asked):
+                break
+        return found
 
     def _all(self) -> Iterator[EarlierRun]:
         home = self.reports / self.runbook

@@ -97,7 +97,7 @@ def previous_findings(ask: Ask[RunHistory]) -> Rows:
 
 @query("history", PREVIOUS_STATEMENTS)
 def previous_statements(ask: Ask[RunHistory]) -> Rows:
-    """How far had the counters of every statement come in the newest earlier run that read them? No row: none did.
+    """How far had the counters of every statement come in the newest earlier run that read its database? No row: none did.
 
     Columns: run, database, queryid, statement, calls, total_exec_ms (ms), stats_reset_at (timestamp, optional). Read
     from: what `database.statement_totals` left in its evidence.
@@ -108,7 +108,7 @@ def previous_statements(ask: Ask[RunHistory]) -> Rows:
 
 @query("history", PREVIOUS_POD_USAGE)
 def previous_pod_usage(ask: Ask[RunHistory]) -> Rows:
-    """What had the pods used in the newest earlier run that could read it? No row: no earlier run could.
+    """What had the pods used in the newest earlier run that could read their cluster? No row: none could.
 
     Columns: run, cluster, namespace, owner, pod, cpu_millicores (millicores), memory_mib (MiB). Read from: its evidence.
     Raises Tampered when its evidence was changed.
@@ -124,12 +124,10 @@ def _made(run: EarlierRun) -> Iterator[Mapping[str, Any]]:
 
 def _previous(history: RunHistory, name: str, schema: Schema, kind: str) -> list[dict[str, Any]]:
     picked = [column for column in schema.names if column not in {"run", kind}]
-    found = history.newest_answer(name)
-    if found is None:
-        return []
-    run, tables = found
     return [
-        {"run": run.name, kind: target, **_picked(row, picked, run)} for target, rows in tables.items() for row in rows
+        {"run": run.name, kind: target, **_picked(row, picked, run)}
+        for target, (run, rows) in history.newest_answers(name).items()
+        for row in rows
     ]
 
 

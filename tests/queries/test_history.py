@@ -43,7 +43,13 @@ def _answer(ledger: Ledger, query: str, target: str, schema: Schema, rows: Seque
 
 
 def _run(
-    reports: Path, started: datetime, *, dead: bool = False, asked: str = "database.statement_totals", **changes: Any
+    reports: Path,
+    started: datetime,
+    *,
+    dead: bool = False,
+    asked: str = "database.statement_totals",
+    beside: str = "",
+    **changes: Any,
 ) -> Path:
     """One earlier run's folder, as the runner leaves it."""
     folder = reports / "review" / f"{started:%Y%m%dT%H%M%SZ}"
@@ -55,6 +61,8 @@ def _run(
         ledger.append("query", {**body, "error": error})
     else:
         _answer(ledger, asked, "database/coffee", STATEMENTS, [SLOW])
+    if beside:
+        _answer(ledger, asked, beside, STATEMENTS, [SLOW])
     _answer(ledger, "cluster.pod_usage", "cluster/eu", USAGE, [POD])
     _answer(ledger, "cluster.pod_usage", "cluster/us", USAGE, [])
     finding = Finding(Status.CRIT, "blocking", "database/coffee", "2 sessions wait", cluster="")
@@ -151,6 +159,13 @@ def test_where_the_previous_run_could_not_ask_the_one_before_it_is_compared_with
     ops = _session(tmp_path, tmp_path)
     assert history.previous_statements(ops)["run"].tolist() == [older.name]
     assert history.previous_pod_usage(ops)["run"].tolist() == [newer.name]
+
+
+def test_each_database_is_compared_with_the_newest_run_that_read_it(tmp_path: Path) -> None:
+    older = _run(tmp_path, NOW - 2 * WEEK, beside="database/stock")
+    newer = _run(tmp_path, NOW - WEEK, dead=True, beside="database/stock")
+    found = history.previous_statements(_session(tmp_path, tmp_path))
+    assert dict(zip(found["database"], found["run"], strict=True)) == {"coffee": older.name, "stock": newer.name}
 
 
 def test_where_no_run_could_ask_there_is_nothing_to_compare_with(tmp_path: Path) -> None:
