@@ -161,6 +161,8 @@ def _not_known(cluster: str, rows: Sequence[Row]) -> list[Finding]:
 def advice_held(backtest: pd.DataFrame, *, thresholds: Thresholds) -> list[Finding]:
     """Would advice of the days before have held in the last ones? Memory beyond it at any time, and CPU for too long, is a WARN.
 
+    UNKNOWN where it was tried for too short a time: `missing` says what it lacks.
+
     >>> import pandas as pd
     >>> row = {"prometheus": "main", "namespace": "go-coffee", "workload": "deployment/orders", "container": "app",
     ...     "cpu_advised_cores": 0.2, "cpu_exceeded_min": 600.0, "cpu_worst": 1.8, "memory_advised_mib": 345.0,
@@ -169,21 +171,7 @@ def advice_held(backtest: pd.DataFrame, *, thresholds: Thresholds) -> list[Findi
     ['WARN deployment/orders: app: CPU of 0.200 cores exceeded for 600 of 2,880 minutes, by up to 1.8 times']
     """
     rows = records(backtest)
-    findings = []
-    for row in rows:
-        if row["missing"] is not None or row["cpu_exceeded_min"] is None or row["memory_exceeded_min"] is None:
-            why = row["missing"] or "its CPU or its memory has no samples"
-            findings.append(_held(Status.UNKNOWN, row, f"advice could not be tried: {why}"))
-            continue
-        share = row["cpu_exceeded_min"] / row["replayed_min"]
-        if grade(share, thresholds.advice_exceeded_warn) is not Status.OK:
-            what = f"CPU of {row['cpu_advised_cores']:.3f} cores exceeded for {row['cpu_exceeded_min']:,.0f} of"
-            said = f"{what} {row['replayed_min']:,.0f} minutes, by up to {row['cpu_worst'] or 0.0:.1f} times"
-            findings.append(_held(Status.WARN, row, said))
-        if row["memory_exceeded_min"] > 0:
-            what = f"memory of {row['memory_advised_mib']:,.0f} MiB exceeded for {row['memory_exceeded_min']:,.0f} of"
-            said = f"{what} {row['replayed_min']:,.0f} minutes, by up to {row['memory_worst'] or 0.0:.1f} times"
-            findings.append(_held(Status.WARN, row, said))
+    findings = [finding for row in rows for finding in _tried(row, thresholds)]
     return concluded(
         findings,
         check="advice_held",
@@ -193,6 +181,25 @@ def advice_held(backtest: pd.DataFrame, *, thresholds: Thresholds) -> list[Findi
         read=len(rows),
         none="no container's usage was read",
     )
+
+
+def _tried(row: Row, thresholds: Thresholds) -> list[Finding]:
+    """What was exceeded counts, however short the trial; that nothing was says something only after the whole of it."""
+    findings = []
+    cpu_min, memory_min, tried_min = row["cpu_exceeded_min"], row["memory_exceeded_min"], row["replayed_min"]
+    if cpu_min and grade(cpu_min / tried_min, thresholds.advice_exceeded_warn) is not Status.OK:
+        what = f"CPU of {row['cpu_advised_cores']:.3f} cores exceeded for {cpu_min:,.0f} of"
+        said = f"{what} {tried_min:,.0f} minutes, by up to {row['cpu_worst'] or 0.0:.1f} times"
+        findings.append(_held(Status.WARN, row, said))
+    if memory_min:
+        what = f"memory of {row['memory_advised_mib']:,.0f} MiB exceeded for {memory_min:,.0f} of"
+        said = f"{what} {tried_min:,.0f} minutes, by up to {row['memory_worst'] or 0.0:.1f} times"
+        findings.append(_held(Status.WARN, row, said))
+    if row["missing"] is None and (cpu_min is None or memory_min is None):
+        findings.append(_held(Status.UNKNOWN, row, "advice could not be tried: its CPU or its memory has no samples"))
+    elif row["missing"] is not None and not findings:
+        findings.append(_held(Status.UNKNOWN, row, f"advice could not be tried: {row['missing']}"))
+    return findings
 
 
 def _held(status: Status, row: Row, reason: str) -> Finding:

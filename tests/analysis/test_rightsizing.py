@@ -9,8 +9,10 @@ import pandas as pd
 import pytest
 import yaml
 
+from gocoffee_ops import checks
 from gocoffee_ops.analysis import rightsizing
 from gocoffee_ops.frames import records
+from gocoffee_ops.model import Status, Thresholds
 from gocoffee_ops.queries import cost_objects, usage
 from tests.checks.tables import MOMENT, filled
 
@@ -269,10 +271,37 @@ def test_what_has_no_days_before_or_after_was_not_tried() -> None:
         for row in steps(7, lambda d: 0.2, lambda d: 300.0)[: 4 * 288]
     ]
     rows = {row["workload"]: row for row in backtested(*new, *old)}
-    assert rows["deployment/new"]["missing"] == "no sample in the days to learn from"
-    assert rows["deployment/old"]["missing"] == "no sample in the days to try it on"
+    assert rows["deployment/new"]["missing"] == (
+        "no sample in the days to learn from; 1,440 of 2,880 minutes to try it on have samples of its CPU"
+    )
+    assert rows["deployment/old"]["missing"] == (
+        "5,760 of 7,200 minutes to learn from have samples of its CPU; no sample in the days to try it on"
+    )
     assert [row["cpu_exceeded_min"] for row in rows.values()] == [None, None]
     assert backtested() == []
+
+
+@pytest.mark.parametrize(
+    ("fitted", "replayed", "memory", "missing"),
+    [
+        (1, 1, 300.0, "5 of 7,200 minutes to learn from"),
+        (1295, 576, 300.0, "6,475 of 7,200 minutes to learn from"),
+        (1440, 518, 300.0, "2,590 of 2,880 minutes to try it on"),
+        (1440, 576, None, "0 of 7,200 minutes to learn from have samples of its memory"),
+        (1296, 519, 300.0, None),
+    ],
+)
+def test_a_trial_of_less_than_nine_tenths_of_its_days_says_what_it_lacks(
+    fitted: int, replayed: int, memory: float | None, missing: str | None
+) -> None:
+    """The end of each part, so that the last sample is the last of the window."""
+    rows = steps(7, lambda day: 0.2, lambda day: memory)
+    (row,) = backtested(*rows[1440 - fitted : 1440], *rows[len(rows) - replayed :])
+    assert (row["fitted_min"], row["replayed_min"]) == (fitted * 5.0, replayed * 5.0)
+    assert (row["missing"] or "").startswith(missing or "")
+    assert (row["missing"] is None) == (missing is None)
+    found = {one.status for one in checks.advice_held(rightsizing.BACKTEST.from_rows([row]), thresholds=Thresholds())}
+    assert found == {Status.OK if missing is None else Status.UNKNOWN}
 
 
 def test_a_pod_that_nobody_made_is_its_own_workload() -> None:

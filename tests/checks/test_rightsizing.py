@@ -110,6 +110,14 @@ def test_advice_that_would_have_held_is_ok_and_advice_that_would_not_is_a_warnin
     assert statuses(held()) == [Status.UNKNOWN]
 
 
+def test_what_was_exceeded_in_a_short_trial_is_a_warning_and_what_was_not_is_unknown() -> None:
+    short = {"missing": "60 of 7,200 minutes to learn from have samples of its CPU", "replayed_min": 60.0}
+    (found,) = held(tried(**short))
+    assert (found.status, "advice could not be tried: 60 of 7,200 minutes" in found.reason) == (Status.UNKNOWN, True)
+    assert statuses(held(tried(**short, cpu_exceeded_min=30.0))) == [Status.WARN]
+    assert statuses(held(tried(**short, memory_exceeded_min=5.0))) == [Status.WARN]
+
+
 def gone(name: str, now: bool, then: bool) -> dict[str, Any]:
     return {"cluster": "eu", "node": name, "removable_now": now, "removable": then}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from gocoffee_ops.analysis.rightsizing.advice import HEADROOM
+from gocoffee_ops.analysis.rightsizing.advice import HEADROOM, HIGH_SAMPLES
 from gocoffee_ops.frames import Column, Schema
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ BACKTEST = Schema(
         Column("memory_worst", "Float64", "times", optional=True),
         Column("fitted_min", "Float64", "min", help="with a sample, of the first days"),
         Column("replayed_min", "Float64", "min", help="with a sample, of the days after"),
-        Column("missing", "string", optional=True, help="why it could not be tried"),
+        Column("missing", "string", optional=True, help="why it was not tried, or not for long enough"),
     ),
 )
 
@@ -40,6 +40,9 @@ def backtest(samples: pd.DataFrame, *, fit_days: int = FIT_DAYS, replay_days: in
 
     Tried is what usage alone would advise: p95 and peak x 1.15, of the pod where they are highest. A minute counts once,
     however many pods exceed it. `samples` is of `usage.samples`, over `fit_days` + `replay_days`; it ends with the replay.
+
+    What has less than 90 % of the minutes of either part, as HIGH advice wants of samples, is told with its figures and with what
+    it lacks: a pod that lived for an hour has shown nothing of a week.
 
     Columns: those of `BACKTEST`.
     """
@@ -51,23 +54,17 @@ def backtest(samples: pd.DataFrame, *, fit_days: int = FIT_DAYS, replay_days: in
     replay = frame[frame["at"] > split]
     keys = ["prometheus", *BY]
     fitted, replayed = dict(iter(fit.groupby(keys))), dict(iter(replay.groupby(keys)))
-    rows = [_row(key, fitted.get(key), replayed.get(key)) for key in sorted(fitted.keys() | replayed.keys())]
+    rows = [
+        _row(key, fitted.get(key), replayed.get(key)) | _seen(fitted.get(key), fit_days, replayed.get(key), replay_days)
+        for key in sorted(fitted.keys() | replayed.keys())
+    ]
     made = BACKTEST.from_rows(rows)
     made.attrs["evidence"] = list(samples.attrs.get("evidence", ()))
     return made
 
 
 def _row(key: Any, fit: pd.DataFrame | None, replay: pd.DataFrame | None) -> dict[str, Any]:
-    fitted = 0 if fit is None else fit["at"].nunique()
-    replayed = 0 if replay is None else replay["at"].nunique()
-    why = None if fitted else "no sample in the days to learn from"
-    why = why if why or replayed else "no sample in the days to try it on"
-    row: dict[str, Any] = {
-        **dict(zip(("prometheus", *BY), key, strict=True)),
-        "fitted_min": fitted * STEP_MIN,
-        "replayed_min": replayed * STEP_MIN,
-        "missing": why,
-    }
+    row: dict[str, Any] = dict(zip(("prometheus", *BY), key, strict=True))
     for name, column, unit, quantile in (("cpu", "cpu_cores", "cores", 0.95), ("memory", "memory_mib", "mib", 1.0)):
         advised = None if fit is None else _advised(fit, column, quantile)
         used = [] if replay is None else [float(value) for value in replay.groupby("at")[column].max().dropna()]
@@ -76,6 +73,28 @@ def _row(key: Any, fit: pd.DataFrame | None, replay: pd.DataFrame | None) -> dic
         row[f"{name}_exceeded_min"] = sum(STEP_MIN for one in used if one > (advised or 0.0)) if tried else None
         row[f"{name}_worst"] = max(used) / advised if tried and advised else None
     return row
+
+
+def _seen(fit: pd.DataFrame | None, fit_days: int, replay: pd.DataFrame | None, replay_days: int) -> dict[str, Any]:
+    """For how long it was seen, and what that lacks."""
+    lacking = []
+    for part, days, what in ((fit, fit_days, "to learn from"), (replay, replay_days, "to try it on")):
+        each = {name: _minutes(part, column) for name, column in (("CPU", "cpu_cores"), ("memory", "memory_mib"))}
+        due = days * 1440
+        if not any(each.values()):
+            lacking.append(f"no sample in the days {what}")
+        elif min(each.values()) < HIGH_SAMPLES * due:
+            name = min(each, key=lambda one: each[one])
+            lacking.append(f"{each[name]:,.0f} of {due:,} minutes {what} have samples of its {name}")
+    return {
+        "fitted_min": _minutes(fit, "at"),
+        "replayed_min": _minutes(replay, "at"),
+        "missing": "; ".join(lacking) or None,
+    }
+
+
+def _minutes(part: pd.DataFrame | None, column: str) -> float:
+    return 0.0 if part is None else STEP_MIN * int(part.dropna(subset=[column])["at"].nunique())
 
 
 def _advised(fit: pd.DataFrame, column: str, quantile: float) -> float | None:
