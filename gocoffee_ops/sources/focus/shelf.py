@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
+import stat
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Protocol
 
-from gocoffee_ops.errors import Forbidden, Malformed, NotFound
+from gocoffee_ops.errors import Forbidden, Malformed, NotFound, ServerFault
 from gocoffee_ops.sources.deadline import Deadline
 
 # Azure names the folder of a month `20261101-20261130`, AWS `BILLING_PERIOD=2026-11`.
@@ -66,15 +68,18 @@ class Folder:
         return frozenset()
 
     def stock(self, since: date, deadline: Deadline) -> Stock:
-        """The files of the months from `since` on. Raises NotFound, Forbidden, and Malformed for two files that are one."""
+        """The files of the months from `since` on. Raises NotFound, Forbidden for any file or
+        folder below that may not be read, ServerFault, and Malformed for two files that are one."""
         what = "list the bill's files"
         try:
-            found = sorted(path for path in self._folder.rglob("*") if path.is_file())
             if not self._folder.is_dir():
                 raise NotFound(what, target=self._target, why=f"there is no folder {self._folder}")
-            files = [self._file(path) for path in found]
+            files = [self._file(path) for path in _found(self._folder)]
         except PermissionError as error:
             raise Forbidden(what, target=self._target, why=f"may not read {error.filename}") from None
+        except OSError as error:  # what vanished meanwhile, or a disk that fails
+            why = f"{error.filename}: {error.strerror}"
+            raise ServerFault(what, target=self._target, why=why, hint="does the export write just now?") from None
         stock = chosen(what, self._target, str(self._folder), files, since)
         self._distinct(stock.files, deadline)
         return stock
@@ -100,6 +105,25 @@ class Folder:
             if digest in seen:
                 raise twice(self._target, seen[digest], file.name)
             seen[digest] = file.name
+
+
+def _found(folder: Path) -> list[Path]:
+    """Every file below a folder. Raises OSError for a folder that cannot be listed: what is in it would be missing in the sums."""
+
+    def refused(error: OSError) -> None:
+        raise error
+
+    walked = os.walk(folder, onerror=refused)
+    return sorted(path for root, _, names in walked for name in names if _is_file(path := Path(root, name)))
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except FileNotFoundError:
+        if path.is_symlink():  # it leads nowhere
+            return False
+        raise
 
 
 def kind_of(name: str) -> str:
