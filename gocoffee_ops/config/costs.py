@@ -23,6 +23,14 @@ def _money(value: Any) -> Decimal:
     return Decimal(text)
 
 
+def _price(value: Any) -> Decimal:
+    """An amount that is more than nothing: a 0 would read as free wherever what it is for is not in the bill."""
+    amount = _money(value)
+    if not amount:
+        raise wrong("is no price", "more than 0, as 0.0952; leave out what you have no price for")
+    return amount
+
+
 def _currency(value: Any) -> str:
     if not isinstance(value, str) or not re.fullmatch(r"[A-Z]{3}", value):
         raise wrong("is not a currency", 'its code of three letters: "EUR"')
@@ -42,6 +50,7 @@ def _day(value: Any) -> date:
 
 
 Money = Annotated[Decimal, PlainValidator(_money)]
+Price = Annotated[Decimal, PlainValidator(_price)]
 Currency = Annotated[str, PlainValidator(_currency)]
 Workload = Annotated[str, BeforeValidator(lambda value: _workload(value) if isinstance(value, str) else value)]
 Day = Annotated[date, PlainValidator(_day)]
@@ -53,10 +62,10 @@ class Prices(Section):
     currency: Currency
     priced_on: Day
     cpu_weight: float = Field(default=9.0, gt=0, le=1000)
-    nodes: dict[str, Money] = Field(default_factory=dict)  # an hour, by instance type, with " spot" for spot nodes
-    storage_gib_month: dict[str, Money] = Field(default_factory=dict)  # by storage class; "*" for any
-    load_balancer_hour: Money | None = None
-    control_plane_hour: Money | None = None
+    nodes: dict[str, Price] = Field(default_factory=dict)  # an hour, by instance type, with " spot" for spot nodes
+    storage_gib_month: dict[str, Price] = Field(default_factory=dict)  # by storage class; "*" for any
+    load_balancer_hour: Price | None = None
+    control_plane_hour: Price | None = None
 
     def listed(self) -> Iterator[tuple[str, str, str, Decimal]]:
         """Every price: what for, its name, the unit, the amount."""

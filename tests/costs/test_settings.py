@@ -91,6 +91,12 @@ def test_teams_alone_give_empty_tables_of_prices_and_budgets(tmp_path: Path) -> 
     assert cost_settings.conventions(live)["cpu_weight"].tolist() == [9.0]
 
 
+def test_a_budget_may_be_nothing(tmp_path: Path) -> None:
+    budgets = load_config(written(tmp_path, PRICES.replace("4000", "0"))).environments["p"].budgets
+    assert budgets is not None
+    assert budgets.monthly == {"shop": Decimal(0)}
+
+
 def test_config_check_asks_the_settings_too(tmp_path: Path) -> None:
     environment = load_config(written(tmp_path, PRICES)).environments["p"]
 
@@ -108,6 +114,9 @@ def test_config_check_asks_the_settings_too(tmp_path: Path) -> None:
         (PRICES.replace("0.0952", "true"), r"storage_gib_month\.gp3 is not an amount of money"),
         (PRICES.replace("0.0952", '"0,0952"'), r"storage_gib_month\.gp3 is not an amount of money"),
         (PRICES.replace("0.0952", "1e-20"), r"storage_gib_month\.gp3 is not an amount of money"),
+        (PRICES.replace("0.0952", "0"), r"storage_gib_month\.gp3 is no price \(allowed: more than 0, .* leave out"),
+        (PRICES.replace('"0.0420"', '"0.000"'), r"nodes\.m6i\.large spot is no price \(allowed: more than 0"),
+        (PRICES.replace("0.10\n", "0\n"), r"control_plane_hour is no price \(allowed: more than 0"),
         (PRICES.replace("cpu_weight = 7.5", "cpu_weight = 0.0"), r"cpu_weight was given 0.0 \(allowed: more than 0\)"),
         (PRICES.replace("nodes", "node"), r"prices\.node is not a key here \(allowed: nodes,"),
         (PRICES.replace("{ shop = 4000 }", "{}"), r"budgets\.monthly was given"),
