@@ -117,6 +117,8 @@ def test_what_sizes_it_already_is_left_alone(now: dict[str, Any], cpu: str, memo
     ("seen", "now", "doubt"),
     [
         ({"days": 6.9}, {}, "seen for 6.9 of 7 days"),
+        ({"days": 6.96}, {}, "seen for 6.96 of 7 days"),
+        ({"days": 6.996}, {}, "seen for 6.99 of 7 days"),
         ({"samples_found": 1800}, {}, "89 % of samples"),
         ({"spec_changed_at": MOMENT}, {}, "its spec changed within that time"),
         ({}, {"spec_changed_at": MOMENT - timedelta(days=1)}, "its spec changed within that time"),
@@ -128,6 +130,10 @@ def test_confidence_is_low_where_one_of_its_conditions_fails(
 ) -> None:
     row = advised(seen, now)
     assert (row["confidence"], row["doubts"]) == ("LOW", doubt)
+
+
+def test_confidence_is_high_where_one_sample_lacks_at_an_edge() -> None:
+    assert advised({"days": 7 - 5 / 1440})["confidence"] == "HIGH"
 
 
 def test_confidence_is_high_where_the_spec_is_older_than_the_window() -> None:

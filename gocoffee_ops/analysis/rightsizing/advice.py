@@ -27,6 +27,7 @@ HEADROOM = 1.15
 OOM_FACTOR, OOM_MORE_MIB = 1.2, 100.0
 THROTTLED = 0.01
 HIGH_DAYS, HIGH_SAMPLES = 7.0, 0.9
+STEP_MIN = 5.0  # between two samples of usage
 FEWEST_DAYS = 1.0  # less is a start, not a life
 LOWER, RAISE, KEEP, UNCHANGED, UNKNOWN = "lower", "raise", "keep", "no change", "not known"
 CHANGES = (LOWER, RAISE)
@@ -170,16 +171,16 @@ def _compared(request: float, now: float | None, why: str) -> Advised:
 
 
 def confidence(seen: Observed) -> tuple[str, list[str]]:
-    """HIGH or LOW, and why not HIGH.
+    """HIGH or LOW, and why not HIGH. One sample step (5 minutes) may lack of the 7 days: a scrape at either edge of the window.
 
     >>> confidence(Observed(days=7.0, samples_expected=2016, samples_found=2000))
     ('HIGH', [])
     >>> confidence(Observed(days=3.0, samples_expected=100, samples_found=80, oom_killed=True))
-    ('LOW', ['seen for 3.0 of 7 days', '80 % of samples', 'it ran out of memory'])
+    ('LOW', ['seen for 3 of 7 days', '80 % of samples', 'it ran out of memory'])
     """
     doubts = []
-    if round(seen.days, 1) < HIGH_DAYS:
-        doubts.append(f"seen for {seen.days:.1f} of {HIGH_DAYS:g} days")
+    if (HIGH_DAYS - seen.days) * 1440 > STEP_MIN + 1e-6:
+        doubts.append(f"seen for {math.floor(seen.days * 100) / 100:g} of {HIGH_DAYS:g} days")
     share = seen.samples_found / seen.samples_expected if seen.samples_expected else 0.0
     if share < HIGH_SAMPLES:
         doubts.append(f"{share * 100:.0f} % of samples")

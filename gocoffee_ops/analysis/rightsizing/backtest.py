@@ -5,13 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from gocoffee_ops.analysis.rightsizing.advice import HEADROOM, HIGH_SAMPLES
+from gocoffee_ops.analysis.rightsizing.advice import HEADROOM, HIGH_SAMPLES, STEP_MIN
 from gocoffee_ops.frames import Column, Schema
 
 if TYPE_CHECKING:
     import pandas as pd
 
-STEP_MIN = 5.0
 FIT_DAYS, REPLAY_DAYS = 5, 2
 BY = ["namespace", "workload", "container"]
 
