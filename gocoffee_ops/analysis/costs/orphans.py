@@ -44,6 +44,9 @@ UNCLAIMED = {  # phases of a volume that no claim has
     "Failed": (MEDIUM, "its claim is gone, and it could not be reclaimed"),
 }
 SETTLING_S = 7 * 86_400.0  # what is younger may still be waiting for its pod
+OLD_S = (
+    30 * 86_400.0
+)  # a snapshot that was kept for so long has outlived what it was most likely made for: a convention
 SNAPSHOT = re.compile(r"(^|[/:])snap-|snapshot", re.IGNORECASE)
 
 ORPHANS = Schema(
@@ -107,7 +110,7 @@ def orphans(
     candidates = [
         *(_volume(row, _asked(paid[id(row)]) | _monthly(paid[id(row)], week)) for row in volumes),
         *(_balancer(row, _asked(served[_service(row)]) | _monthly(paid[id(row)], week)) for row in balancers),
-        *_loose(loose, week, as_of, unread=objects.unread),
+        *_loose(loose, week, as_of, min((row["day"] for row in bill), default=as_of), unread=objects.unread),
         *_pools(told, nodes, as_of, bill),
     ]
     found_rows = [row for row in candidates if row is not None]
@@ -145,7 +148,11 @@ def volume_sureness(volume: Mapping[str, Any]) -> tuple[str, str] | None:
     ('medium', 'no pod mounts it, and its claim data-db-0 has no owner')
     >>> volume_sureness(volume | {"phase": "Released"})
     ('high', 'its claim is gone, and it is kept')
+    >>> volume_sureness(volume | {"phase": "Available"}), volume_sureness(volume | {"phase": "Available", "age_s": 60.0})
+    (('high', 'no claim has it'), None)
     """
+    if volume["phase"] == "Available" and _settling(volume):  # made, and not claimed yet
+        return None
     if volume["phase"] in UNCLAIMED:
         return UNCLAIMED[volume["phase"]]
     owner = volume["claim_owner"] or ""
@@ -171,6 +178,25 @@ def balancer_sureness(balancer: Mapping[str, Any]) -> tuple[str, str] | None:
     if not balancer["pods"]:
         return MEDIUM, "no backend: its selector finds no pod; what it selects may be scaled to 0"
     return LOW, f"none of the {balancer['pods']} pods of {', '.join(balancer['owners'])} is ready: it may be down"
+
+
+def snapshot_sureness(age_s: float, *, capped: bool) -> tuple[str, str] | None:
+    """How sure it is that a snapshot is nobody's, and why; None for a young one, which is most likely a backup in use.
+
+    `capped`: it was billed on the first day that was read, and may be of any age from there.
+
+    >>> snapshot_sureness(40 * 86_400.0, capped=False)
+    ('low', 'a snapshot of 40 days; what still needs it is not in a bill')
+    >>> snapshot_sureness(16 * 86_400.0, capped=True)
+    ('low', 'a snapshot of at least 16 days, no more were read; what still needs it is not in a bill')
+    >>> snapshot_sureness(16 * 86_400.0, capped=False), snapshot_sureness(3 * 86_400.0, capped=True)
+    (None, None)
+    """
+    if age_s < (SETTLING_S if capped else OLD_S):
+        return None
+    days = f"{age_s // 86_400:.0f} days"
+    aged = f"at least {days}, no more were read" if capped else days
+    return LOW, f"a snapshot of {aged}; what still needs it is not in a bill"
 
 
 def _settling(row: Mapping[str, Any]) -> bool:
@@ -204,9 +230,9 @@ def _candidate(
 
 
 def _loose(
-    charges: Iterable[Mapping[str, Any]], week: set[datetime], as_of: datetime, *, unread: bool
+    charges: Iterable[Mapping[str, Any]], week: set[datetime], as_of: datetime, first: datetime, *, unread: bool
 ) -> Iterator[dict[str, Any]]:
-    """What the bill has and no cluster does: volumes made for claims, load balancers made for services, snapshots."""
+    """What the bill, read from its `first` day on, has and no cluster does: volumes of claims, load balancers, old snapshots."""
     by_id: defaultdict[str, list[Mapping[str, Any]]] = defaultdict(list)
     for charge in charges:
         if charge["resource_id"]:
@@ -214,10 +240,14 @@ def _loose(
     for identity, members in by_id.items():
         claim, service = first_tag(members[0], CLAIM_TAGS), first_tag(members[0], SERVICE_TAGS)
         kind = f"{identity} {members[0]['resource_type'] or ''}"
+        since = min(row["day"] for row in members)
+        age_s = (as_of - since) / timedelta(seconds=1)
+        owner = _asked(members)
         if SNAPSHOT.search(kind):
-            found, what = (LOW, "a snapshot; what still needs it is not in a bill"), "snapshot"
+            found, what = snapshot_sureness(age_s, capped=since == first), "snapshot"
         elif claim:
             found, what = (HIGH, f"made for the claim {claim}, and no volume of a cluster has its id"), "volume"
+            owner = {"owner": f"claim/{claim}"}
         elif service:
             found, what = (
                 (MEDIUM, f"made for the service {service}, and no cluster that was read has it"),
@@ -225,11 +255,12 @@ def _loose(
             )
         else:
             continue
+        if found is None:
+            continue
         if unread and what != "snapshot":
             found = LOW, f"{found[1]}; but a cluster was not read, and may have it"
-        age = {"age_s": (as_of - min(row["day"] for row in members)) / timedelta(seconds=1)}
-        cost = _asked(members) | _monthly(members, week) | {"resource_id": identity}
-        yield _candidate(what, f"{what.replace(' ', '-')}/{identity}", age, found, cost)
+        cost = owner | _monthly(members, week) | {"resource_id": identity}
+        yield _candidate(what, f"{what.replace(' ', '-')}/{identity}", {"age_s": age_s}, found, cost)
 
 
 def _pools(
