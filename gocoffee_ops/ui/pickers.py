@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 SPANS_S: Final = (300.0, 900.0, 3_600.0, 6 * 3_600.0, 86_400.0, 7 * 86_400.0)
 # The columns in which values for an argument are found, beside its own name.
 COLUMNS: Final = {"service": ("app", "deployment"), "app": ("service",)}
-OFFERED: Final = {"by": costs.KEYS}  # arguments whose values stand in no table
+OFFERED: Final = {"by": costs.KEYS}  # arguments whose values stand in no table, and never empty
 
 Ask = Callable[[Mapping[str, Any]], "pd.DataFrame"]
 
@@ -87,7 +87,7 @@ def _picker(name: str, value: Any, known: Sequence[pd.DataFrame]) -> ipywidgets.
         return widgets.DatetimePicker(value=value, description=f"{words} (UTC)", style=style)
     if isinstance(value, str):
         offered = _offered(name, known)
-        hint = "empty for all"
+        hint = "one of these" if name in OFFERED else "empty for all"
         return widgets.Combobox(value=value, options=offered, description=words, placeholder=hint, style=style)
     raise UsageError(f"there is no picker for argument {name}", why=f"it is {type(value).__name__}")
 
@@ -95,10 +95,16 @@ def _picker(name: str, value: Any, known: Sequence[pd.DataFrame]) -> ipywidgets.
 def _offered(name: str, known: Sequence[pd.DataFrame]) -> list[str]:
     """The texts that stand in the known tables for an argument."""
     if name in OFFERED:
-        return list(OFFERED[name])
+        return [*OFFERED[name], *_label_keys(known)]
     columns = (name, *COLUMNS.get(name, ()))
     found = {text for table in known for column in columns if column in table for text in table[column].dropna()}
     return sorted(map(str, found))
+
+
+def _label_keys(known: Sequence[pd.DataFrame]) -> list[str]:
+    """The labels that lines of costs have, as keys."""
+    lists = {tuple(labels) for table in known if "labels" in table for labels in table["labels"].dropna()}
+    return sorted({f"{costs.LABEL}{one.partition('=')[0]}" for labels in lists for one in labels})
 
 
 def _picked(widget: ipywidgets.Widget) -> Any:

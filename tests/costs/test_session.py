@@ -72,12 +72,15 @@ def test_another_key_by_a_click_never_changes_the_total(lines: pd.DataFrame) -> 
     box = pickers(costs.aggregate, [lines], {"by": "team"}, ask, demo=False)
     row = box.children[0]
     by = next(one for one in row.children if isinstance(one, ipywidgets.Combobox))
-    assert "label:app" not in by.options
-    assert {"team", "namespace", "workload"} <= set(by.options)
+    assert {"team", "namespace", "workload", "label:team"} <= set(by.options)
+    assert {one for one in by.options if one.startswith("label:")} == {
+        f"label:{label.partition('=')[0]}" for row in records(lines) for label in row["labels"] or ()
+    }
+    assert "empty" not in by.placeholder
     button = next(one for one in row.children if isinstance(one, ipywidgets.Button))
-    for key in ("team", "namespace", "workload", "label:app"):
+    for key in ("team", "namespace", "workload", "label:team", "label:app"):
         by.value = key
         button.click()
-    assert [table.columns[0] for table in shown] == ["team", "namespace", "workload", "label:app"]
+    assert [table.columns[0] for table in shown] == ["team", "namespace", "workload", "label:team", "label:app"]
     totals = {sum((row["effective"] or Decimal(0) for row in records(table)), Decimal(0)) for table in shown}
     assert len(totals) == 1

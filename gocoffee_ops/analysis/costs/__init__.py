@@ -5,7 +5,7 @@ place, and all else is made from them or from the bill. Money is exact, every mo
 list), and currencies are never mixed. What was not seen is a line, `unknown`; what nothing explains is another, `residual`.
 """
 
-from gocoffee_ops.analysis.costs.aggregate import KEYS, aggregate
+from gocoffee_ops.analysis.costs.aggregate import KEYS, LABEL, aggregate
 from gocoffee_ops.analysis.costs.allocation import Objects, allocate
 from gocoffee_ops.analysis.costs.anomalies import anomalies
 from gocoffee_ops.analysis.costs.budgets import against_budgets
@@ -22,6 +22,7 @@ from gocoffee_ops.analysis.costs.weeks import billing_lag_h, movers, weeks, with
 
 __all__ = [
     "KEYS",
+    "LABEL",
     "Objects",
     "Rules",
     "against_budgets",
