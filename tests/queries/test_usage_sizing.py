@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import json
 import statistics
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
+from urllib.request import urlopen
 
 import pytest
 
 from gocoffee_ops.analysis import rightsizing
+from gocoffee_ops.config import MetricNames
 from gocoffee_ops.evidence.replay import Recording
 from gocoffee_ops.frames import records
 from gocoffee_ops.model import Target, Thresholds
 from gocoffee_ops.queries import usage
 from gocoffee_ops.session import Place, Session
+from gocoffee_ops.sources.prometheus import Prometheus
 from tests.queries.test_usage import of, reading
 from tests.queries.usage_history import AS_OF, MIDNIGHT, Container, History, hours, uid
+from tests.support import live_session
+from tests.testbed.prometheus import PrometheusServer
 
 DAYS = hours(24)
 STEADY = Container(
@@ -77,8 +84,33 @@ def test_c13_the_rates_window_holds_four_scrapes_and_the_samples_found_are_told(
     with reading(often, tmp_path) as ops:
         (row,) = records(usage.sizing(ops, days=1))
     assert (row["scrape_interval_s"], row["rate_window_s"]) == (60.0, 300.0)
-    assert row["cpu_p95_cores"] == pytest.approx(0.142)
     assert (row["samples_found"], row["samples_expected"]) == (1440, 1440)
+
+
+def test_c13_what_a_window_of_less_than_two_scrapes_loses_is_in_ours(prometheus_programs: None, tmp_path: Path) -> None:
+    """Scraped each 200 s, every other window of 240 s holds one sample and no rate; the bursts are in just these."""
+    bursts = Container("bursts", 2 * DAYS, uid=uid(1), cores=lambda before: 0.9 if before % 600 == 400 else 0.1)
+    with PrometheusServer(History((bursts,), step_s=200, days=2.0).lines()) as server:
+        rate = "rate(container_cpu_usage_seconds_total[240s])[86400s:300s]"
+        lost = [_value(server.url, f"{over} {rate})") for over in ("count_over_time(", "quantile_over_time(0.95,")]
+        target = Target("prometheus", "main")
+        source = Prometheus("prometheus/main", server.url, metrics=MetricNames())
+        ops = live_session(tmp_path, sources={target: source}, as_of=AS_OF, query_deadline_s=30.0)
+        (row,) = records(usage.sizing(ops, days=1))
+        points = [one["cpu_cores"] for one in records(usage.samples(ops, namespaces=["go-coffee"], days=1))]
+        source.close()
+    assert lost == [144.0, pytest.approx(0.1)]  # half of the points, and none of the bursts
+    assert (row["scrape_interval_s"], row["rate_window_s"]) == (200.0, 800.0)
+    assert len([one for one in points if one is not None]) == 288
+    assert row["cpu_p95_cores"] == pytest.approx((0.9 + 0.1 + 0.1) / 3)
+
+
+def _value(url: str, promql: str) -> float:
+    """What Prometheus itself answers, for its one series."""
+    asked = urlencode({"query": promql, "time": AS_OF.timestamp()})
+    with urlopen(f"{url}/api/v1/query?{asked}", timeout=30) as answer:
+        (series,) = json.load(answer)["data"]["result"]
+    return float(series["value"][1])
 
 
 def test_lost_samples_are_counted_and_a_young_pod_has_lost_none(week: list[dict[str, Any]]) -> None:
