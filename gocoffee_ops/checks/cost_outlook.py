@@ -161,7 +161,8 @@ def _budget(row: Mapping[str, Any], unseen: float, thresholds: Thresholds) -> Fi
 def nothing_orphaned(orphans: pd.DataFrame, *objects: pd.DataFrame, thresholds: Thresholds) -> list[Finding]:
     """What is paid for and seems to be nobody's? Candidates: whoever owns them decides. (C17)
 
-    `objects` are the tables of the clusters that they were looked for in: what was not read is UNKNOWN.
+    `objects` are the tables that they were looked for in: the clusters' objects, and for unused nodes the hours of what ran. What
+    was not read is UNKNOWN.
 
     >>> import pandas as pd
     >>> from decimal import Decimal
