@@ -285,10 +285,8 @@ class _Reading:
 
         try:
             self._cluster.pour(self._request(), parameters, self._deadline, take)
-        except OpsError as error:
-            self._log.reason = (
-                self._log.reason or error.why
-            )  # how far back it reaches stays unknown, and the table says so
+        except OpsError as error:  # how far back it reaches stays unknown, and the table says so
+            self._log.reason = self._log.reason or error.why
             return
         table = found.feed(bytes(head.partition(b"\n")[0]) + b"\n")
         if table is not None:
