@@ -27,7 +27,11 @@ class Seen:
     """What was last seen of a question, for the message when its time is up."""
 
     text: str = "nothing"
+    before: str = ""  # of a list, the pages that are whole; another thread may be reading the next one
     poured: bool = False  # what was handed over cannot be asked for again
+
+    def __str__(self) -> str:
+        return f"{self.text} (before: {self.before})" if self.before else self.text
 
 
 def whole_body(
@@ -77,7 +81,7 @@ def _chunks(response: BaseHTTPResponse, deadline: Deadline, seen: Seen, *, decod
     """The body as it comes: a slow drip would keep any other read busy for as long as it likes."""
     import urllib3
 
-    before, size = seen.text, 0
+    size = 0
     while True:
         left = deadline.left()
         if left <= 0:
@@ -89,5 +93,5 @@ def _chunks(response: BaseHTTPResponse, deadline: Deadline, seen: Seen, *, decod
         if not chunk:
             return
         size += len(chunk)
-        seen.text = f"{response.status}, {size} bytes of the body (before: {before})"
+        seen.text = f"{response.status}, {size} bytes of the body"
         yield chunk

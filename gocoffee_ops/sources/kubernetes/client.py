@@ -118,6 +118,7 @@ class Cluster:
         seen = Seen()
 
         def fetch(token: str, head: Head) -> Reply:
+            seen.text = "nothing"
             parameters = {"limit": str(self._page_size)} if listing.restarts <= PAGED_RESTARTS else {}
             parameters |= {"continue": token} if token else {}
             parameters |= {"fieldSelector": field_selector} if field_selector else {}
@@ -129,7 +130,7 @@ class Cluster:
             reply = self._ended(ahead.page(token), deadline, request, seen)
             if reply.status == 410:
                 listing = Listing(restarts=listing.restarts + 1)
-                seen.text = f"410 Gone, {listing.restarts} times"
+                seen.before = f"410 Gone, {listing.restarts} times"
                 token, ahead = "", Ahead(fetch, partial(self._begin, request=request), deadline)
                 continue
             page = self._decode(decoder, reply, request)
@@ -138,7 +139,7 @@ class Cluster:
             listing.count += len(page.items or ())
             listing.pages += 1
             listing.resource_version = listing.resource_version or page.metadata.resource_version
-            seen.text = f"{listing.count} {kind.plural} on {listing.pages} pages"
+            seen.before = f"{listing.count} {kind.plural} on {listing.pages} pages"
             token = page.metadata.continue_
             if token:
                 ahead.begin(token)  # where its head did not tell it
@@ -208,7 +209,7 @@ class Cluster:
         """
         attempt, renewed = 0, False
         while True:
-            deadline.check(request.what, target=self.target, last_seen=seen.text)
+            deadline.check(request.what, target=self.target, last_seen=str(seen))
             access = self._signed_in(deadline, request)
             outcome = self._attempt(access, request, parameters, deadline, seen, bounded=bounded, take=take, head=head)
             if isinstance(outcome, Reply):
@@ -254,7 +255,7 @@ class Cluster:
         reply = self._bounded(exchange, deadline, request, seen) if bounded else exchange()
         if isinstance(reply, Failure):
             if isinstance(reply.error, DeadlineExceeded):
-                reply.error.why += f"; last seen: {seen.text}"
+                reply.error.why += f"; last seen: {seen}"
             return reply
         if reply.status in {200, 410}:
             return reply
@@ -282,7 +283,7 @@ class Cluster:
         try:
             result = done.get(timeout=deadline.left() + SLACK_S)
         except queue.Empty:
-            why = f"not complete after {deadline.seconds:g} s; last seen: {seen.text}"
+            why = f"not complete after {deadline.seconds:g} s; last seen: {seen}"
             raise self._clean(DeadlineExceeded(request.what, target=self.target, why=why)) from None
         if isinstance(result, BaseException):
             raise result

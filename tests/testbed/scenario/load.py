@@ -42,7 +42,9 @@ class Loader:
         autoscalers = [one for one in self.groups["policies"] if one["kind"] == "HorizontalPodAutoscaler"]
         self.create([*self.groups["platform"], *[one for one in nodes if _name(one) not in late]])
         self.wait("service accounts", self.service_accounts)
-        self.wait("volumes", self.volumes)  # before the pods that need them, or the scheduler complains in the events
+        # Before the pods that need them, or the scheduler complains in the events:
+        self.wait("volumes", self.volumes)
+        self.wait("nodes", self.nodes)
         self.create([*[one for one in workloads if _name(one) not in late], *self.groups["network"], *budgets])
         self.roll_out()
         self.ingress()
@@ -153,6 +155,14 @@ class Loader:
         claims = self.list(f"/api/v1/namespaces/{NAMESPACE}/persistentvolumeclaims")
         return ", ".join(_name(one) for one in claims if one["status"]["phase"] != "Bound")
 
+    def nodes(self) -> str:
+        fresh = [name for name, taints in self.taints().items() if "node.kubernetes.io/not-ready" in taints]
+        return f"not ready: {fresh}" if fresh else ""
+
+    def taints(self) -> dict[str, set[str]]:
+        nodes = self.list("/api/v1/nodes")
+        return {_name(one): {taint["key"] for taint in one["spec"].get("taints", [])} for one in nodes}
+
     def rolled_out(self, name: str) -> str:
         deployment = self.api.get(f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/{name}")
         status, wanted = deployment["status"], deployment["spec"]["replicas"]
@@ -193,9 +203,7 @@ class Loader:
 
     def tainted(self) -> str:
         """The node lifecycle controller has turned conditions into taints."""
-        taints = {
-            _name(one): {taint["key"] for taint in one["spec"].get("taints", [])} for one in self.list("/api/v1/nodes")
-        }
+        taints = self.taints()
         expected = {
             ("MemoryPressure", "True"): "node.kubernetes.io/memory-pressure",
             ("Ready", "Unknown"): "node.kubernetes.io/unreachable",
@@ -204,8 +212,7 @@ class Loader:
             key = expected.get((fault["type"], fault["status"]))
             if key is not None and key not in taints[fault["node"]]:
                 return f"{fault['node']} has the taints {taints[fault['node']]}"
-        fresh = [name for name, keys in taints.items() if "node.kubernetes.io/not-ready" in keys]
-        return f"not ready: {fresh}" if fresh else ""
+        return self.nodes()
 
     def usage(self) -> str:
         """metrics-server has scraped every kubelet that answers twice."""
