@@ -171,6 +171,7 @@ def _pod_row(pod: Pod) -> tuple[Any, ...]:
     images = [container.image for container in spec.containers]
     if spec.init_containers:
         images += [container.image for container in spec.init_containers]
+    cpu, memory, cpu_limit, memory_limit, without_requests, without_limits = amounts(pod, conditions).cells
     return (
         meta.namespace,
         meta.name,
@@ -189,7 +190,12 @@ def _pod_row(pod: Pod) -> tuple[Any, ...]:
         labels.app or labels.app_name or None,
         status.qos_class,
         meta.creation_timestamp,
-        *amounts(pod, conditions).cells,
+        cpu,
+        memory,
+        cpu_limit,
+        memory_limit,
+        without_requests,
+        without_limits,
         images,
     )
 

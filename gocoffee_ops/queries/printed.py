@@ -106,9 +106,9 @@ def _print_main(
     for container in reversed(statuses):
         if container.restart_count:
             restarts += container.restart_count
-        if container.last_state is not None:
-            last = _later(last, _ended(container))
-        state = container.state
+        before, state = container.last_state, container.state
+        if before is not None and before.terminated is not None:
+            last = _later(last, before.terminated.finished_at)
         if state is None:
             continue
         waiting, terminated = state.waiting, state.terminated

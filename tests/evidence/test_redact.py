@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gocoffee_ops.evidence.patterns import MASK
-from gocoffee_ops.evidence.redact import Redactor, dsn_secrets
+from gocoffee_ops.evidence.redact import FEW, Redactor, dsn_secrets
 from gocoffee_ops.evidence.statement import LITERAL, without_literals
 from gocoffee_ops.frames import Column, Schema
 from tests.evidence.secrets_corpus import CORPUS, KNOWN, ORDINARY, ORDINARY_SQL, Planted
@@ -205,6 +205,26 @@ def test_a_column_of_any_texts_is_masked_as_they_are(texts: list[str]) -> None:
     redactor = Redactor(["hunter22"])
     rows = [{"a": text, "s": "", "l": None, "n": 1} for text in texts]
     assert redactor.table(SCHEMA.table(rows), SCHEMA).column("a").to_pylist() == [redactor.text(t) for t in texts]
+
+
+ODD = [
+    "two words\tand\nmore",
+    "nul\0inside",
+    "ünïcode-ß",
+    "(.*)+[x]|^$\\\\",
+    "q'uo\"te#~&-",
+    "a-long-one-" * 30 + "its-end",
+]
+
+
+@pytest.mark.parametrize("others", [0, 2 * FEW], ids=["few", "many"])
+@pytest.mark.parametrize("secret", ODD)
+def test_a_known_secret_is_found_in_a_column_whatever_it_is_made_of(secret: str, others: int) -> None:
+    redactor = Redactor([secret, *(f"another-{i:04d}" for i in range(others))])
+    texts = [f"it is {secret} here", f"it is {secret[:-1]}", "nothing of it"]
+    masked = redactor.table(SCHEMA.table([{"a": text, "s": "", "l": [text], "n": 1} for text in texts]), SCHEMA)
+    assert masked.column("a").to_pylist() == [f"it is {MASK} here", *texts[1:]]
+    assert masked.column("l").to_pylist() == [[f"it is {MASK} here"], *([text] for text in texts[1:])]
 
 
 def test_a_value_under_a_secret_key_is_masked() -> None:

@@ -24,7 +24,11 @@ HOUR, STEP, STATE_STEP, SCRAPED = timedelta(hours=1), timedelta(minutes=5), time
 MIB = 1 << 20
 PEAK = (1.0, 1.0, 1.0, 1.1, 1.0, 0.7, 0.6)  # of a weekday's usage, Monday first
 OPEN, CLOSED = (0.9, 1.0, 1.0, 1.2), (0.5, 0.5, 0.6)  # of an hour's, while shops are open or not
-HELD_BACK, RARELY, IN_STORY = {"postgres": 0.06}, 0.002, 0.02  # of scheduler periods; well off the limit of advice, 0.01
+HELD_BACK, RARELY, IN_STORY = (
+    {"postgres": 0.06},
+    0.002,
+    0.02,
+)  # of scheduler periods; well off the limit of advice, 0.01
 STORY = {"api-gateway": (170.0, 512.0), SERVICE: (170.0, 256.0), "payment-service": (495.0, 512.0)}  # memory, its limit
 KILLED, KILLED_AGO = "payment-service", timedelta(minutes=40)
 GAP_NODE, GAP_DAYS, GAP_HOURS = "memory-1", 6, (18, 22)
