@@ -24,11 +24,8 @@ HOUR, STEP, STATE_STEP, SCRAPED = timedelta(hours=1), timedelta(minutes=5), time
 MIB = 1 << 20
 PEAK = (1.0, 1.0, 1.0, 1.1, 1.0, 0.7, 0.6)  # of a weekday's usage, Monday first
 OPEN, CLOSED = (0.9, 1.0, 1.0, 1.2), (0.5, 0.5, 0.6)  # of an hour's, while shops are open or not
-HELD_BACK, RARELY, IN_STORY = (
-    {"postgres": 0.06},
-    0.002,
-    0.02,
-)  # of scheduler periods; well off the limit of advice, 0.01
+HELD_BACK, RARELY = {"postgres": 0.06}, 0.002  # of scheduler periods
+HELD_IN_STORY = 0.02  # well off 0.01, the limit of advice
 STORY = {"api-gateway": (170.0, 512.0), SERVICE: (170.0, 256.0), "payment-service": (495.0, 512.0)}  # memory, its limit
 KILLED, KILLED_AGO = "payment-service", timedelta(minutes=40)
 GAP_NODE, GAP_DAYS, GAP_HOURS = "memory-1", 6, (18, 22)
@@ -126,7 +123,7 @@ class Usage:
         return node == GAP_NODE and first <= at < last
 
     def _cadvisor(self, one: Container) -> Iterator[tuple[str, Value]]:
-        held = IN_STORY if one.told else HELD_BACK.get(one.name, RARELY)
+        held = HELD_IN_STORY if one.told else HELD_BACK.get(one.name, RARELY)
         yield "container_cpu_usage_seconds_total", lambda at: self._cpu_s(one, at)
         yield "container_memory_working_set_bytes", lambda at: self._memory_mib(one, at) * MIB
         limit = STORY[one.name][1] if one.told else one.limits[1]
