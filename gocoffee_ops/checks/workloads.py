@@ -279,9 +279,11 @@ def deployments_available(deployments: pd.DataFrame) -> list[Finding]:
     table = records(deployments)
     findings = []
     for row in table:
-        for status, reason in _deployment(row):
+        subject = f"deployment/{row['deployment']}"
+        pods_of = (problems.workload(row["cluster"], row["namespace"], subject),)
+        said = [(*one, pods_of) for one in _replicas(row)] + [(*one, ()) for one in _autoscaler(row)]
+        for status, reason, same in said:
             figures = numbers(row, "desired", "ready", "updated")
-            subject = f"deployment/{row['deployment']}"
             findings.append(
                 Finding(
                     status,
@@ -292,6 +294,8 @@ def deployments_available(deployments: pd.DataFrame) -> list[Finding]:
                     row["cluster"],
                     row["namespace"],
                     next=(SERVICE_DOWN,),
+                    problem=same,
+                    because=same,
                 )
             )
     return concluded(
@@ -304,21 +308,26 @@ def deployments_available(deployments: pd.DataFrame) -> list[Finding]:
     )
 
 
-def _deployment(row: Row) -> list[tuple[Status, str]]:
+def _replicas(row: Row) -> list[tuple[Status, str]]:
     said = []
     if row["ready"] < row["desired"]:
         status = Status.CRIT if row["ready"] == 0 else Status.WARN
         said.append((status, f"{row['ready']} of {counted(row['desired'], 'replica')} ready"))
     if row["updated"] < row["desired"]:
         said.append((Status.WARN, f"{row['updated']} of {counted(row['desired'], 'replica')} of the newest revision"))
-    if row["hpa"] is not None:
-        if row["hpa_able"] is None:
-            said.append((Status.UNKNOWN, f"autoscaler {row['hpa']} does not say whether it can scale"))
-        elif not row["hpa_able"]:
-            said.append((Status.WARN, f"autoscaler {row['hpa']} cannot compute a scale"))
-        elif row["hpa_desired"] is not None and row["hpa_max"] is not None and row["hpa_desired"] >= row["hpa_max"]:
-            said.append((Status.WARN, f"autoscaler {row['hpa']} is at its maximum of {row['hpa_max']}"))
     return said
+
+
+def _autoscaler(row: Row) -> list[tuple[Status, str]]:
+    if row["hpa"] is None:
+        return []
+    if row["hpa_able"] is None:
+        return [(Status.UNKNOWN, f"autoscaler {row['hpa']} does not say whether it can scale")]
+    if not row["hpa_able"]:
+        return [(Status.WARN, f"autoscaler {row['hpa']} cannot compute a scale")]
+    if row["hpa_desired"] is not None and row["hpa_max"] is not None and row["hpa_desired"] >= row["hpa_max"]:
+        return [(Status.WARN, f"autoscaler {row['hpa']} is at its maximum of {row['hpa_max']}")]
+    return []
 
 
 def events_heard(events: pd.DataFrame, horizon: pd.DataFrame) -> list[Finding]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -142,6 +143,21 @@ def test_sessions_that_do_not_move_for_one_that_blocks_are_its_finding() -> None
     }
     (root,) = (one for one in found if one.check == "nobody_blocked")
     assert all(name in root.reason for name in ("application/orders", "application/kitchen", "(idle in transaction)"))
+
+
+def test_a_deployment_without_its_replicas_and_its_pods_that_are_not_ready_are_one_finding() -> None:
+    of = {"cluster": "eu", "namespace": "shop"}
+    pod = of | {"pod": "orders-1", "owner": "deployment/orders", "finished": False, "ready": False, "age_s": 900.0}
+    pods = pd.DataFrame([pod | {"status": "CrashLoopBackOff", "reason": None, "restarts": 7}])
+    counts = of | {"deployment": "orders", "desired": 2, "ready": 1, "updated": 2}
+    scaler = {"hpa": "orders", "hpa_able": True, "hpa_desired": 2, "hpa_max": 2}
+    unready = checks.pods_ready(pods, thresholds=Thresholds())
+    few, at_most = checks.deployments_available(pd.DataFrame([counts | scaler]))
+    found = folded([*unready, few, at_most])
+    assert [(one.check, one.status) for one in found] == [("pods_ready", CRIT), ("deployments_available", WARN)]
+    assert [part.check for part in found[0].parts] == ["pods_ready", "deployments_available"]
+    assert found[1] == at_most
+    assert folded([few]) == [few]  # where a quota keeps the pods from being made, nothing else tells it
 
 
 def test_an_index_that_is_missing_is_one_finding_with_the_statements_that_read_the_table() -> None:

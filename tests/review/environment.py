@@ -13,6 +13,9 @@ from typing import Any
 
 import nbformat
 
+from gocoffee_ops.evidence.ledger import read_entries, read_table
+from gocoffee_ops.queries.recorded_form import decode
+
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "weekly" / "performance-review.ipynb"
 
 
@@ -88,6 +91,17 @@ class Ran:
         """Questions answered and asked of one target."""
         counts = self.run["coverage"]["by_target"][target]
         return counts["answered"], counts["asked"]
+
+    def recorded(self, query: str, target: str, column: str) -> set[Any]:
+        """What a column of a target's own answer holds, in the run's evidence."""
+        assert self.folder is not None
+        evidence = self.folder / "evidence"
+        (body,) = (
+            entry.body
+            for entry in read_entries(evidence)
+            if (entry.body.get("query"), entry.body.get("target")) == (query, target)
+        )
+        return set(decode(read_table(evidence, body["table"])).column(column).to_pylist())
 
     @property
     def report(self) -> str:

@@ -111,6 +111,10 @@ def test_two_clusters_are_two_sets_of_rows(
     assert set(ran.states().values()) == {"ok"}, ran.printed
     assert {"cluster/eu", "cluster/us"} <= set(ran.run["coverage"]["by_target"])
     assert {"eu"} <= {finding["cluster"] for finding in ran.run["findings"] if finding["status"] == "CRIT"}
+    for query, column, listed in (("cluster.nodes", "node", "nodes"), ("cluster.pods", "pod", "pods")):
+        for name, one in (("eu", cluster), ("us", second_cluster)):
+            there = one.get(listed, *(() if listed == "nodes" else ("-n", "go-coffee")))["items"]
+            assert ran.recorded(query, f"cluster/{name}", column) == {each["metadata"]["name"] for each in there}
 
 
 def test_one_dead_cluster_costs_its_own_rows(cluster: Any, postgres: Any, tmp_path: Path) -> None:
