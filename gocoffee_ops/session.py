@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -61,6 +61,11 @@ def latest(places: Iterable[Place]) -> datetime:
 class _Cell:
     key: str = "none"
     execution: int = 0
+    told: dict[tuple[str, ...], str] = field(default_factory=dict)  # sentences that it shows, and by which check
+
+
+def _sentence(finding: Finding) -> tuple[str, ...]:
+    return finding.status.value, finding.cluster, finding.namespace, finding.subject, finding.reason
 
 
 class Session:
@@ -266,7 +271,8 @@ class Session:
     def judge(self, check: Check, *tables: pd.DataFrame | Tables, **options: Any) -> None:
         """Apply a check to tables with the environment's thresholds and expectations; record and show its findings.
 
-        A check that says nothing has judged nothing: that is UNKNOWN.
+        A check that says nothing has judged nothing: that is UNKNOWN. What another check said in this cell already, word for word,
+        is recorded and not shown again.
         """
         wanted = inspect.signature(check).parameters
         stated = {"thresholds": self.thresholds, "expectations": self.expectations}
@@ -276,7 +282,9 @@ class Session:
         if not found:
             name = check.__name__
             found = [Finding(Status.UNKNOWN, name, name, "the check gave no finding", evidence=tuple(evidence))]
-        self.show(FindingsPanel([self._find(finding) for finding in found], demo=self.demo))
+        recorded = [self._find(finding) for finding in found]
+        if new := [one for one in recorded if self._cell.told.setdefault(_sentence(one), one.check) == one.check]:
+            self.show(FindingsPanel(new, demo=self.demo))
 
     def contacts(self, severity: str = "", started: str = "") -> None:
         """Show whom to call for an incident, by severity (or for one), how soon, and where to look.

@@ -1,4 +1,4 @@
-"""A session's timeline: what cells mark, and what could not be read beside it."""
+"""A session's timeline (what cells mark, and what could not be read beside it), and what it shows of findings."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from gocoffee_ops.analysis import timeline
 from gocoffee_ops.errors import Unreachable, UsageError
 from gocoffee_ops.evidence.ledger import Ledger
 from gocoffee_ops.evidence.replay import Key
-from gocoffee_ops.model import Target, Thresholds, Window
-from gocoffee_ops.session import Place, Session
+from gocoffee_ops.model import Finding, Status, Target, Thresholds, Window
+from gocoffee_ops.session import Check, Place, Session
 
 AT = datetime(2026, 11, 25, 3, 0, tzinfo=UTC)
 
@@ -81,3 +81,34 @@ def test_a_window_of_what_is_no_time_is_wrong_usage(tmp_path: Path, start: str, 
         placed(tmp_path, cluster=AT).window(start, end)
     with pytest.raises(UsageError, match="start before it ends"):
         placed(tmp_path / "b", cluster=AT).window("2026-11-25T04:00Z")
+
+
+def says(name: str, status: Status, *sentences: str) -> Check:
+    """A check that says these."""
+
+    def check() -> list[Finding]:
+        return [Finding(status, name, "endpoint/api", sentence) for sentence in sentences]
+
+    check.__name__ = name
+    return check
+
+
+def test_a_sentence_is_shown_once_in_a_cell_and_recorded_of_each_check(
+    ops: Session, capsys: pytest.CaptureFixture[str]
+) -> None:
+    healthy, fast = says("healthy", Status.CRIT, "answered 503"), says("fast", Status.CRIT, "answered 503", "slow")
+
+    def shown(*judged: Check) -> str:
+        for check in judged:
+            ops.judge(check)
+        return capsys.readouterr().out
+
+    ops.cell_started("one", 1)
+    both = shown(healthy, fast)
+    assert (both.count("answered 503"), both.count("slow")) == (1, 1)
+    assert "answered 503" in shown(healthy)  # whoever asks again is told again
+    ops.cell_started("two", 2)
+    assert "answered 503" in shown(says("fast", Status.CRIT, "answered 503"))
+    assert "answered 503" in shown(says("other", Status.WARN, "answered 503"))
+    made = [(entry.body["check"], entry.body["reason"]) for entry in ops.ledger.entries() if entry.kind == "finding"]
+    assert made[:3] == [("healthy", "answered 503"), ("fast", "answered 503"), ("fast", "slow")]
