@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from gocoffee_ops.checks.database import reader_role
 from gocoffee_ops.checks.endpoints import dependencies_reachable, endpoints_healthy
 from gocoffee_ops.errors import OpsError
 from gocoffee_ops.evidence.ledger import Ledger
-from gocoffee_ops.model import Finding, Status, Thresholds
+from gocoffee_ops.model import Finding, Status, Target, Thresholds
 from gocoffee_ops.places.opening import open_places
 from gocoffee_ops.queries import (
     alerts,
@@ -31,9 +32,11 @@ from gocoffee_ops.queries import (
     redis,
 )
 from gocoffee_ops.queries.query import Query
-from gocoffee_ops.session import Session
+from gocoffee_ops.session import Place, Session
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from gocoffee_ops.config import Environment
 
 # The first question to each kind of system.
@@ -61,6 +64,9 @@ JUDGES: Mapping[str, Callable[[Any, Thresholds], Sequence[Finding]]] = {
 }
 
 
+ANSWER_SHARE = 0.8  # of the time that there is, so that what hangs is told beside what answered
+
+
 @dataclass(frozen=True)
 class Checked:
     """One line of `gocoffee-ops config check`: what would be read, from where, and whether it answers."""
@@ -69,29 +75,70 @@ class Checked:
     where: str
     status: Status
     result: str
+    answered: bool = True
 
 
-def check_environment(environment: Environment) -> list[Checked]:
-    """Ask every place of an environment its first question, within its deadline; secrets are hidden.
+@dataclass(frozen=True)
+class Elsewhere:
+    """An environment beside the session's own, which is asked by `queries.elsewhere`."""
+
+    environment: Environment
+
+    def answers(self, seconds: float) -> list[dict[str, Any]]:
+        """Its systems, and whether they answer within so many seconds."""
+        return [
+            {
+                "target": one.target,
+                "answers": one.answered,
+                "status": one.status.value,
+                "where": one.where,
+                "said": None if one.status is Status.OK else one.result,
+            }
+            for one in check_environment(self.environment, within_s=seconds * ANSWER_SHARE)
+        ]
+
+
+def elsewhere(own: str, *, now: datetime, start: Path | None = None) -> tuple[Place, ...]:
+    """A place for each environment of the configuration but the session's own; nothing is contacted."""
+    from gocoffee_ops import config
+
+    path = config.find_config(start)
+    named = config.load_config(path).environments if path else {}
+    return tuple(
+        Place(
+            Target("environment", name),
+            now,
+            connect=partial(Elsewhere, one),
+            detail=f"{len(one.systems)} systems",
+        )
+        for name, one in named.items()
+        if name != own
+    )
+
+
+def check_environment(environment: Environment, *, within_s: float | None = None) -> list[Checked]:
+    """Ask every place of an environment its first question, within its deadline (or a shorter one); secrets are hidden.
 
     What it answered is judged too: a role that sees too little or could do more than read, and an address that is down, are not
     OK. The exit status of it all is that of the worst: see `Status.exit_code`.
     """
     opened = open_places(environment, now=datetime.now(UTC))
+    sources: dict[Target, Any] = {}
     checked: list[Checked] = []
     with tempfile.TemporaryDirectory(prefix="gocoffee-ops-check-") as folder:
         ledger = Ledger(Path(folder), opened.redactor)
         session = Session(
             runbook="config check",
             environment=opened.environment,
-            places=opened.places,
+            places=[_kept(place, sources) for place in opened.places],
             thresholds=opened.thresholds,
             ledger=ledger,
-            query_deadline_s=opened.query_deadline_s,
+            query_deadline_s=min(opened.query_deadline_s, within_s or opened.query_deadline_s),
             demo=opened.demo,
             held=opened.held,
         )
         judged: dict[str, Finding] = {}
+        unheard: set[str] = set()
         kinds = list(dict.fromkeys(place.target.kind for place in opened.places))
         session.ahead(*(PROBES[kind] for kind in kinds))  # all at once: one that hangs costs the others no time
         for kind in kinds:
@@ -99,12 +146,14 @@ def check_environment(environment: Environment) -> list[Checked]:
                 table = PROBES[kind](session)
             except OpsError:
                 continue  # every target's own error stands in the ledger, read below
+            unheard |= {f"{kind}/{name}" for name in silent(table)[kind]}
             if kind in JUDGES:
                 found = JUDGES[kind](table, opened.thresholds)
                 judged |= {finding.subject: finding for finding in found if finding.status is not Status.OK}
         answers = {entry.body["target"]: entry.body for entry in ledger.entries() if entry.kind == "query"}
     for place in opened.places:
         body = answers[str(place.target)]
+        where = opened.redactor.text(place.detail)
         error = body["error"]
         result = (
             f"answered in {body['seconds']:.1f} s"
@@ -114,7 +163,31 @@ def check_environment(environment: Environment) -> list[Checked]:
         if error is not None and error["hint"]:
             result += f". Try: {error['hint']}"
         status = Status.UNKNOWN if error else Status.OK
+        if error is None and (close := getattr(sources.get(place.target), "close", None)):
+            close()  # what has not answered may be waited for still
         if finding := judged.get(str(place.target)):
-            status, result = finding.status, f"{result}; {finding.reason}"
-        checked.append(Checked(str(place.target), place.detail, status, result))
+            status = finding.status
+            result = finding.reason if str(place.target) in unheard else f"{result}; {finding.reason}"
+        checked.append(
+            Checked(str(place.target), where, status, result, error is None and str(place.target) not in unheard)
+        )
     return checked
+
+
+def silent(table: pd.DataFrame) -> pd.DataFrame:
+    """Of a table of addresses those that were asked and from which nothing came; of another kind's none."""
+    if "failed_of_samples" not in table.columns:
+        return table.head(0)
+    return table[table["status"].isna() & (table["failed"] == table["samples"])]
+
+
+def _kept(place: Place, sources: dict[Target, Any]) -> Place:
+    """The place, whose source is kept when it was made."""
+    if (connect := place.connect) is None:
+        return place
+
+    def made() -> Any:
+        sources[place.target] = connect()
+        return sources[place.target]
+
+    return replace(place, connect=made)

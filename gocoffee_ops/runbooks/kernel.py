@@ -21,20 +21,23 @@ from gocoffee_ops.evidence.ledger import Ledger
 from gocoffee_ops.evidence.redact import Redactor
 from gocoffee_ops.model import Target
 from gocoffee_ops.runbooks import catalog, cells, parameters, run_folder
-from gocoffee_ops.runbooks.orientation import answers, environments, runbooks
+from gocoffee_ops.runbooks.orientation import answers, answers_elsewhere, environments, runbooks
 from gocoffee_ops.runbooks.questions import questions
 from gocoffee_ops.session import Place, Session
 
 if TYPE_CHECKING:
     from gocoffee_ops.places import Opened
 
-__all__ = ["answers", "environments", "runbooks", "start"]
+__all__ = ["answers", "answers_elsewhere", "environments", "runbooks", "start"]
 
 RED, BOLD, PLAIN = "\x1b[31m", "\x1b[1m", "\x1b[0m"
 
 
-def start(runbook: str, env: str = "demo") -> Session:
+def start(runbook: str, env: str = "demo", *, others: bool = False) -> Session:
     """A new session of the runbook in the named environment; called again in one kernel, it replaces the one before.
+
+    With `others`, the configuration's other environments are places too, which `answers_elsewhere` asks; the demo asks no real
+    system, so it has none.
 
     Raises ConfigError when the environment does not exist, and ParameterError when papermill was given a parameter that
     the notebook does not declare, or a value out of its type or range. A place that cannot be read does not raise here:
@@ -49,10 +52,15 @@ def start(runbook: str, env: str = "demo") -> Session:
     now = datetime.now(UTC)
     replay = os.environ.get(run_folder.REPLAY_VARIABLE, "")
     opened = open_named(env, now=now, start=notebook_folder(), replay=Path(replay) if replay else None)
+    beside: tuple[Place, ...] = ()
+    if others and not replay and not opened.demo:  # a replay's are in its bundle
+        from gocoffee_ops.places.checked import elsewhere
+
+        beside = elsewhere(opened.environment, now=now, start=notebook_folder())
     session = Session(
         runbook=runbook,
         environment=opened.environment,
-        places=(*opened.places, *_history(runbook, opened, now, shell)),
+        places=(*opened.places, *beside, *_history(runbook, opened, now, shell)),
         thresholds=opened.thresholds,
         ledger=Ledger(_evidence(runbook, now), opened.redactor),
         query_deadline_s=opened.query_deadline_s,

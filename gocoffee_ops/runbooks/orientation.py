@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from gocoffee_ops.errors import OpsError
 from gocoffee_ops.frames import Column, Schema
 from gocoffee_ops.model import Status
+from gocoffee_ops.queries import elsewhere
 from gocoffee_ops.runbooks import catalog
 
 if TYPE_CHECKING:
@@ -92,20 +93,20 @@ def answers(ops: Session) -> pd.DataFrame:
     finding, too, of which `places_answer` says no more). An address that was asked and from which nothing came, as it refuses or
     its name is not known, does not answer either.
     """
-    from gocoffee_ops.places.checked import JUDGES, PROBES
+    from gocoffee_ops.places.checked import JUDGES, PROBES, silent
 
     kinds = [kind for kind in PROBES if ops.targets(kind)]
     failed: dict[str, tuple[Status, str, str | None]] = {}
 
     def ask(kind: str) -> None:
         try:
-            table = PROBES[kind](ops)
+            unheard = silent(PROBES[kind](ops))
         except OpsError:
             return  # a finding for each of its targets, which is read below
-        if "failed_of_samples" not in table.columns:
-            return
-        silent = table[table["status"].isna() & (table["failed"] == table["samples"])]
-        failed.update({one.subject: (one.status, one.reason, None) for one in JUDGES[kind](silent, ops.thresholds)})
+        if len(unheard):
+            failed.update(
+                {one.subject: (one.status, one.reason, None) for one in JUDGES[kind](unheard, ops.thresholds)}
+            )
 
     with ThreadPoolExecutor(max(1, len(kinds)), thread_name_prefix="answers") as pool:
         list(pool.map(ask, kinds))
@@ -120,4 +121,17 @@ def answers(ops: Session) -> pd.DataFrame:
         rows.append(row)
     frame = ANSWERS.from_rows(rows)
     frame.attrs["evidence"] = []
+    return frame
+
+
+def answers_elsewhere(ops: Session) -> pd.DataFrame:
+    """Does every system of the configuration's other environments answer now? See `queries.elsewhere`.
+
+    Of a session that was started with `others`; no row where no other environment is configured, and none of the demo, which asks
+    no real system.
+    """
+    frame = elsewhere.answers.if_named(ops)
+    if "absent" in frame.attrs:
+        demo = "the demo asks no real system; start this page for another environment"
+        frame.attrs["absent"] = demo if ops.demo else "the configuration names no other environment"
     return frame

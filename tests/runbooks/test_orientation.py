@@ -11,7 +11,10 @@ from gocoffee_ops.checks import places_answer
 from gocoffee_ops.config import CONFIG_VARIABLE, Environment
 from gocoffee_ops.evidence.ledger import Ledger
 from gocoffee_ops.evidence.redact import Redactor
+from gocoffee_ops.frames import records
 from gocoffee_ops.model import Status, Target, Thresholds
+from gocoffee_ops.places import replay_places
+from gocoffee_ops.places.checked import elsewhere
 from gocoffee_ops.places.live import open_system
 from gocoffee_ops.runbooks import orientation
 from gocoffee_ops.session import Place, Session
@@ -105,3 +108,67 @@ def test_an_address_from_which_nothing_comes_does_not_answer_and_one_that_is_ill
     assert "refused" in table["said"][1]
     found = places_answer(table)
     assert [(f.status, f.subject) for f in found] == [(Status.CRIT, "endpoint/down"), (Status.WARN, "dependency/mail")]
+
+
+ENVIRONMENTS = """
+[environments.prod]
+grafana = [{{ name = "main", url = "{up}" }}]
+[environments.staging]
+grafana = [{{ name = "up", url = "{up}" }}, {{ name = "down", url = "{down}", user = "me", password_env = "ELSEWHERE_PASSWORD" }}]
+endpoints = [{{ name = "api", url = "{down}" }}]
+[environments.test]
+grafana = [{{ name = "hangs", url = "{hangs}" }}]
+"""
+
+
+def beside(tmp_path: Path, config: str, own: str = "prod") -> Session:
+    """A session of an environment that knows the others of its configuration."""
+    (tmp_path / "gocoffee.toml").write_text(config)
+    return Session(
+        runbook="start-here", environment=own, places=elsewhere(own, now=datetime.now(UTC), start=tmp_path),
+        thresholds=Thresholds(), ledger=Ledger(tmp_path / "ledger"), query_deadline_s=3.0,
+    )  # fmt: skip
+
+
+def test_every_other_environment_is_asked_and_one_that_is_down_costs_its_own_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(CONFIG_VARIABLE, raising=False)
+    monkeypatch.setenv("ELSEWHERE_PASSWORD", "hunter22")
+    down = f"http://127.0.0.1:{unused_port()}"
+    with serving(lambda _: Answer(body=b"[]")) as up, serving(lambda _: Answer(stall=True)) as hangs:
+        ops = beside(tmp_path, ENVIRONMENTS.format(up=up.url, down=down, hangs=hangs.url))
+        table = orientation.answers_elsewhere(ops)
+    rows = {(row["environment"], row["target"]): row for row in records(table)}
+    assert {key: (row["answers"], row["status"]) for key, row in rows.items()} == {
+        ("staging", "grafana/up"): (True, "OK"),
+        ("staging", "grafana/down"): (False, "UNKNOWN"),
+        ("staging", "endpoint/api"): (False, "CRIT"),
+        ("test", "grafana/hangs"): (False, "UNKNOWN"),
+    }
+    assert "refused" in rows["staging", "grafana/down"]["said"]
+    assert "answered" not in rows["staging", "endpoint/api"]["said"]
+    assert "no answer after" in rows["test", "grafana/hangs"]["said"]
+    assert "hunter22" not in table.to_string()
+    assert ops.findings == []
+    replayed = replay_places(tmp_path / "ledger")
+    again = Session(
+        runbook="start-here", environment="prod", places=replayed.places, thresholds=Thresholds(),
+        ledger=Ledger(tmp_path / "again"),
+    )  # fmt: skip
+    assert orientation.answers_elsewhere(again).equals(table)
+
+
+def test_where_no_other_environment_is_configured_that_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(CONFIG_VARIABLE, raising=False)
+    ops = beside(tmp_path, CONFIG)
+    table = orientation.answers_elsewhere(ops)
+    assert (len(table), table.attrs["absent"]) == (0, "the configuration names no other environment")
+    assert ops.findings == []
+
+
+def test_the_demo_asks_no_other_environment(tmp_path: Path) -> None:
+    ops = Session(
+        runbook="start-here", environment="demo", places=[], thresholds=Thresholds(), ledger=Ledger(tmp_path), demo=True
+    )
+    assert "the demo asks no real system" in orientation.answers_elsewhere(ops).attrs["absent"]
