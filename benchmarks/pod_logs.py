@@ -5,6 +5,8 @@
 - ours: `logs.lines(ops)`, the whole query: both runs of every container looked for, lines read, redacted, put aside, Parquet,
   ledger, DataFrame; and how far back each log reaches. In a fresh process, of which the second answer counts.
 - kubectl: all lines with times into a file; nothing is parsed, masked or kept.
+- memory: the peak of a fresh process that reads once, of these logs and of logs four times as long. With 32 MiB kept of them (the
+  default of `keep_mib`), and with all kept: what bounds the memory is what is kept, not what is read.
 
 Both read what a simulated kubelet serves of a file on this host. The ratio is of medians over the rounds.
 """
@@ -28,6 +30,8 @@ from tests.testbed.control_plane import Cluster, control_plane
 
 TARGET = 0.5
 MEMORY_TARGET = 12
+TIMES, KEPT_MIB, ALL_MIB = 4, 32.0, 1024.0
+GROWTH_TARGET = 1.5
 STARTED_S = 60.0
 MIB = 1 << 20
 
@@ -65,8 +69,8 @@ def create(cluster: Cluster, count: int, log: Path) -> None:
     time.sleep(2)  # until kwok has seen the last Logs object
 
 
-def ours(kubeconfig: str) -> dict[str, float]:
-    """logs.lines, twice."""
+def ours(kubeconfig: str, keep_mib: float, times: int) -> dict[str, float]:
+    """logs.lines, so many times; the last one's figures."""
     from gocoffee_ops.evidence.ledger import Ledger
     from gocoffee_ops.model import Target, Thresholds
     from gocoffee_ops.queries import logs
@@ -79,17 +83,17 @@ def ours(kubeconfig: str) -> dict[str, float]:
             runbook="benchmark", environment="benchmark", places=[place], thresholds=Thresholds(),
             ledger=Ledger(Path(folder)), query_deadline_s=300.0,
         )  # fmt: skip
-        for _ in range(2):
+        for _ in range(times):
             cpu, began = time.process_time(), time.perf_counter()
             frame = logs.lines(
-                ops, namespace="default", of="app=orders", log_mib=64.0, read_mib=1024.0, keep_mib=1024.0
+                ops, namespace="default", of="app=orders", log_mib=64.0, read_mib=1024.0, keep_mib=keep_mib
             )
             seconds, cpu_s = time.perf_counter() - began, time.process_time() - cpu
     states = set(logs.coverage(frame)["state"])
     if states != {"read", "none"}:
         raise SystemExit(f"not all was read: {states}")
     return {
-        "lines": len(frame), "seconds": seconds, "cpu_s": cpu_s,
+        "lines": len(frame), "read": int(logs.coverage(frame)["lines"].sum()), "seconds": seconds, "cpu_s": cpu_s,
         "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }  # fmt: skip
 
@@ -121,9 +125,10 @@ def theirs(cluster: Cluster, pods: int, into: Path) -> dict[str, float]:
     }
 
 
-def in_a_fresh_process(kubeconfig: str) -> dict[str, float]:
+def in_a_fresh_process(kubeconfig: str, keep_mib: float = ALL_MIB, times: int = 2) -> dict[str, float]:
     """Ours; its last line is its result."""
     command = [sys.executable, "-m", "benchmarks.pod_logs", "--side", kubeconfig]
+    command += ["--keep-mib", f"{keep_mib:g}", "--times", f"{times}"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
     if done.returncode != 0:
         raise SystemExit(done.stderr)
@@ -140,6 +145,9 @@ def compare(pods: int, lines: int, rounds: int) -> None:
         taken = [
             (in_a_fresh_process(kubeconfig), theirs(cluster, pods, Path(folder) / "kubectl.txt")) for _ in range(rounds)
         ]
+        once = {keep: in_a_fresh_process(kubeconfig, keep, 1) for keep in (KEPT_MIB, ALL_MIB)}
+        write_log(Path(folder) / "orders.log", TIMES * lines, datetime.now(UTC))
+        longer = {keep: in_a_fresh_process(kubeconfig, keep, 1) for keep in (KEPT_MIB, ALL_MIB)}
     mine = {key: statistics.median(one[key] for one, _ in taken) for key in taken[0][0]}
     kubectl = {key: statistics.median(one[key] for _, one in taken) for key in taken[0][1]}
     if mine["lines"] != kubectl["lines"] or mine["lines"] != pods * lines:
@@ -159,6 +167,22 @@ def compare(pods: int, lines: int, rounds: int) -> None:
     print(
         f"ratio: logs of {pods} pods, peak memory over the size of the logs = {mine['peak_mib'] / total:.1f} (target <= {MEMORY_TARGET:g})"
     )
+    memory(pods, lines, once, longer)
+
+
+def memory(pods: int, lines: int, once: dict[float, dict[str, float]], longer: dict[float, dict[str, float]]) -> None:
+    """How the peak grows with the logs, by how much of them is kept."""
+    read = [each[keep]["read"] for each in (once, longer) for keep in each]
+    if read != [pods * lines] * 2 + [TIMES * pods * lines] * 2:
+        raise SystemExit(f"not all was read: {read}")
+    for keep, what in ((KEPT_MIB, f"{KEPT_MIB:g} MiB kept"), (ALL_MIB, "all kept")):
+        print(
+            f"  memory, {what}: peak {once[keep]['peak_mib']:.0f} MiB, of {TIMES} times the lines {longer[keep]['peak_mib']:.0f} MiB"
+        )
+    grown = longer[KEPT_MIB]["peak_mib"] / once[KEPT_MIB]["peak_mib"]
+    print(
+        f"ratio: logs of {pods} pods, peak memory of {TIMES} times the lines over once, {KEPT_MIB:g} MiB kept = {grown:.2f} (target <= {GROWTH_TARGET:g})"
+    )
 
 
 def main() -> None:
@@ -167,10 +191,11 @@ def main() -> None:
     parser.add_argument("--pods", type=int, default=50)
     parser.add_argument("--lines", type=int, default=10_000)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--side", help=argparse.SUPPRESS)
+    for hidden in ("--side", "--keep-mib", "--times"):
+        parser.add_argument(hidden, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.side:
-        print(json.dumps(ours(given.side)))
+        print(json.dumps(ours(given.side, float(given.keep_mib), int(given.times))))
         return
     print(f"load when it began: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
     try:

@@ -58,6 +58,9 @@ def lines(
     finding, and the others' lines stand; when none could be read, that is raised. Lines that the kubelet rotated away are
     nowhere: `coverage` says how far back it all reaches.
 
+    What is read is put aside on disk as it comes; in memory are the lines that are kept, and one log at a time while its part is
+    chosen. So `keep_mib` and `log_mib` bound the memory, and not `read_mib` nor the number of logs.
+
     Columns: those of `LOG_LINES`, each log's lines in the order in which they were written.
     API: core/v1 pods, pods/log. Permission: list pods and get pods/log in the namespace. Raises SourceError; NotFound when
     no pod is selected.
