@@ -140,6 +140,27 @@ def alerts(table: pd.DataFrame) -> pd.DataFrame:
     return _moments(table, "alert", moment)
 
 
+def fired_alerts(table: pd.DataFrame) -> pd.DataFrame:
+    """Each alert that Prometheus knows to have fired, when it was first seen to; of one that resolved, when that was.
+
+    One that fired before the window began has no such moment: it is counted as a row without a time.
+    """
+
+    def moment(row: Row) -> dict[str, Any]:
+        labels = dict(label.partition("=")[::2] for label in row["labels"])
+        times = "" if row["times"] == 1 else f", {_times(row['times'])}"
+        ended = "fires still" if row["firing"] else f"fired until {row['last_seen_at']:%Y-%m-%d %H:%M:%S}"
+        return {
+            "time": None if row["from_before"] else row["first_seen_at"],
+            "subject": f"alert/{row['alert']}",
+            "what": f"{row['severity'] or 'no severity'}: {ended}{times}",
+            "service": next((labels[name] for name in SERVICE_LABELS if name in labels), None),
+            "resolution_s": row["step_s"],
+        }
+
+    return _moments(table, "alert", moment)
+
+
 def dashboard_notes(table: pd.DataFrame) -> pd.DataFrame:
     """What was noted on dashboards."""
 

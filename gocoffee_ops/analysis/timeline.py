@@ -19,6 +19,7 @@ from gocoffee_ops.analysis.moments import (
     dashboard_notes,
     error_onsets,
     events,
+    fired_alerts,
     log_novelties,
     log_onsets,
     restarts,
@@ -33,8 +34,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CHANGES", "KINDS", "MOMENTS", "ONSETS", "SYMPTOMS", "alerts", "candidates", "configuration", "dashboard_notes", "error_onsets",
-    "events", "first_onset", "log_novelties", "log_onsets", "merge", "nodes_of", "onset_of", "placements", "restarts",
-    "rollouts", "server_starts", "within",
+    "events", "fired_alerts", "first_onset", "log_novelties", "log_onsets", "merge", "nodes_of", "onset_of", "placements",
+    "restarts", "rollouts", "server_starts", "within",
 ]  # fmt: skip
 
 Row = Mapping[str, Any]

@@ -4,7 +4,7 @@ A check always says something: what is not OK, or one OK that names what was loo
 read. `session.judge` passes the environment's thresholds and records the findings.
 """
 
-from gocoffee_ops.checks.alerts import alerts_quiet
+from gocoffee_ops.checks.alerts import alerts_fired, alerts_quiet, alerts_sent
 from gocoffee_ops.checks.bills import bill_days_present, bill_files_sound
 from gocoffee_ops.checks.capacity import node_headroom, node_health, node_usage, replicas_fit
 from gocoffee_ops.checks.changes import changed_before_onset, places_answer, since_previous_run, usage_up
@@ -28,6 +28,7 @@ from gocoffee_ops.checks.endpoints import (
     dependencies_reachable,
     endpoints_fast,
     endpoints_healthy,
+    ingress_certificates,
     providers_operational,
 )
 from gocoffee_ops.checks.inside import answers_inside
@@ -58,7 +59,9 @@ from gocoffee_ops.checks.workloads import (
 
 __all__ = [
     "advice_held",
+    "alerts_fired",
     "alerts_quiet",
+    "alerts_sent",
     "allocators_agree",
     "answers_inside",
     "bill_days_present",
@@ -87,6 +90,7 @@ __all__ = [
     "events_heard",
     "forecast_holds",
     "indexes_useful",
+    "ingress_certificates",
     "latency",
     "log_store_reaches",
     "log_window_covered",

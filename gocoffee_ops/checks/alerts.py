@@ -1,11 +1,11 @@
-"""What fires, what is silenced, and would we hear of it?"""
+"""What fires, what is silenced, what fired in the night, and would we hear of it?"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from gocoffee_ops.checks.grading import SERVICE_DOWN, concluded, counted, seconds
+from gocoffee_ops.checks.grading import FORENSICS, SERVICE_DOWN, concluded, counted, seconds
 from gocoffee_ops.frames import records
 from gocoffee_ops.model import Finding, Status
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 CRITICAL = frozenset({"critical", "page", "emergency"})
 QUIET = frozenset({"none", "info"})
+RULES_LOST_S = 300.0  # without the alert that always fires: Prometheus' own look-back
 Row = Mapping[str, Any]
 
 
@@ -62,11 +63,151 @@ def alerts_quiet(alerts: pd.DataFrame, status: pd.DataFrame, *, watchdog: str = 
     return said
 
 
-def _groups(rows: Iterable[Row]) -> list[Sequence[Row]]:
+def alerts_fired(fired: pd.DataFrame, watched: pd.DataFrame, *, watchdog: str = "Watchdog") -> list[Finding]:
+    """Which critical alerts fired and resolved since? Others are named; what fires still is Alertmanager's (`alerts_quiet`).
+
+    Where nothing was recorded, or `watchdog` (the alert that always fires; "" for none) did not fire, nobody knows.
+
+    >>> import pandas as pd
+    >>> from datetime import UTC, datetime
+    >>> row = {"prometheus": "main", "alert": "OrdersDown", "severity": "critical", "namespace": "go-coffee", "times": 2,
+    ...     "first_seen_at": datetime(2026, 1, 5, 3, 10, tzinfo=UTC), "last_seen_at": datetime(2026, 1, 5, 3, 50, tzinfo=UTC),
+    ...     "firing": False, "from_before": False, "fired_s": 1560.0, "step_s": 60.0, "window_s": 86400.0}
+    >>> seen = {"prometheus": "main", "gaps": (), "unseen_s": 0.0, "step_s": 60.0,
+    ...     "window_start_at": datetime(2026, 1, 4, 7, tzinfo=UTC), "window_end_at": datetime(2026, 1, 5, 7, tzinfo=UTC)}
+    >>> said(alerts_fired(pd.DataFrame([row]), pd.DataFrame([seen]), watchdog=""))
+    ['WARN alert/OrdersDown: fired 2 times between 2026-01-05 03:10 and 03:50 UTC, 26 min in all, and resolved']
+    >>> seen |= {"gaps": ("2026-01-05 01:00 to 04:00 UTC",), "unseen_s": 10800.0}
+    >>> print(said(alerts_fired(pd.DataFrame([row]).head(0), pd.DataFrame([seen]), watchdog=""))[0])
+    UNKNOWN prometheus/main: nothing was recorded from 2026-01-05 01:00 to 04:00 UTC (3 h of 1 d): an alert of then is not known
+    """
+    table = records(fired)
+    seen = records(watched)
+    findings = [finding for row in seen if (finding := _unwatched(row, table, watchdog))]
+    groups = _groups([row for row in table if row["alert"] != watchdog], "prometheus")
+    still = sorted(
+        {
+            group[0]["alert"]
+            for group in groups
+            if any(row["firing"] for row in group) and _severity(group[0]) is not Status.OK
+        }
+    )
+    resolved = [group for group in groups if not any(row["firing"] for row in group)]
+    serious = [group for group in resolved if _severity(group[0]) is Status.CRIT]
+    findings += [_resolved(group) for group in serious]
+    others = [f"{group[0]['alert']} {_spells(group)}" for group in resolved if group not in serious]
+    told = [f"resolved: {'; '.join(others)}"] if others else []
+    told += [f"still firing: {', '.join(still)}"] if still else []
+    for_s = max((_window_s(row) for row in seen), default=0.0)
+    step = max((row["step_s"] for row in seen), default=0.0)
+    fine = f"no critical alert fired and resolved within {seconds(for_s)} (looked at every {seconds(step)})"
+    found = concluded(
+        findings,
+        check="alerts_fired",
+        subject="alerts",
+        fine="; ".join([fine, *told]),
+        read=len(seen),
+        none="no Prometheus answered",
+    )
+    if told and found[0].status is not Status.OK:
+        reason = f"not counted: {'; '.join(told)}"
+        found.append(
+            Finding(Status.OK, "alerts_fired", "alerts", reason, {"resolved": len(others), "firing": len(still)})
+        )
+    return found
+
+
+def alerts_sent(fired: pd.DataFrame, alerts: pd.DataFrame, *, watchdog: str = "Watchdog") -> list[Finding]:
+    """Does an Alertmanager know of what fires in Prometheus? Of what it does not, nobody is told.
+
+    Where nothing fires, not even `watchdog`, it cannot be seen; "" for an environment without one.
+
+    >>> import pandas as pd
+    >>> row = {"prometheus": "main", "alert": "OrdersDown", "severity": "critical", "namespace": "go-coffee", "firing": True,
+    ...     "fired_s": 1560.0, "step_s": 60.0}
+    >>> said(alerts_sent(pd.DataFrame([row]), pd.DataFrame(columns=["alert"])))
+    ['CRIT alert/OrdersDown: fires in Prometheus main (26 min), and no Alertmanager has it: nobody is told']
+    """
+    known = {row["alert"] for row in records(alerts)}
+    # What has only begun may still be on its way.
+    firing = [row for row in records(fired) if row["firing"] and row["fired_s"] > 2 * row["step_s"]]
+    findings = []
+    for group in _groups([row for row in firing if row["alert"] not in {*known, watchdog}], "prometheus"):
+        longest = max(group, key=lambda row: row["fired_s"])
+        reason = (
+            f"fires in Prometheus {longest['prometheus']} ({seconds(longest['fired_s'])}), and no Alertmanager has it: "
+            "nobody is told"
+        )
+        subject, status, namespace = f"alert/{longest['alert']}", _severity(longest), longest["namespace"] or ""
+        figures = {"alerts": len(group)}
+        findings.append(
+            Finding(status, "alerts_sent", subject, reason, figures, namespace=namespace, next=(SERVICE_DOWN,))
+        )
+    return concluded(
+        findings,
+        check="alerts_sent",
+        subject="alerts",
+        fine=f"Alertmanager has what fires in Prometheus and somebody should hear of (looked at {counted(len(firing), 'alert')})",
+        read=len(firing) if watchdog else 1,
+        none="nothing fires in Prometheus: whether alerts are sent from there cannot be seen",
+    )
+
+
+def _window_s(watched: Row) -> float:
+    return float((watched["window_end_at"] - watched["window_start_at"]).total_seconds())
+
+
+def _unwatched(row: Row, fired: Sequence[Row], watchdog: str) -> Finding | None:
+    """Why a Prometheus cannot tell what fired in the window; None where it can."""
+    window_s, where = _window_s(row), row["prometheus"]
+    reason = ""
+    if row["gaps"]:
+        lost = f"{seconds(row['unseen_s'])} of {seconds(window_s)}"
+        reason = f"nothing was recorded from {', '.join(row['gaps'])} ({lost}): an alert of then is not known"
+    elif watchdog:
+        awake = max(
+            (one["fired_s"] for one in fired if (one["prometheus"], one["alert"]) == (where, watchdog)), default=0.0
+        )
+        if not awake:
+            reason = f"{watchdog}, which always fires, did not within {seconds(window_s)}: are alerting rules evaluated there?"
+        elif window_s - awake > RULES_LOST_S + 2 * row["step_s"]:
+            reason = (
+                f"{watchdog}, which always fires, did so for {seconds(awake)} of {seconds(window_s)}: for the rest it is not "
+                "known whether rules were evaluated"
+            )
+    return Finding(Status.UNKNOWN, "alerts_fired", f"prometheus/{where}", reason) if reason else None
+
+
+def _resolved(group: Sequence[Row]) -> Finding:
+    first = group[0]
+    figures = {"alerts": len(group), "fired_s": round(max(row["fired_s"] for row in group), 1)}
+    return Finding(
+        Status.WARN,
+        "alerts_fired",
+        f"alert/{first['alert']}",
+        f"{_spells(group)}, and resolved",
+        figures,
+        namespace=first["namespace"] or "",
+        next=(FORENSICS,),
+    )
+
+
+def _spells(group: Sequence[Row]) -> str:
+    """When alerts of one name fired, and for how long at most."""
+    first, last = min(row["first_seen_at"] for row in group), max(row["last_seen_at"] for row in group)
+    times, often = max(row["times"] for row in group), len(group)
+    day = "" if first.date() == last.date() else f"{last:%Y-%m-%d} "
+    of = f" (of {often} of its name the longest)" if often > 1 else ""
+    before = " or before" if any(row["from_before"] for row in group) else ""
+    said = f"fired{f' {times} times' if times > 1 else ''} between {first:%Y-%m-%d %H:%M}{before} and {day}{last:%H:%M} UTC"
+    return f"{said}, {seconds(max(row['fired_s'] for row in group))} in all{of}"
+
+
+def _groups(rows: Iterable[Row], source: str = "alertmanager") -> list[Sequence[Row]]:
     """One alert of many pods is one problem."""
     groups: dict[tuple[Any, ...], list[Row]] = {}
     for row in rows:
-        key = tuple(row[name] for name in ("alertmanager", "alert", "severity", "namespace"))
+        key = tuple(row[name] for name in (source, "alert", "severity", "namespace"))
         groups.setdefault(key, []).append(row)
     return list(groups.values())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from gocoffee_ops.model import Finding, Status, Thresholds
 if TYPE_CHECKING:
     import pandas as pd
 
+OVER_TLS = re.compile(r"https://(?:[^/@?#]*@)?(?P<host>[^/:?#\[\]]+|\[[^\]]*\])", re.IGNORECASE)
 NO_ENDPOINTS = "no endpoint was probed"
 NO_DEPENDENCIES = "no dependency was probed"
 ANSWERED = {"status", "body"}  # where an answer that came is wrong
@@ -114,6 +116,58 @@ def certificates_valid(probed: pd.DataFrame, *, thresholds: Thresholds) -> list[
     return concluded(
         findings, check="certificates_valid", subject="certificates", fine=fine, read=len(table), none=none
     )
+
+
+def ingress_certificates(ingresses: pd.DataFrame, health: pd.DataFrame) -> list[Finding]:
+    """Is the certificate of each host that an Ingress serves over TLS seen by an endpoint of the configuration?
+
+    It lies in a Secret, which the reader may not read, and no host is called because an object of the cluster names it. So the
+    environment's endpoints are what shows certificates (`certificates_valid`): a host that none of them has is UNKNOWN.
+
+    >>> import pandas as pd
+    >>> row = {"cluster": "eu", "namespace": "go-coffee", "ingress": "shop", "host": "shop.example.com", "tls": True,
+    ...     "addresses": ("203.0.113.10",)}
+    >>> probed = {"endpoint": "api", "url": "https://api.example.com/health"}
+    >>> print(said(ingress_certificates(pd.DataFrame([row]), pd.DataFrame([probed])))[0])
+    UNKNOWN ingress/shop: the certificate of shop.example.com was not seen: no endpoint of the environment has this host
+    """
+    seen = {found["host"].strip("[]").lower() for row in records(health) if (found := OVER_TLS.match(row["url"]))}
+    served: dict[tuple[str, str, str], dict[str, bool]] = {}
+    for row in records(ingresses):
+        if row["tls"]:
+            of = served.setdefault((row["cluster"], row["namespace"], row["ingress"]), {})
+            of[row["host"] or "any host"] = _seen(row["host"], row["addresses"], seen)
+    findings = []
+    for (cluster, namespace, ingress), hosts in served.items():
+        if unseen := sorted(host for host, judged in hosts.items() if not judged):
+            these = "this host" if len(unseen) == 1 else "these hosts"
+            reason = f"the certificate of {', '.join(unseen)} was not seen: no endpoint of the environment has {these}"
+            subject, figures = f"ingress/{ingress}", {"hosts": len(hosts), "unseen": len(unseen)}
+            findings.append(
+                Finding(Status.UNKNOWN, "ingress_certificates", subject, reason, figures, cluster, namespace)
+            )
+    count = sum(map(len, served.values()))
+    fine = f"endpoints show the certificate of {counted(count, 'host')} that Ingresses serve over TLS"
+    return concluded(
+        findings,
+        check="ingress_certificates",
+        subject="ingresses",
+        fine=fine if count else "no Ingress serves a host over TLS",
+        read=1,
+        none="",
+    )
+
+
+def _seen(host: str | None, addresses: tuple[str, ...], seen: set[str]) -> bool:
+    """Whether an endpoint is of a host of an Ingress: by its name, under its wildcard, or, for any host, by its address.
+
+    >>> _seen("*.example.com", (), {"a.example.com"}), _seen("*.example.com", (), {"a.b.example.com"})
+    (True, False)
+    """
+    if host is None:
+        return not seen.isdisjoint(addresses)
+    host = host.lower()
+    return host in seen or (host.startswith("*.") and any(one.partition(".")[2] == host[2:] for one in seen))
 
 
 def dependencies_reachable(dependencies: pd.DataFrame, *, thresholds: Thresholds) -> list[Finding]:

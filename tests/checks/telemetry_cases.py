@@ -21,6 +21,18 @@ MEMORY = {"used_mib": 10.0, "max_mib": 100.0, "limit": "limited", "policy": "noe
 MAIN = {"alertmanager": "main"}
 WATCHDOG = MAIN | {"alert": "Watchdog", "severity": "none", "state": "active"}
 ALERT = MAIN | {"alert": "Down", "severity": "critical", "state": "active", "age_s": 60.0}
+PROMETHEUS = {"prometheus": "main"}
+FIRED = PROMETHEUS | {
+    "alert": "Down",
+    "severity": "critical",
+    "firing": False,
+    "from_before": False,
+    "times": 1,
+    "fired_s": 600.0,
+}
+AWAKE = PROMETHEUS | {"alert": "Watchdog", "severity": "none", "fired_s": 86_400.0}
+SEEN = PROMETHEUS | {"window_start_at": MOMENT - timedelta(days=1), "step_s": 60.0, "unseen_s": 0.0}
+GAP = {"gaps": ("2026-01-05 01:00 to 04:00 UTC",), "unseen_s": 10_800.0}
 RATE = {"service": "orders", "window_s": 300.0, "points_found": 20, "points_expected": 20}
 REQUESTS = RATE | {"requests_per_s": 1.0, "errors_per_s": 0.0, "error_ratio": 0.0}
 SLOW = RATE | {"quantile": 0.95, "latency_s": 0.1, "at_least": False}
@@ -29,6 +41,10 @@ CONTAINER = {"cpu_throttled": 0.0, "memory_mib": 10.0, "memory_limited": True, "
 
 def with_alerts(*rows: dict[str, Any]) -> list[pd.DataFrame]:
     return [table(alerts.alerts, *rows), table(alerts.status, MAIN)]
+
+
+def with_fired(*rows: dict[str, Any], seen: dict[str, Any] = SEEN) -> list[pd.DataFrame]:
+    return [table(alerts.fired, *rows), table(alerts.watched, seen)]
 
 
 def replicas(*rows: dict[str, Any]) -> list[pd.DataFrame]:
@@ -100,6 +116,20 @@ CASES: list[tuple[str, Status, list[pd.DataFrame]]] = [
     ("alerts_quiet", CRIT, with_alerts(WATCHDOG, ALERT | {"state": "unprocessed"})),
     ("alerts_quiet", UNKNOWN, with_alerts()),
     ("alerts_quiet", UNKNOWN, [table(alerts.alerts), table(alerts.status)]),
+    ("alerts_fired", OK, with_fired(AWAKE)),
+    ("alerts_fired", OK, with_fired(AWAKE, FIRED | {"severity": "warning"})),
+    ("alerts_fired", OK, with_fired(AWAKE, FIRED | {"firing": True})),
+    ("alerts_fired", WARN, with_fired(AWAKE, FIRED)),
+    ("alerts_fired", UNKNOWN, with_fired()),
+    ("alerts_fired", UNKNOWN, with_fired(AWAKE | {"fired_s": 80_000.0})),
+    ("alerts_fired", UNKNOWN, with_fired(AWAKE, seen=SEEN | GAP)),
+    ("alerts_fired", UNKNOWN, [table(alerts.fired), table(alerts.watched)]),
+    ("alerts_sent", OK, [table(alerts.fired, AWAKE), table(alerts.alerts)]),
+    ("alerts_sent", OK, [table(alerts.fired, AWAKE, FIRED), table(alerts.alerts)]),
+    ("alerts_sent", UNKNOWN, [table(alerts.fired, FIRED), table(alerts.alerts)]),
+    ("alerts_sent", OK, [table(alerts.fired, FIRED | {"firing": True}), table(alerts.alerts, ALERT)]),
+    ("alerts_sent", WARN, [table(alerts.fired, FIRED | {"firing": True, "severity": "warning"}), table(alerts.alerts)]),
+    ("alerts_sent", CRIT, [table(alerts.fired, FIRED | {"firing": True}), table(alerts.alerts)]),
     ("error_rate", OK, [table(metrics.requests, REQUESTS)]),
     ("error_rate", WARN, [table(metrics.requests, REQUESTS | {"error_ratio": 0.01})]),
     ("error_rate", CRIT, [table(metrics.requests, REQUESTS | {"error_ratio": 0.05})]),

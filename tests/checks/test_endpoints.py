@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gocoffee_ops import checks, endpoints
+from gocoffee_ops import checks, endpoints, network
 from gocoffee_ops.model import Status, Thresholds
 from tests.checks.tables import MOMENT, table
 
@@ -64,6 +64,38 @@ def test_an_address_without_tls_has_no_certificate_to_judge() -> None:
     row = PROBED | {"url": "http://api.example.com"}
     (found,) = checks.certificates_valid(table(endpoints.health, row), thresholds=LIMITS)
     assert (found.status, found.reason) == (Status.UNKNOWN, "no address was probed over TLS")
+
+
+INGRESS = {"ingress": "shop", "namespace": "go-coffee", "tls": True, "addresses": ("203.0.113.10",)}
+
+
+@pytest.mark.parametrize(
+    ("rows", "urls", "status", "said"),
+    [
+        ([{"host": "a.example.com"}], ["https://A.example.com:8443/health"], Status.OK, "the certificate of 1 host"),
+        (
+            [{"host": "a.example.com"}, {"host": "b.example.com"}],
+            ["https://a.example.com/"],
+            Status.UNKNOWN,
+            "of b.example.com",
+        ),
+        ([{"host": "a.example.com"}], ["http://a.example.com/"], Status.UNKNOWN, "of a.example.com was not seen"),
+        ([{"host": "a.example.com"}], [], Status.UNKNOWN, "no endpoint of the environment has this host"),
+        ([{"host": "*.example.com"}], ["https://a.example.com/"], Status.OK, "1 host"),
+        ([{"host": "*.example.com"}], ["https://a.b.example.com/"], Status.UNKNOWN, "*.example.com"),
+        ([{"host": None}], ["https://203.0.113.10/"], Status.OK, "1 host"),
+        ([{"host": None}], ["https://a.example.com/"], Status.UNKNOWN, "any host"),
+        ([{"host": "a.example.com", "tls": False}], [], Status.OK, "no Ingress serves a host over TLS"),
+        ([], [], Status.OK, "no Ingress serves a host over TLS"),
+    ],
+)
+def test_the_certificate_of_an_ingress_host_that_no_endpoint_shows_is_unknown(
+    rows: list[dict[str, object]], urls: list[str], status: Status, said: str
+) -> None:
+    there = table(network.ingresses, *(INGRESS | row for row in rows))
+    (found,) = checks.ingress_certificates(there, table(endpoints.health, *(PROBED | {"url": url} for url in urls)))
+    assert found.status is status
+    assert said in found.reason
 
 
 def test_a_dependency_that_fails_in_part_is_a_warning() -> None:

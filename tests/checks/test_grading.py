@@ -26,6 +26,7 @@ from gocoffee_ops.queries import (
     history,
     inside,
     log_store,
+    network,
     redis,
     workloads,
 )
@@ -290,6 +291,8 @@ CASES = [
     ("endpoints_healthy", Status.WARN, [table(endpoints.health, PROBED | {"failed": 1, "failed_of_samples": 0.2})]),
     ("endpoints_healthy", Status.CRIT, [table(endpoints.health, PROBED | {"failed": 5, "failed_of_samples": 1.0})]),
     ("endpoints_healthy", Status.UNKNOWN, [table(endpoints.health)]),
+    ("ingress_certificates", Status.OK, [table(network.ingresses), table(endpoints.health)]),
+    ("ingress_certificates", Status.UNKNOWN, [table(network.ingresses, {"tls": True}), table(endpoints.health)]),
     ("endpoints_fast", Status.OK, [table(endpoints.health, PROBED)]),
     ("endpoints_fast", Status.WARN, [table(endpoints.health, PROBED | {"latency_p95_ms": 1_000.0})]),
     ("endpoints_fast", Status.CRIT, [table(endpoints.health, PROBED | {"latency_p95_ms": 5_000.0})]),

@@ -34,6 +34,7 @@ SECTIONS = (
     "ops.judge(checks.alerts_quiet, alerts.alerts(ops), alerts.status(ops))",
     "ops.show(metrics.server(ops))",
     'ops.show(metrics.instant(ops, "up"))',
+    "ops.show(alerts.fired(ops))",
     "ops.show(opencost.allocation(ops))",
     "ops.show(opencost.assets(ops))",
     "ops.show(kubecost.allocation(ops))",

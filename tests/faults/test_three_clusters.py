@@ -116,3 +116,11 @@ def test_a_dead_cluster_costs_its_own_rows(run_of: Callable[[str], Ran], name: s
             assert counts["asked"] - counts["answered"] == lost, target
     bad = {heading for heading, state in ran.states().items() if state != "ok"}
     assert bad == (NEEDS_A_ROLE if name == "service-down" else set()), ran.printed
+
+
+def test_the_morning_check_tells_that_the_night_was_quiet_and_watched(run_of: Callable[[str], Ran]) -> None:
+    told = {one["check"]: one for one in run_of("morning-health-check").run["findings"]}
+    assert [told[check]["status"] for check in ("alerts_fired", "alerts_sent")] == ["OK", "OK"]
+    assert told["alerts_fired"]["reason"].startswith(
+        "no critical alert fired and resolved within 1 d (looked at every 1 min)"
+    )

@@ -179,7 +179,8 @@ def create_blocks(history: Iterable[str], folder: Path) -> None:
 class PrometheusServer(_Server):
     """A Prometheus with a history (lines of OpenMetrics, with times), which scrapes exporters (job -> port).
 
-    `blocks` is a folder of more history, which was made before (`create_blocks`); it moves in.
+    `blocks` is a folder of more history, which was made before (`create_blocks`); it moves in. `rules` are alerting rules, which
+    are evaluated as often as is scraped.
     """
 
     def __init__(
@@ -190,9 +191,11 @@ class PrometheusServer(_Server):
         flags: Sequence[str] = (),
         scrape_interval_s: float = 1.0,
         blocks: Path | None = None,
+        rules: Sequence[Mapping[str, Any]] = (),
     ) -> None:
         super().__init__()
         self._blocks = blocks
+        self._rules = rules
         self._history = history
         self._jobs = jobs or {}
         self._flags = flags
@@ -203,8 +206,12 @@ class PrometheusServer(_Server):
         if self._blocks is not None:
             self._blocks.rename(data)
         create_blocks(self._history, data)
+        every = f"{self._scrape_interval_s:g}s"
+        group = {"name": "alerts", "rules": [dict(rule) for rule in self._rules]}
+        (self.folder / "rules.yml").write_text(yaml.safe_dump({"groups": [group]}))
         config = {
-            "global": {"scrape_interval": f"{self._scrape_interval_s:g}s", "scrape_timeout": "1s"},
+            "global": {"scrape_interval": every, "scrape_timeout": "1s", "evaluation_interval": every},
+            "rule_files": [str(self.folder / "rules.yml")],
             "scrape_configs": [
                 # What an exporter says of instances stays: one may speak for the kubelets of several nodes.
                 {"job_name": job, "honor_labels": True, "static_configs": [{"targets": [f"127.0.0.1:{port}"]}]}

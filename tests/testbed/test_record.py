@@ -38,7 +38,11 @@ BUSY = "events_heard"  # controllers remark what they have to try again, which d
 ORDERS = "deployment/order-service"
 VERDICTS = {"start-here": ("OK", 0), "database-slowdown": ("WARN", 1)}  # the rest: CRIT
 TOLD = {  # of the incident, in WARN or CRIT
-    "morning-health-check": {("workloads_run", ORDERS), ("alerts_quiet", "alert/HighErrorRate")},
+    "morning-health-check": {
+        ("workloads_run", ORDERS),
+        ("alerts_quiet", "alert/HighErrorRate"),
+        ("alerts_fired", "alert/PaymentsFailing"),
+    },
     "service-down": {("workloads_run", ORDERS), ("endpoints_healthy", "endpoint/api")},
     "high-error-rate": {("error_rate", "service/api-gateway"), ("nothing_new_in_logs", "service/order-service")},
     "database-slowdown": {("tables_indexed", "table/public.orders")},

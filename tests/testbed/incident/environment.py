@@ -77,7 +77,7 @@ def incident(cluster: Cluster, folder: Path) -> Iterator[Incident]:
         alerts = stack.enter_context(telemetry.alertmanager(story))
         stack.enter_context(_telling(story, release, journal, database))
         usage = usage_of(cluster, began, story, [pod["metadata"]["name"] for pod in release.crashing()])
-        prometheus = stack.enter_context(telemetry.prometheus(Metrics(story, usage), folder / "blocks"))
+        prometheus = stack.enter_context(telemetry.prometheus(Metrics(story, usage), folder / "blocks", night=True))
         telemetry.fire(alerts, story)
         paid = bill(cluster, folder / "bill", story.at(TOLD_S))
         costs = stack.enter_context(serving(opencost(paid.stage, usage.containers)))

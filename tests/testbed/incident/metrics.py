@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from tests.testbed.incident.story import (
+    ALERTS_BASELINE,
     BASELINE,
     ERRORS_S,
     FAILED_AFTER,
@@ -77,7 +78,7 @@ class Metrics:
     def history(self, instances: dict[str, str]) -> Iterator[str]:
         """Lines of OpenMetrics until now; of containers, what their past has not."""
         now = datetime.now(UTC)
-        families: dict[str, list[str]] = {}
+        families: dict[str, list[str]] = {"up": [] if self._usage else [*_itself(now)]}
         for job, instance in instances.items():
             own = f'job="{job}",instance="{instance}"'
             at = now - BASELINE
@@ -100,3 +101,10 @@ class Metrics:
         since = self._story.at(ERRORS_S)
         before = (min(at, since) - self._zero).total_seconds()
         return max(0.0, before), max(0.0, (at - since).total_seconds())
+
+
+def _itself(now: datetime) -> Iterator[str]:
+    """A Prometheus that scraped itself for as long as its alerts reach back; with containers' usage, that has it."""
+    own, minutes = 'job="prometheus",instance="localhost:9090"', int(ALERTS_BASELINE / timedelta(minutes=1))
+    for ago in range(minutes, 0, -1):
+        yield f"up{{{own}}} 1 {(now - timedelta(minutes=ago)).timestamp():.3f}"

@@ -29,6 +29,8 @@ ERRORS_S = 60.0 - RELEASE_SECOND
 ALERTS_S = 30.0
 TOLD_S = ERRORS_S + 120.0  # enough of it has happened to be read
 
+ALERTS_BASELINE = timedelta(hours=26)  # of the alert that always fires, and of what fired in the night
+
 FAILED_BEFORE, FAILED_AFTER = 0.004, 0.45
 
 

@@ -1,31 +1,56 @@
-"""Prometheus, Alertmanager and Redis, as they stand during the incident."""
+"""Prometheus, Alertmanager and Redis, as they stand during the incident.
+
+Prometheus evaluates one rule, the alert that always fires; that it did so for a day, and what fired in the night, is backfilled.
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, timedelta
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from tests.testbed.incident.metrics import JOBS, SCRAPED_S, Metrics
-from tests.testbed.incident.story import ALERTS_S, NAMESPACE, SERVICE, TOLD_S, Story
+from tests.testbed.incident.story import ALERTS_BASELINE, ALERTS_S, NAMESPACE, SERVICE, TOLD_S, Story
 from tests.testbed.prometheus import AlertmanagerServer, Exporter, PrometheusServer
 from tests.testbed.redis import RedisServer
 
 SETTLED_S = 30.0
 HOURS = 12.0
+WATCHDOG = {"alert": "Watchdog", "expr": "vector(1)", "labels": {"severity": "none"}}
+# What fired in the night and resolved: its labels, and from when to when before now, in minutes.
+PAYMENTS = f'alertname="PaymentsFailing",severity="critical",service="payment-service",namespace="{NAMESPACE}"'
+DISK = 'alertname="NodeDiskFilling",severity="warning",node="general-3"'
+NIGHT = ((PAYMENTS, ((312, 301), (296, 281))), (DISK, ((415, 352),)))
+
+
+def _alerts(*fired: tuple[str, tuple[tuple[int, int], ...]]) -> Iterator[str]:
+    """Lines of OpenMetrics: a Prometheus that was there, and alerts that fired."""
+    now, minute = datetime.now(UTC), timedelta(minutes=1)
+    yield "# TYPE ALERTS unknown"
+    always = 'alertname="Watchdog",severity="none"', ((int(ALERTS_BASELINE / minute), 0),)
+    for labels, spells in (always, *fired):
+        for first, last in spells:
+            for ago in range(first, last, -1):
+                yield f'ALERTS{{alertstate="firing",{labels}}} 1 {(now - ago * minute).timestamp():.3f}'
 
 
 @contextmanager
-def prometheus(metrics: Metrics, blocks: Path | None = None) -> Iterator[PrometheusServer]:
-    """A Prometheus with the baseline as its history, which scrapes what goes on; `blocks` is what it has of weeks before."""
+def prometheus(metrics: Metrics, blocks: Path | None = None, *, night: bool = False) -> Iterator[PrometheusServer]:
+    """A Prometheus with the baseline as its history, which scrapes what goes on; `blocks` is what it has of weeks before.
+
+    `night`: alerts fired hours ago, and resolved.
+    """
     with ExitStack() as stack:
         exporters = {job: stack.enter_context(Exporter(partial(metrics.text, job))) for job in JOBS}
-        history = metrics.history({job: f"127.0.0.1:{one.port}" for job, one in exporters.items()})
+        past = metrics.history({job: f"127.0.0.1:{one.port}" for job, one in exporters.items()})
+        history = chain(past, _alerts(*NIGHT if night else ()))
         ports = {job: one.port for job, one in exporters.items()}
-        server = PrometheusServer(history, jobs=ports, scrape_interval_s=SCRAPED_S, blocks=blocks)
+        server = PrometheusServer(history, jobs=ports, scrape_interval_s=SCRAPED_S, blocks=blocks, rules=[WATCHDOG])
         yield stack.enter_context(server)
 
 

@@ -1,0 +1,223 @@
+"""What fired and resolved: asked of a real Prometheus whose past is known, and of one whose rules fire now."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gocoffee_ops import checks
+from gocoffee_ops.analysis import timeline
+from gocoffee_ops.config import MetricNames
+from gocoffee_ops.errors import ParameterError
+from gocoffee_ops.frames import records
+from gocoffee_ops.model import Finding, Status, Target
+from gocoffee_ops.queries import alerts
+from gocoffee_ops.session import Session
+from gocoffee_ops.sources.prometheus import Prometheus
+from tests.support import live_session
+from tests.testbed.prometheus import Exporter, PrometheusServer
+
+MAIN = Target("prometheus", "main")
+STEP = timedelta(minutes=1)
+WHOLE = datetime(2026, 1, 5, 7, tzinfo=UTC)  # a morning after a day of which all was recorded
+DOWN = datetime(2026, 1, 6, 7, tzinfo=UTC)  # … after a night in which Prometheus was down for three hours
+WITHOUT_RULES = datetime(2026, 1, 7, 7, tzinfo=UTC)  # … in which it scraped, and its rules were not evaluated
+YOUNG = datetime(2026, 1, 4, 6, tzinfo=UTC)  # it is six hours old
+BEGINS, ENDS = datetime(2026, 1, 4, tzinfo=UTC), WITHOUT_RULES + STEP
+DOWN_AT = (datetime(2026, 1, 6, 1, tzinfo=UTC), datetime(2026, 1, 6, 4, tzinfo=UTC))
+NO_RULES_AT = (datetime(2026, 1, 7, 1, tzinfo=UTC), datetime(2026, 1, 7, 4, tzinfo=UTC))
+
+
+def _at(clock: str) -> datetime:
+    return datetime.fromisoformat(f"2026-01-05T{clock}:00+00:00")
+
+
+# name, labels, and when it fired
+FIRED = (
+    (
+        "OrdersDown",
+        'severity="critical",namespace="go-coffee",service="orders"',
+        [("03:10", "03:25"), ("03:40", "03:51")],
+    ),
+    ("DiskFills", 'severity="warning",instance="n1"', [("02:00", "02:30")]),
+    ("DiskFills", 'severity="warning",instance="n2"', [("02:10", "02:20")]),
+    ("StillDown", 'severity="critical"', [("06:30", "07:05")]),
+)
+
+
+def _minutes(start: datetime, end: datetime) -> Iterator[datetime]:
+    while start < end:
+        yield start
+        start += STEP
+
+
+def history() -> Iterator[str]:
+    yield "# TYPE up unknown"
+    recorded = [at for at in _minutes(BEGINS, ENDS) if not DOWN_AT[0] < at < DOWN_AT[1]]
+    for at in recorded:
+        yield f'up{{job="orders",instance="i"}} 1 {at.timestamp():.0f}'
+    yield "# TYPE ALERTS unknown"
+    for at in recorded:
+        if not NO_RULES_AT[0] < at < NO_RULES_AT[1]:
+            yield f'ALERTS{{alertname="Watchdog",alertstate="firing",severity="none"}} 1 {at.timestamp():.0f}'
+    for name, labels, spells in FIRED:
+        for first, last in spells:
+            for at in _minutes(_at(first), _at(last)):
+                yield f'ALERTS{{alertname="{name}",alertstate="firing",{labels}}} 1 {at.timestamp():.0f}'
+    for at in _minutes(_at("05:00"), _at("05:04")):  # it never came to fire
+        yield f'ALERTS{{alertname="Slow",alertstate="pending",severity="critical"}} 1 {at.timestamp():.0f}'
+
+
+@pytest.fixture(scope="module")
+def server(prometheus_programs: None) -> Iterator[PrometheusServer]:
+    with PrometheusServer(history()) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def source(server: PrometheusServer) -> Iterator[Prometheus]:
+    reader = Prometheus("prometheus/main", server.url, metrics=MetricNames())
+    yield reader
+    reader.close()
+
+
+def _ops(source: Prometheus, folder: Path, as_of: datetime) -> Session:
+    return live_session(folder, sources={MAIN: source}, as_of=as_of, query_deadline_s=20.0)
+
+
+def _judged(ops: Session, **options: str) -> list[Finding]:
+    return checks.alerts_fired(alerts.fired(ops), alerts.watched(ops), **options)
+
+
+def test_h14_what_fired_at_night_and_resolved_is_there_with_its_times(source: Prometheus, tmp_path: Path) -> None:
+    rows = records(alerts.fired(_ops(source, tmp_path, WHOLE)))
+
+    assert [row["alert"] for row in rows] == ["Watchdog", "DiskFills", "DiskFills", "OrdersDown", "StillDown"]
+    down, still = rows[3], rows[4]
+    assert (down["severity"], down["namespace"], down["firing"], down["from_before"]) == (
+        "critical", "go-coffee", False, False,
+    )  # fmt: skip
+    assert (down["first_seen_at"], down["last_seen_at"]) == (_at("03:10"), _at("03:50"))
+    assert (down["times"], down["fired_s"], down["step_s"]) == (2, 26 * 60.0, 60.0)
+    assert (down["points_found"], down["points_expected"]) == (26, 41)
+    assert down["labels"] == ("namespace=go-coffee", "service=orders", "severity=critical")
+    assert (still["firing"], still["first_seen_at"], still["times"]) == (True, _at("06:30"), 1)
+    watchdog = rows[0]
+    assert (watchdog["firing"], watchdog["from_before"], watchdog["times"]) == (True, True, 1)
+    assert watchdog["fired_s"] == watchdog["window_s"] == 86_400.0
+
+
+def test_a_critical_alert_of_the_night_warns_and_the_others_are_told(source: Prometheus, tmp_path: Path) -> None:
+    found = _judged(_ops(source, tmp_path, WHOLE))
+
+    assert [(f.status, f.subject) for f in found] == [(Status.WARN, "alert/OrdersDown"), (Status.OK, "alerts")]
+    assert found[0].reason == "fired 2 times between 2026-01-05 03:10 and 03:50 UTC, 26 min in all, and resolved"
+    assert "DiskFills fired between 2026-01-05 02:00 and 02:29 UTC, 30 min in all (of 2 of its name the longest)" in (
+        found[1].reason
+    )
+    assert "still firing: StillDown" in found[1].reason
+
+
+def test_a_time_in_which_nothing_was_recorded_is_unknown_and_not_quiet(source: Prometheus, tmp_path: Path) -> None:
+    ops = _ops(source, tmp_path, DOWN)
+    (seen,) = records(alerts.watched(ops))
+    assert seen["gaps"] == ("2026-01-06 01:00 to 04:00 UTC",)
+    assert seen["unseen_s"] == 3 * 3600.0
+    assert (seen["points_found"], seen["points_expected"]) == (1441 - 179, 1440)
+    found = [f for f in _judged(ops) if f.status is Status.UNKNOWN]
+    assert [f.subject for f in found] == ["prometheus/main"]
+    assert "nothing was recorded from 2026-01-06 01:00 to 04:00 UTC (3 h of 1 d)" in found[0].reason
+
+
+def test_a_prometheus_that_is_younger_than_the_window_says_so(source: Prometheus, tmp_path: Path) -> None:
+    ops = _ops(source, tmp_path, YOUNG)
+    (seen,) = records(alerts.watched(ops))
+    assert seen["gaps"] == ("2026-01-03 06:00 to 2026-01-04 00:00 UTC",)
+    assert Status.UNKNOWN in {f.status for f in _judged(ops)}
+
+
+def test_one_that_recorded_nothing_in_the_window_is_unknown(source: Prometheus, tmp_path: Path) -> None:
+    ops = _ops(source, tmp_path, datetime(2025, 6, 1, tzinfo=UTC))
+    assert alerts.fired(ops).empty
+    (seen,) = records(alerts.watched(ops))
+    assert (seen["points_found"], seen["unseen_s"]) == (0, 86_400.0)
+    assert [f.status for f in _judged(ops)] == [Status.UNKNOWN]
+    assert [f.status for f in _judged(ops, watchdog="")] == [Status.UNKNOWN]
+
+
+def test_rules_that_were_not_evaluated_are_seen_by_the_alert_that_always_fires(
+    source: Prometheus, tmp_path: Path
+) -> None:
+    ops = _ops(source, tmp_path, WITHOUT_RULES)
+    assert records(alerts.watched(ops))[0]["gaps"] == ()
+    (found,) = _judged(ops)
+    assert (found.status, found.subject) == (Status.UNKNOWN, "prometheus/main")
+    assert "Watchdog, which always fires, did so for 21 h 2 min of 1 d" in found.reason
+    assert [f.status for f in _judged(ops, watchdog="")] == [Status.OK]
+    (lacking, *_) = _judged(ops, watchdog="DeadMansSwitch")
+    assert "are alerting rules evaluated there?" in lacking.reason
+
+
+def test_a_coarser_step_and_a_shorter_window_are_stated(source: Prometheus, tmp_path: Path) -> None:
+    ops = _ops(source, tmp_path, WHOLE)
+    rows = {row["alert"]: row for row in records(alerts.fired(ops, hours=4.0, step_s=300.0))}
+    assert set(rows) == {"Watchdog", "OrdersDown", "StillDown"}
+    assert (rows["OrdersDown"]["step_s"], rows["OrdersDown"]["window_s"]) == (300.0, 14_400.0)
+
+
+@pytest.mark.parametrize("window", [{"step_s": 0.0}, {"hours": 0.0}, {"hours": 24.0, "step_s": 1.0}])
+def test_a_window_that_is_none_is_refused_before_anybody_is_asked(
+    source: Prometheus, tmp_path: Path, window: dict[str, float]
+) -> None:
+    for question in (alerts.fired, alerts.watched):
+        with pytest.raises(ParameterError, match="11,000 steps"):
+            question(_ops(source, tmp_path, WHOLE), **window)
+
+
+def test_the_timeline_takes_them_at_their_first_sight(source: Prometheus, tmp_path: Path) -> None:
+    moments = timeline.fired_alerts(alerts.fired(_ops(source, tmp_path, WHOLE)))
+    (down,) = [row for row in records(moments) if row["subject"] == "alert/OrdersDown"]
+    assert (down["time"], down["kind"], down["service"]) == (_at("03:10"), "alert", "orders")
+    assert down["what"] == "critical: fired until 2026-01-05 03:50:00, 2 times"
+    assert moments.attrs["untimed"] == 1  # the one that fired before
+
+
+def test_a_rule_that_fires_and_resolves_is_seen_to_and_what_fires_unsent_is_critical(
+    prometheus_programs: None, tmp_path: Path
+) -> None:
+    rules: list[dict[str, Any]] = [
+        {"alert": "Watchdog", "expr": "vector(1)", "labels": {"severity": "none"}},
+        {"alert": "CupsLow", "expr": "cups < 1", "labels": {"severity": "critical"}},
+        {"alert": "BeansLow", "expr": "beans < 1", "labels": {"severity": "critical"}},
+    ]
+    with (
+        Exporter("cups 0\nbeans 0\n") as exporter,
+        PrometheusServer(jobs={"shop": exporter.port}, rules=rules) as server,
+    ):
+        source = Prometheus("prometheus/main", server.url, metrics=MetricNames())
+
+        def now() -> dict[str, dict[str, Any]]:
+            ops = _ops(source, tmp_path, datetime.now(UTC))
+            return {row["alert"]: row for row in records(alerts.fired(ops, hours=0.02, step_s=1.0))}
+
+        def until(reached: Any) -> dict[str, dict[str, Any]]:
+            stop = time.monotonic() + 30
+            while not reached(found := now()):
+                assert time.monotonic() < stop, found
+                time.sleep(0.2)
+            return found
+
+        until(lambda found: "CupsLow" in found and found["CupsLow"]["points_found"] > 2 and "BeansLow" in found)
+        exporter.text = "cups 5\nbeans 0\n"
+        found = until(lambda found: not found["CupsLow"]["firing"])
+        assert found["BeansLow"]["firing"]
+        assert found["Watchdog"]["firing"]
+        fired = alerts.fired(_ops(source, tmp_path, datetime.now(UTC)), hours=0.02, step_s=1.0)
+        source.close()
+    sent = checks.alerts_sent(fired, alerts.alerts.schema.empty())
+    assert [(f.status, f.subject) for f in sent] == [(Status.CRIT, "alert/BeansLow")]
