@@ -14,16 +14,18 @@ from decimal import Decimal
 from typing import Any
 
 DAY = timedelta(days=1)
-CURRENCY = "EUR"
+CURRENCY, SECOND_CURRENCY = "EUR", "USD"
 PRICED_ON = "2026-11-01"
 MARK = f"synthetic: made up for the demo, with prices of {PRICED_ON}"
 
 CORE, GIB = Decimal("0.0240"), Decimal("0.0030")  # an hour, on demand
 COMMITTED, SPOT = Decimal("0.60"), Decimal("0.35")  # of that
+COMMITTED_NODES, SENDERS = 4, 5  # of the nodes, the first so many are committed, and send what leaves the cluster
 DISK_GIB_MONTH, BALANCER_HOUR, PLANE_HOUR = Decimal("0.073"), Decimal("0.025"), Decimal("0.10")
-UPFRONT = Decimal("9198.00")  # three years of a commitment, on one day
+DOLLARS_A_WEEK = Decimal("3.15")
+UPFRONT = Decimal("9542.00")  # three years of what is committed, used or not, on one day
 ESTIMATE = (Decimal("0.85"), Decimal("0.30"))  # how much of the last two days has arrived
-SETTLED_DAYS = 14
+SETTLED_DAYS, WEEKS_END = 14, (6, 13)
 
 
 @dataclass(frozen=True)
@@ -118,7 +120,17 @@ def synthetic_bill(stage: Stage) -> list[Item]:
     """The bill's rows, the same for the same seed. What is planted stands in the names of the functions that plant it."""
     maker = _Maker(stage, random.Random(stage.seed))  # noqa: S311  not for secrets
     for n, day in enumerate(stage.days):
-        for plant in (_nodes, _storage, _balancers, _control_plane, _network, _outside, _unused_commitment, _tax):
+        for plant in (
+            _nodes,
+            _storage,
+            _balancers,
+            _control_plane,
+            _network,
+            _outside,
+            _unused_commitment,
+            _tax,
+            _in_dollars,
+        ):
             plant(maker, n, day)
     for once in (_purchase, _credit, _correction, _one_off, _unexplained, _leftovers):
         once(maker)
@@ -135,11 +147,11 @@ def _name(node: Mapping[str, Any]) -> str:
 
 
 def _nodes(maker: _Maker, n: int, day: datetime) -> None:
-    """The first node is paid for by a commitment, the last is a spot node if it says so; the list price stands beside."""
+    """The first nodes are paid for by a commitment, and some are spot nodes; the list price stands beside."""
     for at, node in enumerate(maker.stage.nodes):
         listed = hourly(node) * 24
         status, rate, billed = (None, Decimal(1), None)
-        if at == 0:
+        if at < COMMITTED_NODES:
             status, rate, billed = ("Used", COMMITTED, Decimal(0))
         elif str(node["capacity_type"]) == "spot":
             rate = SPOT
@@ -201,7 +213,7 @@ def _control_plane(maker: _Maker, n: int, day: datetime) -> None:
 def _network(maker: _Maker, n: int, day: datetime) -> None:
     """Traffic, billed by the instance that sent it."""
     gib = Decimal(str(round(20 + 5 * maker.chance.random(), 3)))
-    node = maker.stage.nodes[n % len(maker.stage.nodes)]
+    node = maker.stage.nodes[n % SENDERS]
     identity = {"ResourceId": maker.path("instances", _name(node)), "ResourceType": "Instance"}
     more = {"PricingUnit": "GiB", "quantity": gib, "SkuId": "EGRESS", "ServiceCategory": "Networking"}
     maker.add(day, "network", "Networking", gib * Decimal("0.085"), **identity, **more)
@@ -245,6 +257,16 @@ def _tax(maker: _Maker, n: int, day: datetime) -> None:
         maker.add(day, "tax", "Tax", Decimal("19.99"), ChargeCategory="Tax", ServiceCategory="Other")
 
 
+def _in_dollars(maker: _Maker, n: int, day: datetime) -> None:
+    """A marketplace sells a service in dollars, by the week, an hour before midnight of UTC: in Berlin the next has begun."""
+    if n not in WEEKS_END:
+        return
+    late = {"ChargePeriodStart": day + timedelta(hours=23), "BillingCurrency": SECOND_CURRENCY}
+    more = {"PublisherName": "Beanwatch", "PricingUnit": "Weeks", "quantity": Decimal(1), "SkuId": "BEANWATCH"}
+    more |= {"ResourceId": "marketplace/beanwatch", "ServiceCategory": "Management and Governance"}
+    maker.add(day, "purchase", "Beanwatch", DOLLARS_A_WEEK, team="shop", ChargeCategory="Purchase", **late, **more)
+
+
 def _purchase(maker: _Maker) -> None:
     """Three years paid on one day: billed then, effective over the years by what uses it."""
     more = {"ChargeCategory": "Purchase", "ResourceId": "commitments/three-years", "billed": UPFRONT}
@@ -258,8 +280,8 @@ def _credit(maker: _Maker) -> None:
 
 
 def _correction(maker: _Maker) -> None:
-    """The first node was billed too much; that this is put right on another day is no change of usage."""
-    node = maker.stage.nodes[1]
+    """A node on demand was billed too much; that this is put right on another day is no change of usage."""
+    node = maker.stage.nodes[COMMITTED_NODES]
     more = {"ChargeClass": "Correction", "ResourceId": maker.path("instances", _name(node))}
     maker.add(maker.stage.days[11], "correction", "Compute Engine", Decimal("-3.33"), **more)
 

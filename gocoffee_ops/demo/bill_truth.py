@@ -1,4 +1,4 @@
-"""What each line and team of a synthetic bill is in truth, reckoned straight from how it was made.
+"""What each line and team of a synthetic bill is in truth, in each currency, reckoned straight from how it was made.
 
 Fractions, hour by hour, with none of the analysis' own code: the analysis is held against it, to the cent.
 """
@@ -17,24 +17,26 @@ from gocoffee_ops.demo.bill import Item, Stage
 CPU_WEIGHT = 9
 SYSTEM_NAMESPACES = ("kube-system",)
 Share = dict[tuple[str, str | None], Fraction]  # line, team -> part of a node's day
+Key = tuple[str, str | None, str]  # line, team, currency
 
 
 def truth(
     stage: Stage, items: Sequence[Item], hours: Sequence[Mapping[str, Any]], cpu_weight: float = CPU_WEIGHT
-) -> dict[tuple[str, str | None], dict[str, Decimal]]:
-    """By line and team: `billed` and `effective`, rounded to cents only at the end."""
+) -> dict[Key, dict[str, Decimal]]:
+    """By line, team and currency: `billed` and `effective`, rounded to cents only at the end."""
     by_node_day: defaultdict[tuple[str, datetime], list[Mapping[str, Any]]] = defaultdict(list)
     for row in hours:
         by_node_day[row["node"], row["hour"].replace(hour=0)].append(row)
     nodes = {node["node"]: node for node in stage.nodes}
-    sums: defaultdict[tuple[str, str | None], dict[str, Fraction]]
+    sums: defaultdict[Key, dict[str, Fraction]]
     sums = defaultdict(lambda: {"billed": Fraction(0), "effective": Fraction(0)})
     for item in items:
         parts: Share = {(item.line, item.team): Fraction(1)}
         if item.node is not None:
             day = item.focus["ChargePeriodStart"]
             parts = node_day(nodes[item.node], by_node_day[item.node, day], stage.teams, Fraction(cpu_weight))
-        for key, part in parts.items():
+        for of, part in parts.items():
+            key = (*of, item.focus["BillingCurrency"])
             sums[key]["billed"] += Fraction(item.focus["BilledCost"]) * part
             sums[key]["effective"] += Fraction(item.focus["EffectiveCost"]) * part
     return {

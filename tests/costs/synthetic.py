@@ -105,7 +105,7 @@ def charges_of(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
 def _charge(row: Mapping[str, Any]) -> dict[str, Any]:
     tags = json.loads(row["Tags"])
     return {
-        "day": row["ChargePeriodStart"],
+        "day": row["ChargePeriodStart"].replace(hour=0),
         "provider": row["ProviderName"],
         "account": row["SubAccountId"],
         "region": row["RegionId"],

@@ -11,8 +11,8 @@ import pytest
 
 from gocoffee_ops.analysis.costs.money import total
 from gocoffee_ops.analysis.costs.schemas import ALL_LINES, CONTAINER_HOURS
-from gocoffee_ops.demo.bill import MARK, PRICED_ON, synthetic_bill
-from gocoffee_ops.demo.bill_truth import truth
+from gocoffee_ops.demo.bill import CURRENCY, MARK, PRICED_ON, SECOND_CURRENCY, synthetic_bill
+from gocoffee_ops.demo.bill_truth import Key, truth
 from gocoffee_ops.demo.cost_usage import Work, container_hours, work_of
 from gocoffee_ops.frames import records
 from tests.costs.synthetic import AS_OF, CASES, FIRST, scene
@@ -23,17 +23,18 @@ from tests.costs.tables import MONEY, allocated, rows_of
 def test_every_line_and_team_is_right_to_the_cent(seed: int, cpu_weight: float) -> None:
     one = scene(seed)
     lines = allocated(one.bill, one.objects, AS_OF, teams=one.teams, cpu_weight=cpu_weight)
-    sums: defaultdict[tuple[str, str | None], dict[str, list[Decimal | None]]]
+    sums: defaultdict[Key, dict[str, list[Decimal | None]]]
     sums = defaultdict(lambda: {basis: [] for basis in MONEY})
     for row in records(lines):
         for basis in MONEY:
-            sums[row["line"], row["team"]][basis].append(row[basis])
+            sums[row["line"], row["team"], row["currency"]][basis].append(row[basis])
     found = {key: {basis: round(total(parts), 2) for basis, parts in money.items()} for key, money in sums.items()}
 
     expected = truth(one.stage, one.items, one.hours, cpu_weight)
     assert {key: money for key, money in found.items() if any(money.values())} == expected
-    assert {team for _, team in expected} == {"shop", "analytics", None}
-    assert {line for line, _ in expected} == set(ALL_LINES)
+    assert {team for _, team, _ in expected} == {"shop", "analytics", None}
+    assert {line for line, *_ in expected} == set(ALL_LINES)
+    assert {key for key in expected if key[2] != CURRENCY} == {("purchase", "shop", SECOND_CURRENCY)}
 
 
 def test_a_recorded_clusters_own_workloads_make_usage_that_fits_its_nodes() -> None:

@@ -7,15 +7,18 @@ from collections import defaultdict
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pandas as pd
 import pytest
 
-from gocoffee_ops import costs
+from gocoffee_ops import checks, costs
 from gocoffee_ops.analysis.costs.money import total
 from gocoffee_ops.analysis.costs.schemas import CONTAINERS, PRICES
+from gocoffee_ops.demo.bill import CURRENCY
 from gocoffee_ops.errors import UsageError
 from gocoffee_ops.frames import records
+from gocoffee_ops.model import Status, Thresholds
 from gocoffee_ops.queries import opencost
 from tests.costs.synthetic import AS_OF, FIRST, Scene, scene
 from tests.costs.tables import DAY, MONDAY, allocated, charges, hours, nodes, objects, rows_of
@@ -169,11 +172,16 @@ def test_a_charge_of_its_own_for_a_licence_makes_no_hours_twice() -> None:
 
 def test_the_band_shows_what_hangs_on_the_weight_of_a_core(one: Scene, lines: pd.DataFrame) -> None:
     rules = costs.Rules(AS_OF)
-    table = {row["team"]: row for row in records(costs.cpu_weight_band(one.bill, one.objects, rules, teams=one.teams))}
-    team = {row["team"]: row for row in records(costs.aggregate(lines, "team")) if row["currency"] == "EUR"}
+    band = records(costs.cpu_weight_band(one.bill, one.objects, rules, teams=one.teams))
+    table, team = (
+        {(row["team"], row["currency"]): row for row in rows}
+        for rows in (band, records(costs.aggregate(lines, "team")))
+    )
 
-    assert {name: row["effective"] for name, row in table.items()} == {n: row["effective"] for n, row in team.items()}
-    reports = table["analytics"]  # requests much memory
+    assert {key: row["effective"] for key, row in table.items()} == {
+        key: row["effective"] for key, row in team.items() if key[1] is not None
+    }
+    reports = table["analytics", "EUR"]  # requests much memory
     assert reports["effective_at_low_weight"] > reports["effective"] > reports["effective_at_high_weight"]
 
 
@@ -286,23 +294,45 @@ def test_one_bad_day_widens_a_forecast_and_is_not_taken_for_a_trend() -> None:
     assert row["effective_high"] > row["effective_expected"] + 500
 
 
+@pytest.mark.parametrize(("before", "error"), [(0, 0.0), (5, None)], ids=["as predicted", "though more was expected"])
+def test_of_a_week_that_cost_nothing_a_forecast_was_right_or_its_error_cannot_be_told(
+    before: int, error: float | None
+) -> None:
+    usual = [Decimal(before)] * 7 + [Decimal(0)] * 7
+    bill = charges(
+        *({"day": MONDAY + n * DAY, "resource_id": "b", "effective": cost} for n, cost in enumerate(usual)),
+        {"day": MONDAY + 6 * DAY, "charge_category": "Purchase", "resource_id": "p", "effective": Decimal(3)},
+    )
+    as_of = MONDAY + 16 * DAY
+    (row,) = records(costs.forecast(allocated(bill, objects(), as_of), as_of=as_of))
+
+    assert row["backtest_error"] == error
+    (found,) = checks.forecast_holds(pd.DataFrame([row]), thresholds=Thresholds())
+    assert found.status is (Status.OK if error == 0 else Status.UNKNOWN)
+
+
+def in_euros(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Its rows in the currency of almost all of the bill."""
+    return [row for row in records(table) if row["currency"] == CURRENCY]
+
+
 def test_weeks_say_what_they_cost_or_which_days_they_lack(one: Scene) -> None:
-    before, now = records(costs.weeks(one.bill, as_of=AS_OF))
+    before, now = in_euros(costs.weeks(one.bill, as_of=AS_OF))
 
     assert (before["first_day"], now["last_day"]) == (FIRST, FIRST + 13 * DAY)
     assert (before["days_found"], now["days_found"]) == (7, 7)
-    whole = total(row["effective"] for row in records(one.bill) if row["day"] < FIRST + 7 * DAY)
+    whole = total(row["effective"] for row in in_euros(one.bill) if row["day"] < FIRST + 7 * DAY)
     assert before["effective"] == whole
-    changed = costs.by_cause(costs.cost_changes(one.bill, as_of=AS_OF))
-    assert total(changed["effective_change"]) == now["effective"] - before["effective"]
+    changed = in_euros(costs.by_cause(costs.cost_changes(one.bill, as_of=AS_OF)))
+    assert total(row["effective_change"] for row in changed) == now["effective"] - before["effective"]
     lacking = records(costs.weeks(one.bill[one.bill["day"] != FIRST], as_of=AS_OF))[0]
     assert (lacking["days_missing"], lacking["effective"]) == (("2026-11-09",), None)
 
 
 def test_movers_by_any_key_add_up_to_the_difference_of_the_weeks(one: Scene, lines: pd.DataFrame) -> None:
-    before, now = records(costs.weeks(one.bill, as_of=AS_OF))
+    before, now = in_euros(costs.weeks(one.bill, as_of=AS_OF))
     for by in ("team", "line", "service", "namespace"):
-        table = records(costs.movers(lines, by, as_of=AS_OF))
+        table = in_euros(costs.movers(lines, by, as_of=AS_OF))
         assert total(row["effective_change"] for row in table) == now["effective"] - before["effective"]
         changes = [abs(row["effective_change"]) for row in table]
         assert changes == sorted(changes, reverse=True)
@@ -312,7 +342,7 @@ def test_movers_are_not_told_of_a_fortnight_that_lacks_a_day(one: Scene, lines: 
     table = costs.movers(lines[lines["day"] != FIRST + 3 * DAY], as_of=AS_OF)
 
     assert set(table["effective_change"]) == {None}
-    assert len(table) == 3
+    assert len(in_euros(table)) == 3
 
 
 def test_the_billing_lag_is_the_longest_of_the_bills_and_the_usual_one_without_any() -> None:

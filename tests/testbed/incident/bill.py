@@ -22,6 +22,7 @@ from gocoffee_ops.demo.bill import (
     MARK,
     PLANE_HOUR,
     PRICED_ON,
+    SECOND_CURRENCY,
     SPOT,
     Stage,
     focus_rows,
@@ -55,15 +56,17 @@ class Bill:
 
 
 def bill(cluster: Cluster, folder: Path, until: datetime) -> Bill:
-    """Write the bill of the days before a moment, in two files of a week each."""
+    """Write the bill of the days before a moment, in two files of a week each; what is sold in dollars has one of its own."""
     stage = stage_of(cluster, until)
-    rows = list(focus_rows(synthetic_bill(stage)))
+    billed = list(focus_rows(synthetic_bill(stage)))
+    rows = [row for row in billed if row["BillingCurrency"] == CURRENCY]
     second = stage.first_day + timedelta(days=7)
-    weeks: dict[str, Sequence[dict[str, Any]]] = {
+    files: dict[str, Sequence[dict[str, Any]]] = {
         "focus-week-1.parquet": [row for row in rows if row["ChargePeriodStart"] < second],
         "focus-week-2.parquet": [row for row in rows if row["ChargePeriodStart"] >= second],
+        "focus-marketplace.parquet": [row for row in billed if row["BillingCurrency"] == SECOND_CURRENCY],
     }
-    for name, each in weeks.items():
+    for name, each in files.items():
         write_parquet(folder / name, each, money=MONEY)
     return Bill(folder, stage)
 
