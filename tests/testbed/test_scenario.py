@@ -113,6 +113,11 @@ def test_the_worker_has_neither_requests_nor_limits(cluster: Cluster) -> None:
     assert pod["status"]["qosClass"] == "BestEffort"
 
 
+def test_a_service_fits_itself_to_its_memory(cluster: Cluster) -> None:
+    (container,) = pod_of(cluster, "recommendation-service")["spec"]["containers"]
+    assert [one["name"] for one in container["env"]] == ["GOMEMLIMIT"]
+
+
 def test_an_autoscaler_wants_more_than_it_may_have(cluster: Cluster) -> None:
     autoscaler = cluster.get("hpa", "api-gateway", *NAMESPACE)
     assert conditions(autoscaler)["ScalingLimited"] == "True"

@@ -1,4 +1,4 @@
-"""What the platform pays for besides its nodes, and how long it has been there, which is longer than the control plane."""
+"""What the platform pays for besides the nodes of its work, and how long it has been there: longer than the control plane."""
 
 from __future__ import annotations
 
@@ -19,18 +19,20 @@ DEADLINE_S = 60.0
 AGE = timedelta(days=90)
 ADDRESSES = {"web-ui-public": "203.0.113.20", "menu-preview": "203.0.113.21"}
 PHASES = {"ledger-0": "Bound", "menu-uploads": "Released", "till-archive": "Bound"}
+UNUSED_POOL, UNUSED_NODE = "reports", "reports-1"
 # What is judged by its age. The controllers write to workloads: of these, only some that nothing else of the story is about.
 AGED = (
+    ("nodes", "", UNUSED_NODE),
     *(("persistentvolumes", "", name) for name in ("postgres-primary-0", "redis-0", *PHASES)),
     *(("services", NAMESPACE, name) for name in ADDRESSES),
     *(("deployments", NAMESPACE, name) for name in ("web-ui", "kitchen-service", "analytics-worker")),
     *(("statefulsets", NAMESPACE, name) for name in ("redis", "postgres-primary", "ledger")),
 )
-FOLDERS = {"services": "services/specs"}  # of etcd, where they are not called like the resource
+FOLDERS = {"services": "services/specs", "nodes": "minions"}  # of etcd, where they are not called like the resource
 
 
 class Estate:
-    """The disks and load balancers of one cluster."""
+    """The disks, the load balancers and the idle node of one cluster."""
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
@@ -44,8 +46,8 @@ class Estate:
             status = json.dumps({"status": {"loadBalancer": {"ingress": [{"ip": address}]}}})
             self._cluster.kubectl("patch", "service", name, "-n", NAMESPACE, "--subresource=status", "-p", status)
         until = time.monotonic() + DEADLINE_S
-        while (found := self._phases()) != PHASES:
-            assert time.monotonic() < until, f"the volumes are {found}"
+        while (found := self._phases()) != PHASES or not self._node_runs():
+            assert time.monotonic() < until, f"the volumes are {found}, {UNUSED_NODE} runs: {self._node_runs()}"
             time.sleep(0.2)
         for resource, namespace, name in AGED:
             self._age(resource, namespace, name)
@@ -54,6 +56,11 @@ class Estate:
         volumes = self._cluster.get("persistentvolumes")["items"]
         phases = {one["metadata"]["name"]: one["status"]["phase"] for one in volumes}
         return {name: phases.get(name, "") for name in PHASES}
+
+    def _node_runs(self) -> bool:
+        """Whether the system's pods run on the node that has no others."""
+        pods = self._cluster.get("pods", "--all-namespaces", f"--field-selector=spec.nodeName={UNUSED_NODE}")["items"]
+        return bool(pods) and all(pod["status"].get("phase") == "Running" for pod in pods)
 
     def _age(self, resource: str, namespace: str, name: str) -> None:
         """No API server lets anybody say when something was made, so it is said where it keeps its objects."""

@@ -1,6 +1,7 @@
 """OpenCost, by its documented contract: what it would allocate of the cluster's nodes at list prices, day for day.
 
-SYNTHETIC: at the prices of the synthetic bill; as the original it knows no fee of the control plane and no discount.
+SYNTHETIC: at the prices of the synthetic bill; as the original it knows no fee of the control plane and no discount. Planted are
+a day of which its Prometheus has nothing, and one on which most nodes' prices were not scraped: what is idle is below zero then.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import Any
 
-from gocoffee_ops.demo.bill import CORE, DISK_GIB_MONTH, SPOT, Item, Stage, hourly, synthetic_bill
+from gocoffee_ops.demo.bill import CORE, CURRENCY, DISK_GIB_MONTH, SPOT, Item, Stage, hourly, synthetic_bill
 from gocoffee_ops.demo.bill import GIB as GIB_HOUR
 from tests.cost_apis import allocation, by_name, days_of, enveloped
 from tests.http_server import Answer, Asked, says
@@ -18,6 +19,8 @@ from tests.testbed.incident.usage import Container
 
 GIB = 1 << 30
 DAY_MIN = 1440.0
+EMPTY_DAY, UNPRICED_DAY = 10, 14  # of the bill's days
+PRICED_NODES = 1  # on the latter
 Json = dict[str, Any]
 # What each aggregate calls a container's entry.
 NAMES: dict[str, Callable[[Container], str]] = {
@@ -32,7 +35,7 @@ NAMES: dict[str, Callable[[Container], str]] = {
 
 def opencost(stage: Stage, containers: Iterable[Container]) -> Callable[[Asked], Answer]:
     """The answers of an OpenCost that watches a cluster on which these containers run."""
-    bill = synthetic_bill(stage)
+    bill = [item for item in synthetic_bill(stage) if item.focus["BillingCurrency"] == CURRENCY]
     steady = [one for one in containers if one.since is None]
 
     def answer(asked: Asked) -> Answer:
@@ -48,13 +51,17 @@ def opencost(stage: Stage, containers: Iterable[Container]) -> Callable[[Asked],
 
 
 def _set(stage: Stage, containers: Iterable[Container], day: str, aggregate: str, idle: bool) -> Json:
+    empty, unpriced = (f"{stage.days[n]:%F}" for n in (EMPTY_DAY, UNPRICED_DAY))
+    if day == empty:
+        return {}
     groups: defaultdict[str, list[Container]] = defaultdict(list)
     for one in containers:
         groups[NAMES[aggregate](one) if aggregate in NAMES else stage.cluster].append(one)
     entries = [_entry(stage, name, members, day, aggregate) for name, members in groups.items()]
     if idle:
         # Each part for itself: at what its nodes have of it, less what was allocated.
-        cores, gib = (sum(float(node[name]) for node in stage.nodes) for name in ("cpu_cores", "memory_gib"))
+        priced = stage.nodes[:PRICED_NODES] if day == unpriced else stage.nodes
+        cores, gib = (sum(float(node[name]) for node in priced) for name in ("cpu_cores", "memory_gib"))
         cpu = cores * float(CORE) * 24 - sum(one["cpuCost"] for one in entries)
         memory = gib * float(GIB_HOUR) * 24 - sum(one["ramCost"] for one in entries)
         entries.append(allocation("__idle__", day, cpuCost=round(cpu, 5), ramCost=round(memory, 5)))
