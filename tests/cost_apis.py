@@ -12,21 +12,26 @@ GIB = 1 << 30
 
 
 def allocation(name: str, day: str, **more: Any) -> dict[str, Any]:
-    """One entry of a set, as both of them write it: null for what is no number, five places."""
+    """One entry of a set, as both of them write it: null for what is no number, five places. Idle has a cost and no quantity."""
     start = datetime.fromisoformat(f"{day}T00:00:00+00:00")
-    end = start + timedelta(days=1)
-    costs = {
-        f"{part}Cost": 0.0 for part in ("cpu", "gpu", "ram", "pv", "network", "loadBalancer", "shared", "external")
-    }
+    begins, ends = f"{start:%FT%TZ}", f"{start + timedelta(days=1):%FT%TZ}"
+    there = 0.0 if name == "__idle__" else 1.0
+    adjusted = ("cpu", "gpu", "ram", "pv", "network", "loadBalancer")
     given = {
-        "name": name, "properties": {"cluster": "cluster-one"}, "window": {"start": f"{start:%FT%TZ}", "end": f"{end:%FT%TZ}"},
-        "start": f"{start:%FT%TZ}", "end": f"{end:%FT%TZ}", "minutes": 1440.0, "cpuCores": 1.0,
-        "cpuCoreRequestAverage": 1.0, "cpuCoreUsageAverage": 0.25, "cpuCoreHours": 24.0, **costs, "cpuCostAdjustment": 0.0,
-        "ramBytes": 2.0 * GIB, "ramByteRequestAverage": 2.0 * GIB, "ramByteUsageAverage": 1.0 * GIB,
-        "ramByteHours": 48.0 * GIB, "pvByteHours": 0.0, "pvs": None, "lbAllocations": None, "rawAllocationOnly": None, **more,
+        "name": name, "properties": {"cluster": "cluster-one"}, "window": {"start": begins, "end": ends}, "start": begins,
+        "end": ends, "minutes": 1440.0, "cpuCores": there, "cpuCoreRequestAverage": there, "cpuCoreUsageAverage": 0.25 * there,
+        "cpuCoreHours": 24.0 * there, "cpuEfficiency": 0.25 * there, "ramBytes": 2.0 * GIB * there,
+        "ramByteRequestAverage": 2.0 * GIB * there, "ramByteUsageAverage": 1.0 * GIB * there,
+        "ramByteHours": 48.0 * GIB * there, "ramEfficiency": 0.5 * there, "totalEfficiency": 0.375 * there,
+        **dict.fromkeys(("gpuCount", "gpuHours", "pvBytes", "pvByteHours", "networkTransferBytes", "networkReceiveBytes"), 0.0),
+        **{f"{part}Cost": 0.0 for part in (*adjusted, "shared", "external")},
+        **{f"{part}CostAdjustment": 0.0 for part in adjusted},
+        **{f"network{part}Cost": 0.0 for part in ("CrossZone", "CrossRegion", "Internet")},
+        "pvs": None, "lbAllocations": None, **more,
     }  # fmt: skip
     if "totalCost" not in given:
-        parts = [value for key, value in given.items() if key.endswith(("Cost", "CostAdjustment"))]
+        parts = [given[f"{part}Cost"] for part in (*adjusted, "shared", "external")]
+        parts += [given[f"{part}CostAdjustment"] for part in adjusted]
         given["totalCost"] = round(sum(value or 0.0 for value in parts), 5)
     return given
 
