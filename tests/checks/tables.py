@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 from datetime import UTC, datetime
 from typing import Any
 
 import pandas as pd
 
 from gocoffee_ops.frames import Column, Schema
+from gocoffee_ops.model import Finding, Status, Thresholds
 from gocoffee_ops.queries.query import Query
 
 MOMENT = datetime(2026, 1, 5, 3, 0, tzinfo=UTC)
@@ -32,3 +34,15 @@ def _harmless(column: Column) -> Any:
         return None
     values = {"string": column.name, "Int64": 0, "Float64": 0.0, "boolean": True, "timestamp": MOMENT}
     return values.get(column.dtype, ())
+
+
+def judge(check: object, *tables: pd.DataFrame) -> list[Finding]:
+    """As the session does it."""
+    assert callable(check)
+    wants = "thresholds" in inspect.signature(check).parameters
+    return list(check(*tables, thresholds=Thresholds()) if wants else check(*tables))
+
+
+def worst_of(found: list[Finding]) -> Status:
+    assert found, "a check always says something"
+    return max((f.status for f in found), key=lambda s: s.severity)

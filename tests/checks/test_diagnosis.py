@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import random
 import re
-from functools import cache
-from typing import Any
 
-import pandas as pd
 import pytest
 
 from gocoffee_ops import checks
 from gocoffee_ops.checks.diagnosis import AREAS
-from gocoffee_ops.checks.diagnosis.folding import folded
-from gocoffee_ops.checks.diagnosis.problem import Cause, Picture, Problem, Ref
 from gocoffee_ops.frames import Tables
-from gocoffee_ops.model import Finding, Status, Thresholds
+from gocoffee_ops.model import Status, Thresholds
 from gocoffee_ops.queries import (
     cluster,
     control_plane,
     controllers,
-    diagnosis,
     jobs,
     network,
     nodes,
@@ -29,105 +22,35 @@ from gocoffee_ops.queries import (
     storage,
 )
 from gocoffee_ops.queries.query import Query
-from tests.checks.tables import table
-
-OK, WARN, CRIT, UNKNOWN = Status.OK, Status.WARN, Status.CRIT, Status.UNKNOWN
-QUERIES = {one.name: one for one in (*diagnosis.NAMESPACED, *diagnosis.CLUSTER_WIDE)}
-Rows = dict[Query[...], list[dict[str, Any]]]
-
-NODE = {
-    "node": "n1", "status": "Ready", "unschedulable": False, "kubelet_version": "v1.36.3", "server_version": "v1.36.3",
-    "cpu_allocatable_millicores": 1000, "memory_allocatable_mib": 1000.0, "pods_allocatable": 100,
-}  # fmt: skip
-LEASE = {"node": "n1", "renewed_s": 3.0, "duration_s": 40.0}
-POD = {
-    "namespace": "shop", "pod": "web-1", "owner": "deployment/web", "phase": "Running", "finished": False, "node": "n1",
-    "scheduled": True, "labels": ("app=web",), "age_s": 9_999.0,
-}  # fmt: skip
-UNREADY = POD | {"ready": False}
-CONTAINER = {
-    "namespace": "shop", "pod": "web-1", "owner": "deployment/web", "container": "web", "role": "main", "ready": False,
-}  # fmt: skip
-CRASHING = CONTAINER | {"state": "waiting", "reason": "CrashLoopBackOff", "restarts": 9, "last_reason": "Error",
-                        "last_exit_code": 1, "last_ended_s": 30.0}  # fmt: skip
-CONTROLLER = {
-    "namespace": "shop", "controller": "deployment/web", "desired": 2, "created": 2, "ready": 2, "updated": 2, "available": 2,
-    "paused": False, "labels": ("app=web",), "age_s": 9_999.0,
-}  # fmt: skip
-JOB = {"namespace": "shop", "job": "seed", "state": "complete", "age_s": 60.0}
-SERVICE = {
-    "namespace": "shop", "service": "web", "type": "ClusterIP", "selector": ("app=web",), "ready": 2, "not_ready": 0,
-    "pods": 2, "owners": ("deployment/web",), "age_s": 9_999.0,
-}  # fmt: skip
-INGRESS = {
-    "namespace": "shop", "ingress": "web", "class_name": "nginx", "class_exists": True, "host": "a.example", "path": "/",
-    "service": "web", "port": "80", "service_exists": True, "port_exists": True,
-}  # fmt: skip
-CLAIM = {"namespace": "shop", "claim": "data", "phase": "Bound", "storage_class": "disk", "age_s": 9_999.0}
-PENDING = CLAIM | {"phase": "Pending"}
-CLASS = {"storage_class": "disk", "binding_mode": "Immediate"}
-HPA = {
-    "namespace": "shop", "hpa": "web", "scales": "deployment/web", "able": True, "active": True, "max_replicas": 3,
-    "age_s": 9_999.0,
-}  # fmt: skip
-PDB = {
-    "namespace": "shop", "pdb": "web", "bound": "minAvailable 1", "disruptions_allowed": 1, "healthy": 2,
-    "healthy_needed": 1, "expected_pods": 2, "owners": ("deployment/web",),
-}  # fmt: skip
-QUOTA = {
-    "namespace": "shop",
-    "quota": "small",
-    "resource": "pods",
-    "used": 1.0,
-    "hard": 9.0,
-    "used_text": "1",
-    "hard_text": "9",
-}
-HOOK = {
-    "configuration": "validatingwebhookconfiguration/v", "webhook": "v.example.com", "failure_policy": "Fail",
-    "service_namespace": "shop", "service": "web", "service_exists": True, "ready_endpoints": 1, "covers": ("CREATE pods",),
-}  # fmt: skip
-API = {"api_service": "v1.x.example", "group": "x.example", "available": True}
-SPACE = {"namespace": "shop", "phase": "Active"}
-GOING = SPACE | {"phase": "Terminating", "deletion_overdue_s": 900.0, "obstacles": ("SomeFinalizersRemain: a/b in 1",)}
-
-WELL: Rows = {
-    cluster.nodes: [NODE], nodes.leases: [LEASE], pods.states: [POD], controllers.deployments: [CONTROLLER],
-    jobs.runs: [JOB], network.services: [SERVICE], network.ingresses: [INGRESS], storage.claims: [CLAIM],
-    storage.classes: [CLASS], scaling.autoscalers: [HPA], scaling.budgets: [PDB], scaling.quotas: [QUOTA],
-    control_plane.webhooks: [HOOK], control_plane.api_services: [API], control_plane.namespaces: [SPACE],
-}  # fmt: skip
-
-
-@cache
-def well(query: Query[...], where: str) -> pd.DataFrame:
-    """A table in which nothing is wrong; most of a state is, so each is made once."""
-    rows = WELL.get(query, [])
-    return table(query, *({"cluster": where} | row for row in rows), evidence=f"{query.name}()@cluster/{where}")
-
-
-def state(rows: Rows, missing: tuple[Query[...], ...] = (), clusters: tuple[str, ...] = ("cluster",)) -> Tables:
-    """Everything is well but for `rows`; of `missing`, nothing was read."""
-    read: dict[str, pd.DataFrame] = {}
-    for name, query in QUERIES.items():
-        if query in missing:
-            continue
-        if query not in rows and len(clusters) == 1:
-            read[name] = well(query, clusters[0])
-            continue
-        both = [{"cluster": where} | row for where in clusters for row in rows.get(query, WELL.get(query, []))]
-        read[name] = table(query, *both, evidence=f"{name}()@cluster/{clusters[0]}")
-    gaps = {one.name: dict.fromkeys(clusters, "forbidden") for one in missing}
-    return Tables(clusters, read, gaps)
-
-
-def judged(rows: Rows, missing: tuple[Query[...], ...] = (), clusters: tuple[str, ...] = ("cluster",)) -> list[Finding]:
-    return checks.cluster_diagnosis(state(rows, missing, clusters), thresholds=Thresholds())
-
-
-def wrong(findings: list[Finding]) -> list[tuple[Status, str, str]]:
-    return [(one.status, one.check, one.subject) for one in findings if one.status is not OK]
-
+from tests.checks.diagnosis_tables import (
+    API,
+    CLAIM,
+    CONTAINER,
+    CONTROLLER,
+    CRASHING,
+    CRIT,
+    GOING,
+    HOOK,
+    HPA,
+    INGRESS,
+    JOB,
+    LEASE,
+    NODE,
+    OK,
+    PDB,
+    PENDING,
+    POD,
+    QUERIES,
+    QUOTA,
+    SERVICE,
+    UNKNOWN,
+    UNREADY,
+    WARN,
+    Rows,
+    judged,
+    state,
+    wrong,
+)
 
 CASES: list[tuple[Status, str, str, Rows]] = [
     (CRIT, "node_ready", "node/n1", {cluster.nodes: [NODE | {"ready": False, "status": "NotReady"}]}),
@@ -264,157 +187,6 @@ def test_each_cluster_has_its_own_findings() -> None:
     assert [(one.cluster, one.check) for one in found if one.status is WARN] == [
         ("eu", "quotas_leave_room"), ("us", "quotas_leave_room"),
     ]  # fmt: skip
-
-
-# Folding
-
-
-def down(name: str) -> dict[str, Any]:
-    return NODE | {"node": name, "ready": False, "status": "NotReady"}
-
-
-def on(node: str, pod: str) -> dict[str, Any]:
-    return UNREADY | {"node": node, "pod": pod}
-
-
-def test_pods_on_dead_nodes_alone_are_the_nodes_matter() -> None:
-    found = judged({
-        cluster.nodes: [down("n1"), down("n2")], nodes.leases: [LEASE, LEASE | {"node": "n2"}],
-        pods.states: [on("n1", "a"), on("n2", "b")], controllers.deployments: [CONTROLLER | {"ready": 0}],
-    })  # fmt: skip
-    assert [(check, subject) for _, check, subject in wrong(found)] == [
-        ("node_ready", "node/n1"),
-        ("node_ready", "node/n2"),
-    ]
-    assert "deployment/web (0 of 2 ready)" in found[0].reason
-
-
-def test_a_pod_that_fails_elsewhere_too_keeps_its_owner_a_finding() -> None:
-    found = judged({
-        cluster.nodes: [down("n1"), NODE | {"node": "n2"}], nodes.leases: [LEASE, LEASE | {"node": "n2"}],
-        pods.states: [on("n1", "a"), on("n2", "b")], controllers.deployments: [CONTROLLER | {"ready": 0}],
-    })  # fmt: skip
-    assert {(check, subject) for _, check, subject in wrong(found)} == {
-        ("node_ready", "node/n1"), ("workloads_run", "deployment/web"),
-    }  # fmt: skip
-
-
-def test_a_crash_on_a_node_that_is_down_is_not_blamed_on_the_node() -> None:
-    found = judged({
-        cluster.nodes: [down("n1")], pods.states: [UNREADY], pods.containers: [CRASHING],
-        controllers.deployments: [CONTROLLER | {"ready": 0}],
-    })  # fmt: skip
-    assert {check for _, check, _ in wrong(found)} == {"node_ready", "workloads_run"}
-
-
-def test_a_chain_ends_at_its_deepest_cause_which_is_as_bad_as_its_worst_consequence() -> None:
-    """Image not found, so the webhook's Service has nobody, so pods are refused, so another Deployment is short of them."""
-    refused = 'FailedCreate: Internal error: failed calling webhook "v.example.com": no endpoints available'
-    found = judged({
-        pods.states: [UNREADY], pods.containers: [CONTAINER | {"state": "waiting", "reason": "ErrImagePull", "restarts": 0}],
-        controllers.deployments: [
-            CONTROLLER | {"ready": 1},
-            CONTROLLER | {"controller": "deployment/api", "labels": ("app=api",), "created": 0, "ready": 0, "refused": refused},
-        ],
-        network.services: [SERVICE | {"ready": 0, "not_ready": 1}], control_plane.webhooks: [HOOK | {"ready_endpoints": 0}],
-    })  # fmt: skip
-    assert wrong(found) == [(CRIT, "workloads_run", "deployment/web")]
-    for named in (
-        "service/web",
-        "ingress/web",
-        "validatingwebhookconfiguration/v",
-        "deployment/api (2 of 2 pods not created)",
-    ):
-        assert named in found[0].reason
-    assert found[0].numbers["consequences"] == 4
-
-
-def test_a_webhook_that_refuses_the_pods_that_would_answer_it_is_one_finding() -> None:
-    """Deployment, webhook and Service explain each other in a circle: none of them may vanish behind the others."""
-    refused = 'FailedCreate: Internal error: failed calling webhook "v.example.com": no endpoints available'
-    found = judged({
-        pods.states: [], controllers.deployments: [CONTROLLER | {"created": 0, "ready": 0, "refused": refused}],
-        network.services: [SERVICE | {"ready": 0, "pods": 0, "owners": ()}], network.ingresses: [],
-        control_plane.webhooks: [HOOK | {"ready_endpoints": 0}],
-    })  # fmt: skip
-    assert wrong(found) == [(CRIT, "workloads_run", "deployment/web")]
-    assert "validatingwebhookconfiguration/v" in found[0].reason
-    assert "service/web" in found[0].reason
-
-
-@pytest.mark.parametrize("seed", range(200))
-def test_no_problem_vanishes_whatever_explains_what(seed: int) -> None:
-    """Every problem that stands for itself is a finding, or is named by exactly one."""
-    dice = random.Random(seed)
-    names = [f"service/s{i}x" for i in range(dice.randint(1, 12))]
-    causes = [Cause("c", Ref("shop", name)) for name in names]
-
-    def parts() -> tuple[tuple[Cause, ...], ...]:
-        return tuple(
-            tuple(dice.sample(causes, dice.randint(0, min(2, len(causes))))) for _ in range(dice.randint(0, 2))
-        )
-
-    problems = [Problem("c", dice.choice([WARN, CRIT]), one.at, "bad", (), parts(), one.at.subject) for one in causes]
-    roots = folded(problems, Picture("eu", {}, Thresholds()))
-    named = [text for one in roots for text in (one.at.subject, *re.findall(r"service/s\d+x", one.reason))]
-    more = sum(int(count) for one in roots for count in re.findall(r"(\d+) more", one.reason))
-    assert len(named) == len(set(named))
-    assert len(named) + more == len(names)
-    assert max(one.status.severity for one in roots) == max(one.status.severity for one in problems)
-
-
-def test_an_api_that_is_not_available_explains_the_autoscaler_and_the_namespace() -> None:
-    metrics = API | {"api_service": "v1beta1.metrics.k8s.io", "group": "metrics.k8s.io", "available": False}
-    going = SPACE | {"namespace": "old", "phase": "Terminating", "deletion_overdue_s": 900.0}
-    found = judged({
-        control_plane.api_services: [metrics],
-        scaling.autoscalers: [HPA | {"active": False, "active_reason": "FailedGetResourceMetric"}],
-        control_plane.namespaces: [SPACE, going | {"obstacles": ("DiscoveryFailed: metrics.k8s.io/v1beta1: stale",)}],
-    })  # fmt: skip
-    assert wrong(found) == [(CRIT, "apis_available", "apiservice/v1beta1.metrics.k8s.io")]
-    assert "hpa/web" in found[0].reason
-    assert "namespace/old" in found[0].reason
-
-
-def test_a_quota_that_refused_two_workloads_is_one_finding_though_a_little_is_left() -> None:
-    refused = "FailedCreate: exceeded quota: small, requested: pods=4, used: pods=1, limited: pods=3"
-    short = [
-        CONTROLLER | {"controller": f"deployment/{name}", "labels": (), "created": 1, "ready": 1, "refused": refused}
-        for name in ("a", "b")
-    ]
-    found = judged({controllers.deployments: short})
-    assert wrong(found) == [(WARN, "quotas_leave_room", "resourcequota/small")]
-    assert "deployment/a" in found[0].reason
-    assert "deployment/b" in found[0].reason
-
-
-@pytest.mark.parametrize("said", ["1 Insufficient cpu.", "1 node(s) didn't find available PersistentVolumeClaims."])
-def test_a_claim_and_the_pod_that_wait_for_each_other_are_one_finding_at_the_owner(said: str) -> None:
-    waiting = UNREADY | {"scheduled": False, "phase": "Pending", "node": None, "claims": ("data",),
-                         "unscheduled_message": f"0/1 nodes are available: {said}"}  # fmt: skip
-    found = judged({
-        storage.claims: [PENDING], storage.classes: [CLASS | {"binding_mode": "WaitForFirstConsumer"}],
-        pods.states: [waiting], controllers.deployments: [CONTROLLER | {"ready": 0}],
-    })  # fmt: skip
-    assert wrong(found) == [(CRIT, "workloads_run", "deployment/web")]
-    assert "persistentvolumeclaim/data (pending)" in found[0].reason
-
-
-def test_what_lies_in_a_namespace_that_goes_is_no_finding_until_it_is_stuck() -> None:
-    sick: Rows = {network.services: [SERVICE | {"ready": 0, "pods": 0, "owners": ()}], control_plane.webhooks: []}
-    going = {**sick, control_plane.namespaces: [GOING | {"deletion_overdue_s": 5.0}]}
-    assert wrong(judged(going)) == []
-    assert wrong(judged({**sick, control_plane.namespaces: [GOING]})) == [(WARN, "namespaces_go", "namespace/shop")]
-
-
-def test_many_consequences_are_named_in_part_and_counted() -> None:
-    services = [SERVICE | {"service": f"s{i}", "ready": 0, "not_ready": 1} for i in range(9)]
-    found = judged({
-        pods.states: [UNREADY], pods.containers: [CRASHING], controllers.deployments: [CONTROLLER | {"ready": 0}],
-        network.services: services, network.ingresses: [],
-    })  # fmt: skip
-    assert len(wrong(found)) == 1
-    assert found[0].reason.endswith(", 3 more")
 
 
 # No noise

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import re
 from datetime import timedelta
 from typing import Any
@@ -13,9 +12,7 @@ import pytest
 from gocoffee_ops import checks
 from gocoffee_ops.analysis import trends
 from gocoffee_ops.analysis.logs.schemas import TEMPLATES
-from gocoffee_ops.evidence.folding import folded
-from gocoffee_ops.expectations import Expectations
-from gocoffee_ops.model import Finding, Status, Thresholds, Window
+from gocoffee_ops.model import Status, Window
 from gocoffee_ops.queries import (
     bills,
     changes,
@@ -27,12 +24,11 @@ from gocoffee_ops.queries import (
     inside,
     log_store,
     network,
-    redis,
     workloads,
 )
 from gocoffee_ops.runbooks.orientation import ANSWERS
 from tests.checks import cost_cases, log_tables, telemetry_cases
-from tests.checks.tables import MOMENT, filled, table
+from tests.checks.tables import MOMENT, filled, judge, table, worst_of
 
 NODE = {
     "node": "n1",
@@ -77,18 +73,6 @@ BLOCKED = {"pid": 8, "root_pid": 7, "root_state": "idle in transaction", "root_a
 INDEX = {"index": "i", "size_mib": 9.0, "scans": 5, "unique": False, "primary": False, "constraint": False}
 PROBE = {"pod": "postgres-0", "container": "postgres", "probe": "pg_isready", "answers": True, "exit_code": 0}
 TABLE = {"table": "orders", "live_tuples": 50_000, "autovacuum": True}
-
-
-def judge(check: object, *tables: pd.DataFrame) -> list[Finding]:
-    """As the session does it."""
-    assert callable(check)
-    wants = "thresholds" in inspect.signature(check).parameters
-    return list(check(*tables, thresholds=Thresholds()) if wants else check(*tables))
-
-
-def worst_of(found: list[Finding]) -> Status:
-    assert found, "a check always says something"
-    return max((f.status for f in found), key=lambda s: s.severity)
 
 
 CUT_OFF = {"state": "disconnected", "lag_mib": 0.0}
@@ -364,13 +348,6 @@ def test_one_thing_is_not_spoken_of_as_many(check: str, tables: list[pd.DataFram
         assert not re.search(r"\b1 (?!(?:ms|series)\b)[a-z]+s\b", finding.reason), finding.reason
 
 
-def test_nothing_to_compare_in_either_run_is_unknown() -> None:
-    empty = trends.statement_changes(table(database.statement_totals), table(history.previous_statements))
-    assert worst_of(judge(checks.statements_slower, empty)) is Status.UNKNOWN
-    nothing = trends.usage_changes(table(cluster.pod_usage), table(history.previous_pod_usage))
-    assert worst_of(judge(checks.usage_up, nothing)) is Status.UNKNOWN
-
-
 def test_every_check_can_say_unknown_but_the_news_of_changes() -> None:
     """A change is news, not a verdict; every other check has a table that makes it UNKNOWN."""
     unknown = {name for name, status, _ in CASES if status is Status.UNKNOWN}
@@ -378,64 +355,11 @@ def test_every_check_can_say_unknown_but_the_news_of_changes() -> None:
     # tests/analysis/test_worth.py.
     apart = {"cluster_diagnosis", "logs_covered", "advice_held", "nodes_needed", "requests_sized", "usage_covered"}
     apart |= {"savings_bankable", "usage_up"}
-    # What they need beside a table is given in tests of their own below.
+    # What they need beside a table is given in tests/checks/test_windows.py.
     windowed = {"log_store_reaches", "servers_kept_running"}
     news = {"changed_before_onset", "since_previous_run"}
     # That no statement ended is an answer: the server had nothing to do, or still does it.
     assert set(checks.__all__) - unknown - apart - windowed == news | {"statements_quick"}
-
-
-@pytest.mark.parametrize(
-    ("minutes", "limit_s", "status", "said"),
-    [
-        (600, 3600.0, Status.OK, "coffee has run since 2026-01-04 17:00:00 UTC"),
-        (12, 3600.0, Status.WARN, "started at 2026-01-05 02:48:00 UTC, 12 min ago, within the window"),
-        (45, 600.0, Status.WARN, "45 min ago, within the window that is looked at"),
-        (90, 7200.0, Status.WARN, "1 h 30 min ago: whatever"),
-        (90, 3600.0, Status.OK, "has run since"),
-        (-1, 3600.0, Status.WARN, "after this run began"),
-    ],
-)
-def test_a_server_that_started_lately_or_within_the_window_is_a_warning_with_its_time(
-    minutes: int, limit_s: float, status: Status, said: str
-) -> None:
-    server = table(database.server, {"database": "coffee", "started_at": MOMENT - timedelta(minutes=minutes)})
-    server.attrs["as_of"] = {"coffee": MOMENT.isoformat()}
-    (found,) = checks.servers_kept_running(server, thresholds=Thresholds(restarted_warn_s=limit_s), window=WINDOW)
-    assert (found.status, said in found.reason) == (status, True), found.reason
-
-
-def test_a_server_that_started_after_the_window_says_nothing_of_it() -> None:
-    server = table(database.server, {"database": "coffee", "started_at": MOMENT})
-    server.attrs["as_of"] = {"coffee": (MOMENT + timedelta(hours=9)).isoformat()}
-    (found,) = checks.servers_kept_running(
-        server, thresholds=Thresholds(), window=Window(MOMENT - timedelta(hours=1), MOMENT)
-    )
-    assert (found.status, "after the window" in found.reason) == (Status.UNKNOWN, True)
-
-
-def test_for_how_long_a_server_has_run_is_unknown_without_the_moment_of_reading() -> None:
-    server = table(database.server, {"database": "coffee"})
-    assert worst_of(judge(checks.servers_kept_running, server)) is Status.UNKNOWN
-    assert worst_of(judge(checks.servers_kept_running, table(database.server))) is Status.UNKNOWN
-
-
-@pytest.mark.parametrize(
-    ("row", "status"),
-    [
-        (STORE, Status.OK),
-        (STORE | {"oldest_at": MOMENT}, Status.WARN),
-        (STORE | {"newest_at": MOMENT - timedelta(hours=1, minutes=30)}, Status.UNKNOWN),
-        (STORE | {"oldest_at": None, "newest_at": None}, Status.UNKNOWN),
-        (STORE | {"lacking_fields": ("log.level",)}, Status.UNKNOWN),
-    ],
-)
-def test_a_log_store_is_judged_by_what_it_holds_of_the_window(row: dict[str, Any], status: Status) -> None:
-    assert worst_of(checks.log_store_reaches(table(log_store.reach, row), window=WINDOW)) is status
-
-
-def test_a_log_store_that_was_not_read_is_unknown() -> None:
-    assert worst_of(checks.log_store_reaches(table(log_store.reach), window=WINDOW)) is Status.UNKNOWN
 
 
 def test_every_finding_is_one_sentence_with_a_subject() -> None:
@@ -458,114 +382,3 @@ def test_forty_pods_of_one_deployment_are_one_finding() -> None:
 def test_a_session_that_waits_names_whom_it_waits_for() -> None:
     found = judge(checks.sessions_moving, table(database.activity, SESSION | {"age_s": 700.0, "blocked_by": ("41",)}))
     assert "waiting for 41" in found[0].reason
-
-
-def test_no_earlier_run_is_said() -> None:
-    none = table(history.runs)
-    changes = trends.statement_changes(table(database.statement_totals, TOTAL), table(history.previous_statements))
-    assert "no earlier run" in judge(checks.statements_slower, changes)[0].reason
-    usage = trends.usage_changes(table(cluster.pod_usage, USED), table(history.previous_pod_usage))
-    assert "no earlier run" in judge(checks.usage_up, usage)[0].reason
-    assert "no earlier run" in judge(checks.since_previous_run, none, none)[0].reason
-
-
-def _statement_findings(now: dict[str, object], *before: dict[str, object]) -> list[Finding]:
-    earlier = table(history.previous_statements, *({**row, "database": "coffee"} for row in before))
-    totals = table(database.statement_totals, {**now, "database": "coffee"})
-    return judge(checks.statements_slower, trends.statement_changes(totals, earlier))
-
-
-THEN = {"queryid": "1", "calls": 1000, "total_exec_ms": 2000.0}
-
-
-def test_a_statement_that_became_slower_is_a_warning_with_both_figures() -> None:
-    found = _statement_findings(TOTAL | {"calls": 2000, "total_exec_ms": 5000.0}, THEN)
-    assert worst_of(found) is Status.WARN
-    assert "coffee: 3.0 ms a call over 1,000 calls since the previous run, was 2.0 ms" in found[0].reason
-    assert found[0].numbers["mean_ratio"] == 1.5
-
-
-def test_a_statement_that_did_not_is_fine_and_what_was_not_compared_is_said() -> None:
-    found = _statement_findings(TOTAL | {"calls": 1100, "total_exec_ms": 2200.0}, THEN)
-    assert [f.reason for f in found] == ["none of 1 statement became notably slower since the previous run"]
-    idle = _statement_findings(TOTAL | {"calls": 1000, "total_exec_ms": 2000.0}, THEN)
-    assert [f.reason for f in idle] == ["no statement was called that the previous run saw; 1 not called"]
-    assert {f.status for f in (*found, *idle)} == {Status.OK}
-
-
-def test_a_statement_whose_slowing_down_cost_next_to_nothing_is_not_told() -> None:
-    found = _statement_findings(TOTAL | {"calls": 1100, "total_exec_ms": 2300.0}, THEN)
-    assert worst_of(found) is Status.OK
-
-
-def test_a_statement_whose_counters_are_gone_is_unknown() -> None:
-    found = _statement_findings(TOTAL | {"calls": 1100, "total_exec_ms": 2200.0}, THEN, THEN | {"queryid": "2"})
-    assert [(f.status, f.subject) for f in found] == [(Status.UNKNOWN, "database/coffee")]
-    assert "1 statement that the previous run saw are gone" in found[0].reason
-
-
-def test_usage_that_grew_is_a_warning_and_usage_that_did_not_is_fine() -> None:
-    before = {
-        "cluster": "c",
-        "namespace": "go-coffee",
-        "owner": "deployment/d",
-        "cpu_millicores": 10.0,
-        "memory_mib": 50.0,
-    }
-    now = table(cluster.pod_usage, USED | {"cluster": "c"})
-    grown = trends.usage_changes(now, table(history.previous_pod_usage, before))
-    assert worst_of(judge(checks.usage_up, grown)) is Status.WARN
-    same = trends.usage_changes(now, table(history.previous_pod_usage, before | {"cpu_millicores": 50.0}))
-    assert worst_of(judge(checks.usage_up, same)) is Status.OK
-
-
-def test_usage_that_was_not_measured_or_is_of_one_run_alone_is_not_called_steady() -> None:
-    who = {"cluster": "c", "namespace": "go-coffee", "cpu_millicores": 50.0, "memory_mib": 50.0}
-    before = table(history.previous_pod_usage, who | {"owner": "deployment/d"}, who | {"owner": "deployment/gone"})
-    dark = table(cluster.pod_usage, USED | {"cluster": "c", "cpu_millicores": None, "memory_mib": None})
-    found = judge(checks.usage_up, trends.usage_changes(dark, before))
-    assert [(one.status, one.reason) for one in found] == [
-        (Status.UNKNOWN, "not measured in one of the two runs: deployment/d")
-    ]
-    seen = table(cluster.pod_usage, USED | {"cluster": "c"}, USED | {"cluster": "c", "owner": "deployment/new"})
-    (fine,) = judge(checks.usage_up, trends.usage_changes(seen, before))
-    assert fine.reason == "none of 1 workload uses clearly more than in the previous run; 1 new; 1 gone"
-
-
-MAIN = {"redis": "main", "role": "master"}
-FOLLOWS = {"redis": "main", "seen_from": "master", "replica": "10.0.0.7:6379", "master": "main", "state": "online"} | {
-    "online": True,
-    "lag_bytes": 0,
-    "lag_s": 1.0,
-}
-LOST = {"redis": "copy", "seen_from": "replica", "replica": "copy", "master": "10.0.0.1:6379", "state": "down"}
-
-
-@pytest.mark.parametrize(
-    ("rows", "role", "expected", "status", "said"),
-    [
-        ([], "master", None, Status.OK, "how many main should have is not configured (min_replicas)"),
-        ([], "master", 1, Status.CRIT, "none of at least 1 replica are online"),
-        ([FOLLOWS], "master", 2, Status.WARN, "1 of at least 2 replicas is online"),
-        ([FOLLOWS], "master", 1, Status.OK, "1 replica followed"),
-        ([FOLLOWS | {"state": "sync", "online": False}], "master", 1, Status.CRIT, "none of at least 1 replica"),
-        ([], "replica", 1, Status.WARN, "it is a replica, and a master with at least 1 replica was expected"),
-    ],
-)
-def test_a_redis_master_without_the_replicas_that_it_should_have_is_a_finding(
-    rows: list[dict[str, Any]], role: str, expected: int | None, status: Status, said: str
-) -> None:
-    stated = Expectations(redis_replicas={} if expected is None else {"main": expected})
-    tables = table(redis.replicas, *rows), table(redis.server, MAIN | {"role": role})
-    found = checks.redis_replicas_follow(*tables, thresholds=Thresholds(), expectations=stated)
-    assert worst_of(found) is status
-    assert said in " ".join(one.reason for one in found)
-
-
-def test_a_replica_that_is_cut_off_and_the_master_that_misses_it_are_one_finding() -> None:
-    stated = Expectations(redis_replicas={"main": 1})
-    both = table(redis.server, MAIN, {"redis": "copy", "role": "replica"})
-    lost = table(redis.replicas, LOST | {"online": False, "down_s": 9.0})
-    (found,) = folded(checks.redis_replicas_follow(lost, both, thresholds=Thresholds(), expectations=stated))
-    assert (found.status, found.subject) == (Status.CRIT, "redis/main")
-    assert "also redis/copy: the link to its master 10.0.0.1:6379 is down for 9.0 s" in found.reason

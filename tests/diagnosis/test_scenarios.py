@@ -14,7 +14,8 @@ from gocoffee_ops.expectations import Expectations
 from gocoffee_ops.frames import Tables
 from gocoffee_ops.model import Finding, Status, Thresholds
 from gocoffee_ops.queries import diagnosis
-from tests.diagnosis.scenarios import SCENARIOS, Scenario
+from tests.diagnosis.scenario import Scenario
+from tests.diagnosis.scenarios import SCENARIOS
 from tests.diagnosis.stage import Stage, node
 from tests.support import live_session
 from tests.testbed.control_plane import Cluster
