@@ -131,9 +131,6 @@ class Thresholds:
         0.05, "ratio", "requests that failed, of a service's requests", f"{_RUNBOOK}: error rate above 5 % is P1"
     )
     error_rate_requests: int = _limit(20, "requests", "a span of time with fewer is not judged by itself", _OURS)
-    log_missing_crit: float = _limit(
-        0.50, "ratio", "of the window asked for, the part before the oldest line that is left", _OURS
-    )
     log_rate_warn: float = _limit(
         2.0, "times", "an error's rate over the baseline's, at the low end of its interval", _OURS
     )

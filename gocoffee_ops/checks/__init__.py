@@ -34,7 +34,7 @@ from gocoffee_ops.checks.endpoints import (
 from gocoffee_ops.checks.inside import answers_inside
 from gocoffee_ops.checks.kept import dashboards_found, errors_stored, log_store_reaches
 from gocoffee_ops.checks.log_coverage import logs_covered
-from gocoffee_ops.checks.logs import error_rate_below, errors_logged, log_window_covered, nothing_new_in_logs
+from gocoffee_ops.checks.logs import error_rate_below, errors_logged, nothing_new_in_logs
 from gocoffee_ops.checks.metrics import error_rate, latency, memory_trend, saturation
 from gocoffee_ops.checks.redis import redis_healthy, redis_memory, redis_replicas_follow
 from gocoffee_ops.checks.rightsizing import (
@@ -93,7 +93,6 @@ __all__ = [
     "ingress_certificates",
     "latency",
     "log_store_reaches",
-    "log_window_covered",
     "logs_covered",
     "memory_trend",
     "nobody_blocked",

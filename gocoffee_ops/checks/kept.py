@@ -82,7 +82,7 @@ def errors_stored(lines: pd.DataFrame, reach: pd.DataFrame) -> list[Finding]:
                 reason,
                 figures,
                 next=(FORENSICS,),
-                because=(problems.log(service),),
+                because=(problems.log(service),),  # the store does not say of which cluster
             )
         )
     return concluded(

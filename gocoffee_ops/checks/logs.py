@@ -1,4 +1,4 @@
-"""Do the logs tell of failures, are there new ones, and do the lines reach back far enough to say so?"""
+"""Do the logs tell of failures, and are there new ones? How much of them was read: see `log_coverage`."""
 
 from __future__ import annotations
 
@@ -148,56 +148,6 @@ def _without_level(cluster: str, namespace: str, name: str, owned: Sequence[Row]
     ]
 
 
-def log_window_covered(horizon: pd.DataFrame, *, thresholds: Thresholds) -> list[Finding]:
-    """Do the lines that were read reach back to the start of the window that was asked for?
-
-    >>> import pandas as pd
-    >>> row = {"cluster": "eu", "namespace": "go-coffee", "service": "orders", "pod": "orders-1", "container": "orders",
-    ...     "oldest": pd.Timestamp("2026-01-05 03:00Z"), "lines": 9, "window_s": 7200.0, "missing_s": 5400.0, "covered": False}
-    >>> said(log_window_covered(pd.DataFrame([row]), thresholds=Thresholds()))
-    ['CRIT service/orders: 1 h 30 min of 2 h are gone: the oldest line is of 2026-01-05 03:00 UTC (1 of 1 container)']
-    """
-    table = records(horizon)
-    findings = []
-    for service, owned in _by_service(table).items():
-        gone = [row for row in owned if row["covered"] is False]
-        unsure = [row for row in owned if row["covered"] is None]
-        findings += [_gone(service, gone, len(owned), thresholds)] if gone else []
-        findings += [_unsure(service, unsure, len(owned))] if unsure else []
-    fine = f"the lines of {counted(len(table), 'container')} reach back to the start"
-    return concluded(
-        findings, check="log_window_covered", subject="logs", fine=fine, read=len(table), none="no log line was read"
-    )
-
-
-def _gone(service: Service, gone: Sequence[Row], containers: int, thresholds: Thresholds) -> Finding:
-    cluster, namespace, name = service
-    most = max(gone, key=lambda row: row["missing_s"])
-    lost = min(most["missing_s"], most["window_s"])
-    crit = not most["window_s"] or lost / most["window_s"] >= thresholds.log_missing_crit
-    reason = (
-        f"{seconds(lost)} of {seconds(most['window_s'])} are gone: the oldest line is of "
-        f"{most['oldest']:%Y-%m-%d %H:%M} UTC ({len(gone)} of {counted(containers, 'container')})"
-    )
-    figures = numbers(most, "missing_s", "window_s") | {"containers": len(gone)}
-    status = Status.CRIT if crit else Status.WARN
-    return Finding(status, "log_window_covered", f"service/{name}", reason, figures, cluster, namespace)
-
-
-def _unsure(service: Service, unsure: Sequence[Row], containers: int) -> Finding:
-    cluster, namespace, name = service
-    silent = [row for row in unsure if row["missing_s"] is None]
-    why = (
-        f"{len(silent)} of them without any line that has a time" if silent else "they may have been silent until then"
-    )
-    reason = (
-        f"{len(unsure)} of {counted(containers, 'container')} begin after the start of the window, and whether lines are "
-        f"missing cannot be told: {why} ({unsure[0]['pod']})"
-    )
-    figures = {"containers": len(unsure)}
-    return Finding(Status.UNKNOWN, "log_window_covered", f"service/{name}", reason, figures, cluster, namespace)
-
-
 def nothing_new_in_logs(novelty: pd.DataFrame, *, thresholds: Thresholds) -> list[Finding]:
     """Are there messages that were not there before, or that come far more often? One finding a service.
 
@@ -253,7 +203,7 @@ def _news(service: Service, wrong: Sequence[tuple[Status, Row]]) -> Finding:
     reason = f"{change}: {template} ({counted(first['count'], 'time')}, {level}{more}){others}"
     figures = {"templates": len(wrong), "template_id": first["template_id"], "count": first["count"]}
     subject = f"service/{name}"
-    same = (problems.log(name),)
+    same = (problems.log(name, cluster, namespace),)
     return Finding(
         status, "nothing_new_in_logs", subject, reason, figures, cluster, namespace, next=(FORENSICS,), problem=same
     )

@@ -93,9 +93,9 @@ def errors(service: str) -> str:
     return f"errors/{service}"
 
 
-def log(service: str) -> str:
-    """A service that logs what it did not log before."""
-    return f"log/{service}"
+def log(service: str, *where: str) -> str:
+    """A service that logs what it did not log before: in one cluster and namespace, or wherever it does."""
+    return "/".join(["log", service, *where])
 
 
 def silence(kind: str, name: str) -> str:

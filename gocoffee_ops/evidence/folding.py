@@ -1,13 +1,14 @@
 """One problem, one finding: what several checks or questions saw of it is folded into one.
 
 Findings that name the same `problem` are of one problem, and a finding goes to the first of those in its `because` that there is a
-finding of. What is UNKNOWN is folded with what is UNKNOWN alone, so that nothing known hides it, and what is OK is not folded.
+finding of; a name stands for those within it too, as `log/orders` does for `log/orders/eu`. What is UNKNOWN is folded with what
+is UNKNOWN alone, so that nothing known hides it, and what is OK is not folded.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from gocoffee_ops.frames import unread
@@ -52,10 +53,16 @@ def _roots(findings: Sequence[Finding]) -> list[int]:
         for name in findings[i].problem:
             roots[root(i)] = root(first.setdefault(name, i))
     for i in told:
-        explained = next((first[name] for name in findings[i].because if name in first), i)
+        explained = next((at for name in findings[i].because if (at := _at(name, first)) is not None), i)
         if root(explained) != root(i):
             roots[root(i)] = root(explained)
     return [root(i) for i in range(len(findings))]
+
+
+def _at(name: str, first: Mapping[str, int]) -> int | None:
+    """The place of the finding that names a problem, else of the first one within it."""
+    within = (at for problem, at in first.items() if problem.startswith(f"{name}/"))
+    return first.get(name, next(within, None))
 
 
 def told(finding: Finding) -> tuple[str, tuple[str, ...]]:

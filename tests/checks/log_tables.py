@@ -6,19 +6,11 @@ from typing import Any
 
 import pandas as pd
 
-from gocoffee_ops.analysis.logs.schemas import ERROR_RATE, HORIZON, NOVELTY
+from gocoffee_ops.analysis.logs.schemas import ERROR_RATE, NOVELTY
 from gocoffee_ops.model import Status
 from tests.checks.tables import MOMENT, filled
 
 RATE = {"service": "orders", "container": "orders", "start": MOMENT, "bucket_s": 60.0, "denominator": "access records"}
-REACH = {
-    "service": "orders",
-    "pod": "orders-1",
-    "oldest": MOMENT,
-    "window_s": 3600.0,
-    "missing_s": 0.0,
-    "covered": True,
-}
 NEWS = {
     "change": "same",
     "service": "orders",
@@ -36,11 +28,6 @@ def rates(*requests_and_errors: tuple[float, float], **other: Any) -> pd.DataFra
     )
 
 
-def reach(**row: Any) -> pd.DataFrame:
-    """One container's horizon."""
-    return filled(HORIZON, REACH | row)
-
-
 def news(**row: Any) -> pd.DataFrame:
     """One template against its baseline."""
     return filled(NOVELTY, NEWS | row)
@@ -54,12 +41,6 @@ CASES: list[tuple[str, Status, list[pd.DataFrame]]] = [
     ("error_rate_below", Status.WARN, [rates((10_000, 0), (20, 20))]),
     ("error_rate_below", Status.UNKNOWN, [filled(ERROR_RATE, RATE | {"denominator": "none", "error_records": 7})]),
     ("error_rate_below", Status.UNKNOWN, [filled(ERROR_RATE)]),
-    ("log_window_covered", Status.OK, [reach()]),
-    ("log_window_covered", Status.WARN, [reach(missing_s=1799.0, covered=False)]),
-    ("log_window_covered", Status.CRIT, [reach(missing_s=1800.0, covered=False)]),
-    ("log_window_covered", Status.UNKNOWN, [reach(missing_s=1800.0, covered=None)]),
-    ("log_window_covered", Status.UNKNOWN, [reach(container="", oldest=None, missing_s=None, covered=None)]),
-    ("log_window_covered", Status.UNKNOWN, [filled(HORIZON)]),
     ("nothing_new_in_logs", Status.OK, [news()]),
     ("nothing_new_in_logs", Status.OK, [news(change="new", levels=("info", "debug"))]),
     ("nothing_new_in_logs", Status.OK, [news(change="gone", count=0)]),

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import pandas as pd
 
-from gocoffee_ops.analysis.logs import error_rate, horizon, novelty, parse, templated, templates
+from gocoffee_ops.analysis.logs import error_rate, novelty, parse, templated, templates
 from gocoffee_ops.analysis.logs.schemas import ERROR_RATE, NOVELTY
-from gocoffee_ops.checks import error_rate_below, errors_logged, log_window_covered, nothing_new_in_logs
+from gocoffee_ops.checks import error_rate_below, errors_logged, errors_stored, nothing_new_in_logs
 from gocoffee_ops.checks.grading import said
+from gocoffee_ops.evidence.folding import folded
 from gocoffee_ops.model import Status, Thresholds, Window
 from tests.analysis.logs.scene import START, at, line, table
 from tests.checks.log_tables import NEWS, RATE, rates
@@ -42,16 +41,6 @@ def test_a_bad_minute_in_a_good_hour_is_told_with_its_time() -> None:
     assert "at most 100 % within 1 min (2026-01-05 03:00 UTC)" in found[0].reason
 
 
-def test_h31_a_window_that_the_lines_do_not_reach_is_no_ok() -> None:
-    window = Window(START, START + timedelta(days=7))
-    rotated = table([line("INFO x", START + timedelta(days=6.9, minutes=m)) for m in range(60)])
-    found = log_window_covered(horizon(rotated, window), thresholds=LIMITS)
-
-    assert said(found) == [
-        "CRIT service/orders: 6 d 21 h of 7 d are gone: the oldest line is of 2026-01-12 00:36 UTC (1 of 1 container)"
-    ]
-
-
 def test_what_is_new_is_told_once_a_service() -> None:
     rows = [line("INFO tick", at(m)) for m in range(120)]
     rows += [line(f"ERROR could not reserve {m} beans", at(m)) for m in range(100, 120)]
@@ -63,6 +52,15 @@ def test_what_is_new_is_told_once_a_service() -> None:
         "CRIT service/orders: new: could not reserve <num> beans (20 times, error); 1 other new or more frequent"
     ]
     assert found[0].next == ("forensics",)
+
+
+def test_the_news_of_two_clusters_are_two_findings_and_what_the_log_store_has_goes_to_one() -> None:
+    table = pd.concat(filled(NOVELTY, NEWS | {"change": "new", "cluster": cluster}) for cluster in ("eu", "us"))
+    news = nothing_new_in_logs(table, thresholds=LIMITS)
+    line = {"service": "orders", "time": START, "line": "panic"}
+    stored = errors_stored(pd.DataFrame([line]), pd.DataFrame([{"elasticsearch": "logs"}]))
+
+    assert [(one.cluster, len(one.parts)) for one in folded([*stored, *news])] == [("eu", 2), ("us", 0)]
 
 
 def test_news_that_only_inform_are_counted_in_the_ok() -> None:

@@ -1,4 +1,4 @@
-"""Log forensics: records from lines, error rates, templates, what is new, when it began, and how far back it all reaches.
+"""Log forensics: records from lines, error rates, templates, what is new, and when it began.
 
 Pure: tables in, tables out. `parse` makes records of the lines that a query returns (`LOG_LINES`); the rest works on
 records. Templates of periods that are compared come from one `templated` call over both.
@@ -8,7 +8,6 @@ from gocoffee_ops.analysis.logs.changes import bursts, error_onset, onset
 from gocoffee_ops.analysis.logs.mining import templated, templates
 from gocoffee_ops.analysis.logs.novelty import novelty
 from gocoffee_ops.analysis.logs.rates import error_rate
-from gocoffee_ops.analysis.logs.reach import horizon
 from gocoffee_ops.analysis.logs.records import parse
 from gocoffee_ops.analysis.logs.schemas import LOG_LINES, RECORDS
 
@@ -18,7 +17,6 @@ __all__ = [
     "bursts",
     "error_onset",
     "error_rate",
-    "horizon",
     "novelty",
     "onset",
     "parse",

@@ -168,23 +168,3 @@ BURSTS = Schema(
         Column("p_value", "Float64", "ratio", help="chance of as many in any minute if they came evenly"),
     ),
 )
-
-HORIZON = Schema(
-    "log horizon",
-    (
-        *_SERVICE,
-        Column("pod", "string"),
-        Column("container", "string", help="empty for a pod of which no line was read"),
-        Column("oldest", "timestamp", optional=True, help="time of the oldest line that was read"),
-        Column("newest", "timestamp", optional=True),
-        Column("lines", "Int64", "lines"),
-        Column("untimed_lines", "Int64", "lines"),
-        Column("window_start", "timestamp", help="what was asked for, or the pod's creation if that is later"),
-        Column("window_s", "Float64", "s", help="from there to the end that was asked for; 0 if it is later"),
-        Column(
-            "missing_s", "Float64", "s", optional=True, help="from window_start to the oldest line; 0 if it is older"
-        ),
-        Column("longest_silence_s", "Float64", "s", optional=True, help="between two lines that were read"),
-        Column("covered", "boolean", optional=True, help="missing where the container may just have been silent"),
-    ),
-)

@@ -1,17 +1,13 @@
-"""Errors over requests, and how far back the lines reach."""
+"""Errors over requests."""
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 import pandas as pd
-import pytest
 
-from gocoffee_ops.analysis.logs import error_rate, horizon, parse
-from gocoffee_ops.frames import records
-from gocoffee_ops.model import Window
-from tests.analysis.logs.scene import START, at, line, lines, table
+from gocoffee_ops.analysis.logs import error_rate, parse
+from tests.analysis.logs.scene import at, line, lines, table
 
 
 def request(minute: float, status: int, **where: Any) -> dict[str, Any]:
@@ -61,73 +57,3 @@ def test_requests_without_a_time_are_counted_in_a_row_of_their_own() -> None:
 
 def test_no_records_are_no_rates() -> None:
     assert error_rate(parse(lines())).empty
-
-
-WINDOW = Window(START, START + timedelta(hours=2))
-
-
-def reach(*minutes: float, **where: Any) -> dict[str, Any]:
-    found = records(horizon(table(line("INFO x", at(m), **where) for m in minutes), WINDOW))
-    assert len(found) == 1
-    return found[0]
-
-
-def test_h31_lines_that_were_rotated_away_are_told() -> None:
-    found = reach(*range(90, 120))
-
-    assert found["covered"] is False
-    assert found["oldest"] == at(90)
-    assert (found["missing_s"], found["window_s"], found["longest_silence_s"]) == (5400.0, 7200.0, 60.0)
-
-
-@pytest.mark.parametrize(
-    ("minutes", "covered"),
-    [
-        ((-1, 5, 60), True),
-        ((0.5, 60), True),
-        ((30, 31, 70), None),
-        ((30, 31, 32), False),
-        ((30,), None),
-    ],
-)
-def test_h31_a_container_that_may_have_been_silent_is_unknown(minutes: tuple[float, ...], covered: bool | None) -> None:
-    assert reach(*minutes)["covered"] is covered
-
-
-def test_lines_without_a_time_tell_no_horizon() -> None:
-    found = records(horizon(table([line("x"), line("y")]), WINDOW))[0]
-
-    assert (found["covered"], found["oldest"], found["untimed_lines"]) == (None, None, 2)
-
-
-def test_the_previous_containers_lines_count_for_the_container() -> None:
-    found = horizon(table([line("x", at(-1), previous=True), line("y", at(60))]), WINDOW)
-
-    assert found["covered"].tolist() == [True]
-
-
-def pods(*rows: tuple[str, float]) -> pd.DataFrame:
-    made = [
-        {"cluster": "eu", "namespace": "go-coffee", "pod": pod, "created_at": pd.Timestamp(at(minute))}
-        for pod, minute in rows
-    ]
-    return pd.DataFrame(made)
-
-
-def test_a_pod_made_within_the_window_is_held_to_its_own_life_in_all_its_containers() -> None:
-    rows = [line("x", at(m), container=c) for c in ("a", "b") for m in (60.2, 60.4)]
-    pod = rows[0]["pod"]
-    found = horizon(table(rows), WINDOW, pods=pods((pod, 60)))
-
-    assert found["covered"].tolist() == [True, True]
-    assert found["window_start"].tolist() == [at(60)] * 2
-
-
-def test_a_pod_of_which_no_line_was_read_is_not_left_out() -> None:
-    found = horizon(table([line("x", at(-1))]), WINDOW, pods=pods(("silent-0", -60)))
-
-    assert found[["pod", "lines", "covered"]].astype(object).where(found.notna(), None)["covered"].tolist() == [
-        True,
-        None,
-    ]
-    assert found["pod"].tolist()[1] == "silent-0"
