@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from gocoffee_ops.errors import EvidenceError, NotRecorded, error_from_record
 from gocoffee_ops.evidence.bundle import require_intact
 from gocoffee_ops.evidence.ledger import read_entries, read_table
 from gocoffee_ops.evidence.patterns import MASK
+
+NAMED = 6  # questions that a sentence names, the most alike first
 
 
 @dataclass(frozen=True)
@@ -71,9 +74,10 @@ class Recording:
             same = sorted({str(k) for k in self._queries if k.query == key.query}) or sorted(
                 {k.query for k in self._queries}
             )
-            raise NotRecorded(
-                f"{key} is not in the record", target=str(self.folder), hint=f"the record holds: {'; '.join(same)}"
-            )
+            near = sorted(same, key=lambda one: difflib.SequenceMatcher(None, one, str(key)).ratio(), reverse=True)
+            more = [f"and {len(near) - NAMED} more"] if len(near) > NAMED else []
+            hint = f"the record holds: {'; '.join([*near[:NAMED], *more])}"
+            raise NotRecorded(f"{key} is not in the record", target=str(self.folder), hint=hint)
         body = self._queries[Key(key.query, key.target, args, min(key.call, last))]
         if body["error"] is not None:
             raise error_from_record(body["error"])
