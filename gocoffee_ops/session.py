@@ -44,6 +44,7 @@ class Place:
     connect: Callable[[], Any] | None = None
     recording: Recording | None = None
     detail: str = ""  # where it is, for the report: never a secret
+    grants: frozenset[str] = frozenset()  # what the environment states that its reader may, beyond the shipped role
 
     @property
     def mode(self) -> str:
@@ -126,6 +127,7 @@ class Session:
                         "as_of": place.as_of.isoformat(),
                         "mode": place.mode,
                         "detail": place.detail,
+                        "grants": sorted(place.grants),
                     }
                     for place in places
                 ],
@@ -134,9 +136,10 @@ class Session:
 
     # What queries need.
 
-    def targets(self, kind: str) -> Sequence[Target]:
-        """The environment's targets of a kind, in its order."""
-        return [target for target in self._places if target.kind == kind]
+    def targets(self, kind: str, grant: str = "") -> Sequence[Target]:
+        """The environment's targets of a kind, in its order; with a `grant`, those for which it is stated."""
+        of_kind = [place for target, place in self._places.items() if target.kind == kind]
+        return [place.target for place in of_kind if not grant or grant in place.grants]
 
     def places(self, kind: str) -> Sequence[Place]:
         """The environment's places of a kind, in its order."""
@@ -246,27 +249,42 @@ class Session:
         until = read_time(end) if end else latest(self._places.values())
         return Window(read_time(start), until) if start else Window.ending(until, timedelta(hours=hours))
 
-    def explore(self, question: Callable[..., pd.DataFrame], *known: pd.DataFrame, **arguments: Any) -> None:
+    def explore(
+        self,
+        question: Callable[..., pd.DataFrame],
+        *known: pd.DataFrame | Tables | Query[...] | Question,
+        **arguments: Any,
+    ) -> None:
         """Offer pickers for a query's arguments, to ask it again by a click; nothing where nobody can click.
 
-        `arguments` are what is picked at first; texts are offered from the columns of the `known` tables. A function of
-        `analysis` is applied to the first of these instead.
+        `arguments` are what is picked at first; texts are offered from the columns of the `known` tables, or of what is
+        answered to a `known` question: it is asked only where somebody can click, and failing it costs what it would offer.
+        A function of `analysis` is applied to the first table instead.
         """
         if not self.interactive:
             return
         from gocoffee_ops.ui.pickers import pickers
 
-        about = self if hasattr(question, "kind") else known[0]
+        offering = [table for one in known for table in self._offering(one)]
+        about = self if hasattr(question, "kind") else offering[0]
 
         def ask(picked: Mapping[str, Any]) -> pd.DataFrame:
             return question(about, **picked)
 
         try:
-            shown = pickers(question, known, arguments, ask, demo=self.demo)
+            shown = pickers(question, offering, arguments, ask, demo=self.demo)
         except ModuleNotFoundError as error:
             hint = "pip install 'gocoffee-ops[lab]'"
             raise UsageError("show pickers", why=f"{error.name} is not installed here", hint=hint) from None
         self.show(shown)
+
+    def _offering(self, one: pd.DataFrame | Tables | Query[...] | Question) -> Sequence[pd.DataFrame]:
+        from gocoffee_ops.frames import Tables
+        from gocoffee_ops.queries.query import Query, Question
+
+        if isinstance(one, Query | Question):
+            return [one.if_named(self)]
+        return list(one.read.values()) if isinstance(one, Tables) else [one]
 
     def judge(self, check: Check, *tables: pd.DataFrame | Tables, **options: Any) -> None:
         """Apply a check to tables with the environment's thresholds and expectations; record and show its findings.

@@ -60,7 +60,8 @@ def _cluster(name: str, kubeconfig: str, now: datetime, redactor: Redactor) -> P
 
         return Cluster(name, kubeconfig=kubeconfig, on_secret=redactor.add)
 
-    return Place(Target("cluster", name), now, connect=connect, detail=kubeconfig)
+    grants = frozenset({"list_secrets"})  # that a role really has it, it shows when it is asked
+    return Place(Target("cluster", name), now, connect=connect, detail=kubeconfig, grants=grants)
 
 
 def _database(name: str, dsn: str, now: datetime) -> Place:

@@ -34,7 +34,10 @@ def _environment(**parts: object) -> Environment:
 def test_live_places_say_where_they_are_and_hide_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COFFEE_DSN", DSN)
     environment = _environment(
-        clusters=(ClusterConfig(name="eu", context="gke-eu"), ClusterConfig(name="here", in_cluster=True)),
+        clusters=(
+            ClusterConfig(name="eu", context="gke-eu"),
+            ClusterConfig(name="here", in_cluster=True, list_secrets=True),
+        ),
         databases=(DatabaseConfig(name="coffee", dsn_env="COFFEE_DSN"),),
         thresholds={"node_usage_warn": 0.5},
     )
@@ -44,6 +47,7 @@ def test_live_places_say_where_they_are_and_hide_secrets(monkeypatch: pytest.Mon
         ("cluster/here", "live", NOW),
         ("database/coffee", "live", NOW),
     ]
+    assert [sorted(p.grants) for p in opened.places] == [[], ["list_secrets"], []]
     details = [p.detail for p in opened.places]
     assert details == [
         "context gke-eu of $KUBECONFIG or ~/.kube/config",

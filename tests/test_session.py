@@ -13,6 +13,8 @@ from gocoffee_ops.errors import Unreachable, UsageError
 from gocoffee_ops.evidence.ledger import Ledger
 from gocoffee_ops.evidence.replay import Key
 from gocoffee_ops.model import Finding, Status, Target, Thresholds, Window
+from gocoffee_ops.places.demo import demo_recorded
+from gocoffee_ops.queries import cluster, control_plane
 from gocoffee_ops.session import Check, Place, Session
 
 AT = datetime(2026, 11, 25, 3, 0, tzinfo=UTC)
@@ -112,3 +114,25 @@ def test_a_sentence_is_shown_once_in_a_cell_and_recorded_of_each_check(
     assert "answered 503" in shown(says("other", Status.WARN, "answered 503"))
     made = [(entry.body["check"], entry.body["reason"]) for entry in ops.ledger.entries() if entry.kind == "finding"]
     assert made[:3] == [("healthy", "answered 503"), ("fast", "answered 503"), ("fast", "slow")]
+
+
+def test_pickers_ask_what_they_offer_only_where_somebody_can_click(tmp_path: Path) -> None:
+    for interactive in (False, True):
+        ops = Session(
+            runbook="r",
+            environment="demo",
+            places=demo_recorded(AT),
+            thresholds=Thresholds(),
+            ledger=Ledger(tmp_path / str(interactive)),
+            interactive=interactive,
+        )
+        ops.explore(cluster.pods, control_plane.namespaces, cluster.nodes.given(), namespace="go-coffee")
+        asked = [entry.body["query"] for entry in ops.ledger.entries() if entry.kind == "query"]
+        assert asked == (["control_plane.namespaces", "cluster.nodes"] if interactive else [])
+
+
+def test_pickers_whose_offer_cannot_be_read_cost_no_section(tmp_path: Path) -> None:
+    ops = placed(tmp_path, cluster=AT)
+    ops.interactive = True
+    ops.explore(cluster.pods, control_plane.namespaces, namespace="go-coffee")
+    assert [(one.check, one.status.value) for one in ops.findings] == [("control_plane.namespaces", "UNKNOWN")]

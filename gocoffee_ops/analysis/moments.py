@@ -288,6 +288,7 @@ def _moments(table: pd.DataFrame, kind: str, moment: Moment) -> pd.DataFrame:
     frame = MOMENTS.from_rows(rows)
     frame.attrs["evidence"] = list(evidence)
     frame.attrs["untimed"] = untimed
+    frame.attrs["absent"] = [table.attrs["absent"]] if table.attrs.get("absent") else []
     return frame
 
 

@@ -101,7 +101,7 @@ def candidates(
     timeline: pd.DataFrame,
     *,
     onset: datetime,
-    service: str,
+    service: str | Sequence[str],
     namespace: str = "",
     cluster: str = "",
     nodes: Iterable[str] = (),
@@ -115,10 +115,10 @@ def candidates(
     onset of what it comes from.
 
     What was changed within what the onset is known to may have come before it, and is a candidate with a `before_onset_s`
-    below 0. Events and restarts from then are as likely what came of it, and are none. `nodes` are those that the service runs on
-    (see `nodes_of`); without any, that is stated.
+    below 0. Events and restarts from then are as likely what came of it, and are none. `service` is one, or several that an
+    incident touches. `nodes` are those that they run on (see `nodes_of`); without any, that is stated.
     """
-    own_nodes = frozenset(nodes)
+    own, own_nodes = _services(service), frozenset(nodes)
     rows = records(timeline)
     often = Counter((row["kind"], row["subject"]) for row in rows)
     slack_s = _slack(rows, onset)
@@ -129,7 +129,7 @@ def candidates(
         if row["kind"] in SYMPTOMS or late or before > REACH_S or _sound(row):
             continue
         proximity = 0.5 ** (max(before, 0.0) / HALF_LIFE_S)
-        overlap = _overlap(row, service, namespace, cluster, own_nodes)
+        overlap = _overlap(row, own, namespace, cluster, own_nodes)
         rarity = 1 / often[row["kind"], row["subject"]]
         shown = ("time", "kind", "subject", "what", "cluster", "namespace", "evidence")
         found.append(
@@ -141,7 +141,9 @@ def candidates(
     frame = CANDIDATES.from_rows(found)
     frame.attrs["evidence"] = list(dict.fromkeys(row["evidence"] for row in found if row["evidence"]))
     if not own_nodes:
-        frame.attrs["truncated"] = [f"on which nodes {service} runs was not read, so that none counts as its own"]
+        frame.attrs["truncated"] = [
+            f"on which nodes {' and '.join(own)} runs was not read, so that none counts as its own"
+        ]
     return frame
 
 
@@ -158,11 +160,16 @@ def placements(pods: pd.DataFrame | Tables) -> pd.DataFrame:
     return frame
 
 
-def nodes_of(timeline: pd.DataFrame, service: str) -> tuple[str, ...]:
-    """The nodes that a service's pods run on, as `placements` and the moments themselves tell."""
-    placed = {node for owner, node in timeline.attrs.get("placed", ()) if owner == service}
-    seen = {row["node"] for row in records(timeline) if row["service"] == service and row["node"] is not None}
+def nodes_of(timeline: pd.DataFrame, service: str | Sequence[str]) -> tuple[str, ...]:
+    """The nodes that the pods of a service, or of several, run on, as `placements` and the moments themselves tell."""
+    own = _services(service)
+    placed = {node for owner, node in timeline.attrs.get("placed", ()) if owner in own}
+    seen = {row["node"] for row in records(timeline) if row["service"] in own and row["node"] is not None}
     return tuple(sorted(placed | seen))
+
+
+def _services(named: str | Sequence[str]) -> tuple[str, ...]:
+    return (named,) if isinstance(named, str) else tuple(named)
 
 
 def _sound(row: Row) -> bool:
@@ -214,16 +221,16 @@ def onset_of(
     return first_onset(timeline, service=service) or min(fired, default=otherwise)
 
 
-def _overlap(row: Row, service: str, namespace: str, cluster: str, nodes: frozenset[str]) -> float:
-    """How much of what the service is the moment touches.
+def _overlap(row: Row, services: Sequence[str], namespace: str, cluster: str, nodes: frozenset[str]) -> float:
+    """How much of what the services are the moment touches.
 
     >>> row = {"service": "orders", "node": "n1", "namespace": "shop", "cluster": "eu"}
-    >>> [_overlap(row, name, "shop", "eu", frozenset()) for name in ("orders", "payments")]
+    >>> [_overlap(row, (name,), "shop", "eu", frozenset()) for name in ("orders", "payments")]
     [1.0, 0.4]
-    >>> _overlap(row | {"service": None}, "payments", "other", "eu", frozenset({"n1"}))
+    >>> _overlap(row | {"service": None}, ("payments",), "other", "eu", frozenset({"n1"}))
     0.6
     """
-    if row["service"] == service:
+    if row["service"] in services:
         return 1.0
     if row["node"] is not None and row["node"] in nodes:
         return 0.6
@@ -238,4 +245,5 @@ def _finished(rows: list[dict[str, Any]], parts: Iterable[pd.DataFrame]) -> pd.D
     frame.attrs["evidence"] = list(dict.fromkeys(key for one in tables for key in one.attrs.get("evidence", ())))
     frame.attrs["placed"] = sorted({tuple(pair) for one in tables for pair in one.attrs.get("placed", ())})
     frame.attrs["untimed"] = sum(one.attrs.get("untimed", 0) for one in tables)
+    frame.attrs["absent"] = list(dict.fromkeys(said for one in tables for said in one.attrs.get("absent", ())))
     return frame

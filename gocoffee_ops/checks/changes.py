@@ -37,7 +37,8 @@ def since_previous_run(runs: pd.DataFrame, changes: pd.DataFrame) -> list[Findin
 def changed_before_onset(timeline: pd.DataFrame, candidates: pd.DataFrame) -> list[Finding]:
     """What changed before the onset? It names what to look at first and claims no cause; a change is no verdict.
 
-    A timeline on which something could not be read is UNKNOWN: the change that matters may be the one that is missing.
+    A timeline on which something could not be read is UNKNOWN: the change that matters may be the one that is missing. What the
+    environment does not let us ask is said beside the answer.
 
     >>> import pandas as pd
     >>> said(changed_before_onset(pd.DataFrame(), pd.DataFrame()))
@@ -59,6 +60,8 @@ def changed_before_onset(timeline: pd.DataFrame, candidates: pd.DataFrame) -> li
         reason, figures = "nothing on the timeline changed in the hours before the onset", {"changes": 0}
     if unread:
         reason += f"; not read: {', '.join(unread)}"
+    if absent := timeline.attrs.get("absent"):
+        reason += f"; not on it: {'; '.join(absent)}"
     status = Status.UNKNOWN if unread else Status.OK
     return [Finding(status, "changed_before_onset", "timeline", reason, figures)]
 

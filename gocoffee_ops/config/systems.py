@@ -40,6 +40,7 @@ class ClusterConfig(System):
     context: str | None = Field(default=None, min_length=1)
     kubeconfig: FilePath | None = None
     in_cluster: bool = False
+    list_secrets: bool = False
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:

@@ -81,6 +81,7 @@ def demo_recorded(now: datetime, folder: Path = DEMO_BUNDLE) -> list[Place]:
             datetime.fromisoformat(target["as_of"]),
             recording=recording,
             detail=target["detail"],
+            grants=frozenset(target.get("grants", ())),
         )
         for target in recording.session["targets"]
     ]

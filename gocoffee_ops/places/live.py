@@ -64,7 +64,8 @@ def _cluster(cluster: ClusterConfig, now: datetime, redactor: Redactor) -> Place
         where = "the cluster that this runs in"
     else:
         where = f"context {cluster.context} of {cluster.kubeconfig or '$KUBECONFIG or ~/.kube/config'}"
-    return Place(Target(cluster.kind, cluster.name), now, connect=connect, detail=where)
+    grants = frozenset({"list_secrets"} if cluster.list_secrets else ())
+    return Place(Target(cluster.kind, cluster.name), now, connect=connect, detail=where, grants=grants)
 
 
 def _database(database: DatabaseConfig, now: datetime, redactor: Redactor) -> Place:

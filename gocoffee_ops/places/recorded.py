@@ -38,6 +38,7 @@ def replay_places(bundle: Path, *, environment: str = "") -> Opened:
             datetime.fromisoformat(target["as_of"]),
             recording=recording,
             detail=target["detail"],
+            grants=frozenset(target.get("grants", ())),
         )
         for target in session["targets"]
     )

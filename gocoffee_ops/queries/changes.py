@@ -159,16 +159,17 @@ def configmaps(ask: Ask[Cluster], *, namespace: str = "") -> Rows:
     return _configuration(ask, CONFIG_MAP_METADATA, namespace)
 
 
-@query("cluster", CONFIGURATION_TABLE)
+@query("cluster", CONFIGURATION_TABLE, grant="list_secrets")
 def secrets(ask: Ask[Cluster], *, namespace: str = "") -> Rows:
     """Which Secrets were changed, when last, and by which program? Names and times, never values. Newest first.
 
     Only metadata is asked for, and annotations, in which kubectl keeps whole manifests, are not decoded. The permission
-    that this needs would let its holder read every value, so the shipped reader role lacks it and this raises Forbidden:
-    deploy/rbac-secrets.yaml grants it to whoever wants that.
+    that this needs would let its holder read every value, so the shipped reader role lacks it: deploy/rbac-secrets.yaml
+    grants it to whoever wants that, and says so for the cluster (`list_secrets = true`). Others are not asked, and the table
+    states it.
 
     API: core/v1 secrets as PartialObjectMetadata. Permission: list secrets, in `namespace` or in the whole cluster. Raises
-    SourceError; NotFound when there is no such namespace.
+    SourceError; NotFound when there is no such namespace; Unsupported when no cluster is said to allow it.
     """
     return _configuration(ask, SECRET_METADATA, namespace)
 

@@ -138,8 +138,8 @@ def statement_delta(ask: Ask[Database], seconds: float = 10.0, limit: int = 20) 
 
 
 @query("database", schemas.ACTIVITY)
-def activity(ask: Ask[Database]) -> Rows:
-    """What is every session of the server doing, and for how long?
+def activity(ask: Ask[Database], *, application: str = "") -> Rows:
+    """What is every session of the server doing, and for how long? Or of one application, as it calls itself.
 
     Sessions are clients', with the parallel workers, autovacuum workers and others that work in a database for
     somebody, and senders of WAL. The server's own processes (checkpointer, launchers, writers) are none.
@@ -155,7 +155,7 @@ def activity(ask: Ask[Database]) -> Rows:
 
     Source: pg_stat_activity, pg_blocking_pids. Permission: pg_read_all_stats.
     """
-    return Rows(ask.source.read("activity", {}, ask.deadline))
+    return Rows(ask.source.read("activity", {"application": application}, ask.deadline))
 
 
 @query("database", schemas.BLOCKING)

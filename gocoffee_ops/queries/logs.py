@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from gocoffee_ops.errors import NotFound, UsageError
+from gocoffee_ops.errors import NotFound, ParameterError, UsageError
 from gocoffee_ops.frames import Schema
 from gocoffee_ops.model import Window
 from gocoffee_ops.queries.cluster import owner as owner_of
@@ -37,7 +37,7 @@ def lines(
     ask: Ask[Cluster],
     *,
     namespace: str,
-    of: str = "",
+    of: str | Sequence[str] = "",
     container: str = "",
     start: datetime | None = None,
     end: datetime | None = None,
@@ -49,8 +49,10 @@ def lines(
     """Which lines did the containers of these pods write in the window?
 
     `of` is a label selector (`app=orders`), an owner (`deployment/orders`), a pod (`pod/orders-0`), or empty for all pods of the
-    namespace; in them every container, or the one that is named: init, sidecar and ephemeral ones too, and the run before
-    the last restart. The window ends at `end` (else when the run began) and begins at `start` (else `window_s` before its end).
+    namespace; a list names several owners, each with its kind or by its name alone (`["orders", "payments"]`), and one that
+    has no pod is an UNKNOWN finding beside the others' lines. Of the pods it is every container, or the one that is named:
+    init, sidecar and ephemeral ones too, and the run before the last restart. The window ends at `end` (else when the run
+    began) and begins at `start` (else `window_s` before its end).
 
     At most `log_mib` are read of one log and `read_mib` of all, oldest lines first: the table says when that cut something.
     It keeps at most `keep_mib`: of a log that has more, the newest lines and the first and last line of each shape, while
@@ -63,11 +65,11 @@ def lines(
 
     Columns: those of `LOG_LINES`, each log's lines in the order in which they were written.
     API: core/v1 pods, pods/log. Permission: list pods and get pods/log in the namespace. Raises SourceError; NotFound when
-    no pod is selected.
+    no pod is selected; ParameterError for an empty list.
     """
     window = window_of(ask.as_of, start, end, window_s)
     lists = Lists(ask)
-    pods = _pods(lists, namespace, of)
+    pods, without = _pods(lists, namespace, of)
     wanted = _streams(lists, pods, container)
     reading = Deadline(ask.deadline.at - (1 - READING_SHARE) * ask.deadline.left(), ask.deadline.seconds)
     spool = Spool(ask.redactor)
@@ -84,7 +86,7 @@ def lines(
     return Rows(
         _table(wanted, taken),
         truncated=_cut(logs, rows, keep_mib),
-        unread=_unread(logs),
+        unread="; ".join(filter(None, [without, _unread(logs)])),
         notes=lists.notes(logs=rows, **({"shapes": shapes} if shapes else {})),
     )
 
@@ -140,19 +142,28 @@ def _time(text: str | None) -> datetime | None:
 # Which logs.
 
 
-def _pods(lists: Lists, namespace: str, of: str) -> list[LogPod]:
-    owner, pod, selector = _selected(of)
+def _pods(lists: Lists, namespace: str, of: str | Sequence[str]) -> tuple[list[LogPod], str]:
+    """The pods, and which of several owners have none, in a sentence."""
+    owners, pod, selector = _selected(of)
     field_selector = f"metadata.name={pod}" if pod else ""
     found: list[LogPod] = lists.each(
         LOG_PODS, _itself, namespace=namespace, field_selector=field_selector, label_selector=selector
     )
-    pods = [one for one in found if not owner or owner_of(one) == owner]
+    pods = [one for one in found if not owners or not _names(owner_of(one)).isdisjoint(owners)]
+    there = {name for one in pods for name in _names(owner_of(one))}
+    missing = ", ".join(name for name in owners if name not in there)
+    without = f"namespace {namespace} has no pod of {missing}" if missing else ""
     if not pods:
-        owners = sorted({owner_of(one) or f"pod/{one.metadata.name}" for one in found})
-        hint = f"those that are there belong to: {', '.join(owners)}" if owners else "kubectl get pods --show-labels"
-        why = f"namespace {namespace} has no pod" + (f" of {of}" if of else "")
+        others = sorted({owner_of(one) or f"pod/{one.metadata.name}" for one in found})
+        hint = f"those that are there belong to: {', '.join(others)}" if others else "kubectl get pods --show-labels"
+        why = without or f"namespace {namespace} has no pod" + (f" of {of}" if of else "")
         raise NotFound("read logs", target=lists.target, why=why, hint=hint)
-    return pods
+    return pods, without
+
+
+def _names(owner: str | None) -> set[str]:
+    """What an owner may be called: with its kind, or by its name alone."""
+    return {owner, owner.partition("/")[2]} if owner else set()
 
 
 def _streams(lists: Lists, pods: Sequence[LogPod], container: str) -> list[Stream]:
@@ -165,12 +176,16 @@ def _streams(lists: Lists, pods: Sequence[LogPod], container: str) -> list[Strea
     return sorted(wanted, key=lambda stream: not stream.previous)  # what is lost soonest is read first
 
 
-def _selected(of: str) -> tuple[str, str, str]:
-    """Owner, pod, label selector: one of them, or none."""
+def _selected(of: str | Sequence[str]) -> tuple[tuple[str, ...], str, str]:
+    """Owners, pod, label selector: one of them, or none."""
+    if not isinstance(of, str):
+        if not of:
+            raise ParameterError("read logs", why="of is an empty list", hint='"" for all pods of the namespace')
+        return tuple(of), "", ""
     named = re.fullmatch(r"([a-z]+)/([a-z0-9.-]+)", of)
     if named is None:
-        return "", "", of
-    return ("", named[2], "") if named[1] == "pod" else (of, "", "")
+        return (), "", of
+    return ((), named[2], "") if named[1] == "pod" else ((of,), "", "")
 
 
 def _itself(pod: LogPod) -> LogPod:

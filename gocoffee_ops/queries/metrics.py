@@ -109,7 +109,7 @@ def requests(ask: Ask[Prometheus], services: Sequence[str], *, window_s: float =
 
     Source: the counter `requests` of the configuration.
     """
-    names, asked = ask.source.metrics, Asked.nothing()
+    names, asked, services = ask.source.metrics, Asked.nothing(), tuple(dict.fromkeys(services))
     ours = one_of(names.service_label, services)
     interval = scrape_interval(ask, asked, services, names.requests)
     window = window_of(window_s, interval)
@@ -172,6 +172,7 @@ def latency(
     Source: the histogram `duration_bucket` of the configuration.
     """
     names, asked, by = ask.source.metrics, Asked.nothing(), ask.source.metrics.service_label
+    services = tuple(dict.fromkeys(services))
     interval = scrape_interval(ask, asked, services, names.duration_bucket)
     window = window_of(window_s, interval)
     buckets = selector(names.duration_bucket, one_of(by, services))
@@ -212,19 +213,23 @@ def latency(
 
 
 @query("prometheus", schemas.SATURATION)
-def saturation(ask: Ask[Prometheus], service: str, *, namespace: str = "", window_s: float = WINDOW_S) -> Rows:
-    """How near are a service's containers to their limits: CPU that is held back, memory against the limit?
+def saturation(
+    ask: Ask[Prometheus], services: Sequence[str], *, namespace: str = "", window_s: float = WINDOW_S
+) -> Rows:
+    """How near are these services' containers to their limits: CPU that is held back, memory against the limit?
 
-    The service's pods are those whose names a Deployment, StatefulSet or DaemonSet of its name gives.
+    A service's pods are those whose names a Deployment, StatefulSet or DaemonSet of its name gives. One of several without any
+    container is an UNKNOWN finding beside the others' rows.
 
     Columns: namespace, pod, container (string), cpu_throttled (Float64, ratio of scheduler periods; missing without a CPU
     limit), memory_mib, memory_limit_mib (Float64, MiB), memory_limited (boolean), memory_of_limit (Float64, ratio), missing
     (string).
 
-    Source: cAdvisor's metrics, by the names in the configuration. No row: no container of the service is known there.
+    Source: cAdvisor's metrics, by the names in the configuration. No row: no container of the services is known there. Raises
+    ParameterError for no services.
     """
     names, asked = ask.source.metrics, Asked.nothing()
-    where = _pods(service, namespace)
+    where = _pods(services, namespace)
 
     def vector(metric: str, wrap: str, *more: str) -> dict[tuple[str, ...], float | None]:
         promql = f"{wrap.format(selector(metric, *where, *more))}"
@@ -238,7 +243,9 @@ def saturation(ask: Ask[Prometheus], service: str, *, namespace: str = "", windo
         vector(names.memory_limit, latest, matches("resource", "|memory")),
     )
     rows = []
-    for key in sorted(used_bytes | periods):
+    known = sorted(used_bytes | periods)
+    lacking = [one for one in services if not any(re.fullmatch(_pod_names([one]), pod) for _, pod, _ in known)]
+    for key in known:
         used, limit, ran, held = (found.get(key) for found in (used_bytes, limits, periods, throttled))
         why = [] if used is not None else ["no memory sample"]
         why += [] if limit else ["no memory limit" if limit == 0 else f"no series {names.memory_limit}"]
@@ -255,7 +262,8 @@ def saturation(ask: Ask[Prometheus], service: str, *, namespace: str = "", windo
                 "missing": "; ".join(why) or None,
             }
         )
-    return Rows(rows, truncated=asked.stated(), notes=asked.notes())
+    unread = f"no container of {', '.join(lacking)} is known there" if rows and lacking else ""
+    return Rows(rows, truncated=asked.stated(), unread=unread, notes=asked.notes())
 
 
 @query("prometheus", schemas.MEMORY)
@@ -272,9 +280,9 @@ def memory(ask: Ask[Prometheus], service: str, *, namespace: str = "", hours: fl
     step_s = max(1.0, hours * 3600 / MEMORY_STEPS)
     start = ask.as_of - timedelta(seconds=step_s * MEMORY_STEPS)
     latest = f"max by ({', '.join(CONTAINERS)}) ({{}})"
-    promql = latest.format(selector(names.memory, *_pods(service, namespace)))
+    promql = latest.format(selector(names.memory, *_pods([service], namespace)))
     found = asked.heard(promql, ask.source.over(promql, start, ask.as_of, step_s, ask.deadline))
-    chosen = selector(names.memory_limit, *_pods(service, namespace), matches("resource", "|memory"))
+    chosen = selector(names.memory_limit, *_pods([service], namespace), matches("resource", "|memory"))
     promql = latest.format(f"last_over_time({chosen}[{step_s * MEMORY_STEPS:g}s])")
     limits = by_label(asked.heard(promql, ask.source.instant(promql, ask.as_of, ask.deadline)), *CONTAINERS)
     rows = []
@@ -311,12 +319,18 @@ def _points(
     return {key: (int(n or 0), round((series.get(key) or 0) * each) if each else None) for key, n in found.items()}
 
 
-def _pods(service: str, namespace: str) -> list[str]:
-    """Conditions for the containers of a service's pods. Kubernetes makes the ends of names of letters without vowels."""
-    end = "[bcdfghjklmnpqrstvwxz2456789]"
-    names = f"{re.escape(service)}-(({end}{{1,10}}-)?{end}{{5}}|[0-9]+)"
+def _pods(services: Sequence[str], namespace: str) -> list[str]:
+    """Conditions for the containers of the services' pods."""
+    if not services:
+        raise ParameterError("ask for containers", why="no service is named")
     where = [equals("namespace", namespace)] if namespace else []
-    return [*where, matches("pod", names), 'container!=""', 'container!="POD"']
+    return [*where, matches("pod", _pod_names(services)), 'container!=""', 'container!="POD"']
+
+
+def _pod_names(services: Sequence[str]) -> str:
+    """What the services' pods are called. Kubernetes makes the ends of names of letters without vowels."""
+    end = "[bcdfghjklmnpqrstvwxz2456789]"
+    return f"({'|'.join(map(re.escape, services))})-(({end}{{1,10}}-)?{end}{{5}}|[0-9]+)"
 
 
 def _sample(series: Series, at: float, text: str | None) -> dict[str, Any]:

@@ -75,7 +75,7 @@ class Reader(Protocol):
     def ledger(self) -> Ledger: ...
     @property
     def query_deadline_s(self) -> float: ...
-    def targets(self, kind: str) -> Sequence[Target]: ...
+    def targets(self, kind: str, grant: str = "") -> Sequence[Target]: ...
     def source(self, target: Target) -> Any: ...
     def recording(self, target: Target) -> Recording | None: ...
     def as_of(self, target: Target) -> datetime: ...
@@ -131,6 +131,10 @@ class Question:
         """Start asking. See `Query.begin`."""
         self.query.begin(ops, *self.args, **self.kwargs)
 
+    def if_named(self, ops: Reader) -> pd.DataFrame:
+        """The answer, or no rows. See `Query.if_named`."""
+        return self.query.if_named(ops, *self.args, **self.kwargs)
+
     def under_way(self, ops: Reader) -> bool:
         """Whether it was begun, and nobody has had its answer yet."""
         return self.query.under_way(ops, *self.args, **self.kwargs)
@@ -146,9 +150,11 @@ class Query(Generic[P]):
         schema: Schema,
         deadline_s: float | None,
         in_turn: bool = False,
+        grant: str = "",
     ) -> None:
         self.function = function
         self.kind = kind
+        self.grant = grant
         self.name = f"{function.__module__.rpartition('.')[2]}.{function.__name__}"
         self.schema = schema.with_first(Column(kind, "string", help=f"name of the {kind} in the environment"))
         self._own = schema
@@ -175,8 +181,8 @@ class Query(Generic[P]):
         canonical = self._canonical_of(ops, *args, **kwargs)
         frame = self.schema.empty()
         frame.attrs["query"] = self.name
-        if not ops.targets(self.kind):
-            frame.attrs["absent"] = f"the environment names no {self.kind}"
+        if not self._targets(ops):
+            frame.attrs["absent"] = self._absence(ops)
             return frame
         begun = ops.begun(self.name, canonical) or self._begin(ops, canonical, args, kwargs)
         try:
@@ -192,7 +198,7 @@ class Query(Generic[P]):
     def begin(self, ops: Reader, *args: P.args, **kwargs: P.kwargs) -> None:
         """Start asking; the next call with the same arguments has the answer, and is what puts it on record."""
         canonical = self._canonical_of(ops, *args, **kwargs)
-        if ops.targets(self.kind):  # where there is none, whoever asks is told so
+        if self._targets(ops):  # where there is none, whoever asks is told so
             ops.begin(self.name, canonical, self._begin(ops, canonical, args, kwargs))
 
     def under_way(self, ops: Reader, *args: P.args, **kwargs: P.kwargs) -> bool:
@@ -201,7 +207,7 @@ class Query(Generic[P]):
 
     def _begin(self, ops: Reader, canonical: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Begun:
         call = ops.call_number(self.name, canonical)
-        targets = tuple(ops.targets(self.kind))
+        targets = self._targets(ops)
         keys = tuple(Key(self.name, str(target), canonical, call) for target in targets)
         begun = Begun(Key(self.name, self.kind, canonical, call), targets, keys)
         turns = [ops.turn(target, self._lane) for target in targets]
@@ -225,6 +231,18 @@ class Query(Generic[P]):
         for i in range(len(targets)):
             threading.Thread(target=work, args=(i,), name=str(keys[i]), daemon=True).start()
         return begun
+
+    def _targets(self, ops: Reader) -> tuple[Target, ...]:
+        """Who is asked: the targets of the kind, or those of them for which the environment states what the question needs."""
+        return tuple(ops.targets(self.kind, self.grant))
+
+    def _absence(self, ops: Reader) -> str:
+        """Who is not asked, and why, in a sentence."""
+        there, asked = ops.targets(self.kind), self._targets(ops)
+        if not there:
+            return f"the environment names no {self.kind}"
+        names = ", ".join(target.name for target in there if target not in asked)
+        return f"{self.name} is not asked of {self.kind} {names}: the environment does not state {self.grant} for it"
 
     def _canonical_of(self, ops: Reader, *args: P.args, **kwargs: P.kwargs) -> str:
         return ops.ledger.redactor.text(self._canonical(*args, **kwargs))
@@ -295,9 +313,7 @@ class Query(Generic[P]):
 
         targets, keys = begun.targets, begun.keys
         if not targets:
-            error = Unsupported(
-                f"ask {self.name}", target=self.kind, why=f"the environment names no {self.kind}", hint="gocoffee.toml"
-            )
+            error = Unsupported(f"ask {self.name}", target=self.kind, why=self._absence(ops), hint="gocoffee.toml")
             self._record(ops, begun.key, error, 0.0)
             ops.gap(begun.key, error)
             raise error
@@ -337,6 +353,8 @@ class Query(Generic[P]):
         frame.attrs["truncated"] = truncated
         frame.attrs["gaps"] = gaps
         frame.attrs["notes"] = notes
+        if len(targets) < len(ops.targets(self.kind)):
+            frame.attrs["absent"] = self._absence(ops)
         frame.attrs["as_of"] = {target.name: ops.as_of(target).isoformat() for target in targets}
         return frame
 
@@ -365,15 +383,17 @@ class Query(Generic[P]):
 
 
 def query(
-    kind: str, schema: Schema, *, deadline_s: float | None = None, in_turn: bool = False
+    kind: str, schema: Schema, *, deadline_s: float | None = None, in_turn: bool = False, grant: str = ""
 ) -> Callable[[Callable[Concatenate[Ask[Any], P], Rows]], Query[P]]:
     """Declare a function as the query of that name: its target's kind, its schema, and a deadline if not the usual one.
 
-    With `in_turn` one target is asked it once at a time, however many were begun: it costs the target much.
+    With `in_turn` one target is asked it once at a time, however many were begun: it costs the target much. With a `grant` only
+    those targets are asked for which the environment states it: the shipped role may not, and asking all the same would be
+    refused, and noticed, in every run.
     """
 
     def declare(function: Callable[Concatenate[Ask[Any], P], Rows]) -> Query[P]:
-        return Query(function, kind, schema, deadline_s, in_turn)
+        return Query(function, kind, schema, deadline_s, in_turn, grant)
 
     return declare
 

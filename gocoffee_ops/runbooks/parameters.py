@@ -104,14 +104,9 @@ class Parameter:
         raise self.wrong(repr(text))
 
     def check(self, value: object) -> Value:
-        """The value when it has the type and keeps to the range or choices; raises ParameterError otherwise."""
+        """The value when it has the type and keeps to the range (of a list: its length) or choices; else raises ParameterError."""
         if self.type == "list[str]":
-            if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
-                raise self.wrong(repr(value))
-            items = [str(item) for item in value]
-            if self.choices and not set(items) <= set(self.choices):
-                raise self.wrong(repr(sorted(set(items) - set(self.choices))))
-            return items
+            return self._check_list(value)
         if self.type == "bool":
             if not isinstance(value, bool):
                 raise self.wrong(repr(value))
@@ -135,6 +130,16 @@ class Parameter:
         if below or above or not math.isfinite(number):
             raise self.wrong(f"{value:g}")
         return number
+
+    def _check_list(self, value: object) -> list[str]:
+        if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
+            raise self.wrong(repr(value))
+        items = [str(item) for item in value]
+        if not (self.low or 0) <= len(items) <= (self.high or math.inf):
+            raise self.wrong(repr(items))
+        if self.choices and not set(items) <= set(self.choices):
+            raise self.wrong(repr(sorted(set(items) - set(self.choices))))
+        return items
 
     def wrong(self, given: str, why: str = "") -> ParameterError:
         """The error that says what was given and what may be."""
@@ -261,7 +266,7 @@ def _parameter(statement: ast.AnnAssign, comment: str, runbook: str) -> Paramete
     help_, low, high = comment, None, None
     choices: tuple[str, ...] = ()
     if match := _RANGE.search(comment):
-        if type_ not in {"int", "float"} or match["low"] is match["high"] is None:
+        if type_ not in {"int", "float", "list[str]"} or match["low"] is match["high"] is None:
             raise _unreadable(runbook, f"{name} has a range that does not fit {type_}")
         low, high = (float(bound) if bound else None for bound in (match["low"], match["high"]))
         help_ = comment[: match.start()]

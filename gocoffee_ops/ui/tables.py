@@ -127,7 +127,7 @@ def _caption(frame: pd.DataFrame, rows: int) -> str:
     total = len(frame)
     if total > rows:
         return f"{source}first {rows:,} of {total:,} rows{part}"
-    if absent := frame.attrs.get("absent"):
+    if (absent := frame.attrs.get("absent")) and not total:
         return f"{source}not in this report: {escaped(absent)}"
     if total == 0 and query and not frame.attrs.get("gaps"):
         return f"{source}0 rows: it was read, and there was nothing"
@@ -136,6 +136,8 @@ def _caption(frame: pd.DataFrame, rows: int) -> str:
 
 def _notes(frame: pd.DataFrame) -> str:
     gaps = "".join(f"<p class='gc-note gc-gap'><b>Not read:</b> {escaped(g)}</p>" for g in frame.attrs.get("gaps", ()))
+    if absent := frame.attrs.get("absent"):
+        gaps += f"<p class='gc-note gc-cut'><b>Not in this report:</b> {escaped(absent)}</p>"
     cuts = frame.attrs.get("truncated", ())
     return gaps + "".join(f"<p class='gc-note gc-cut'><b>Not all was read:</b> {escaped(t)}</p>" for t in cuts)
 

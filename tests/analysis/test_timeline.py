@@ -261,6 +261,22 @@ def test_a_node_of_the_service_counts_more_than_a_node_of_others() -> None:
     assert "was not read, so that none counts as its own" in blind.attrs["truncated"][0]
 
 
+def test_of_several_services_each_counts_as_its_own() -> None:
+    rows = [
+        {"owner": f"deployment/{name}", "node": node}
+        for name, node in (("orders", "n1"), ("carts", "n2"), ("web", "n3"))
+    ]
+    changed = {"kind": "rollout", "namespace": "go-coffee", "time": at(-2)}
+    rollouts = [changed | {"subject": f"deployment/{name}", "service": name} for name in ("orders", "carts", "web")]
+    line = timeline.merge(moments(*rollouts), timeline.placements(table(cluster.pods, *rows)))
+    own = timeline.nodes_of(line, ["orders", "carts"])
+    ranked = timeline.candidates(line, onset=ONSET, service=["orders", "carts"], namespace="go-coffee", nodes=own)
+    assert own == ("n1", "n2")
+    assert {row["subject"]: row["overlap"] for row in records(ranked)} == {
+        "deployment/orders": 1.0, "deployment/carts": 1.0, "deployment/web": 0.4,
+    }  # fmt: skip
+
+
 def test_where_pods_run_is_taken_from_a_diagnosis_and_not_known_where_they_were_not_read() -> None:
     states = table(pods.states, {"owner": "deployment/orders", "node": "n1"})
     read = timeline.placements(Tables(("eu",), {"pods.states": states}, {}))

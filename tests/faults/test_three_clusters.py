@@ -26,6 +26,7 @@ RUNBOOKS = {  # and whose tables show the clusters side by side
     "forensics": ("changes.rollouts", "changes.configmaps", "cluster.events", "logs.lines"),
     "morning-health-check": ("cluster.nodes", "cluster.pods", "network.services"),
 }
+SEVERAL = {"high-error-rate": {"services": f"{SERVICE},postgres"}}  # an incident may touch more services than one
 NEEDS_A_ROLE = {"From inside the cluster", "Verdict"}  # the shipped reader may not run commands in pods
 
 
@@ -65,7 +66,7 @@ def run_of(ready: tuple[Configured, str]) -> Callable[[str], Ran]:
 
     def run(name: str) -> Ran:
         if name not in runs:
-            runs[name] = shop.run(configured, name, namespace=namespace)
+            runs[name] = shop.run(configured, name, namespace=namespace, **SEVERAL.get(name, {}))
         return runs[name]
 
     return run

@@ -247,3 +247,16 @@ def test_whoever_waits_behind_a_circle_has_its_lowest_member_as_root() -> None:
 
 def test_a_circle_with_a_way_out_is_no_deadlock() -> None:
     assert all(not way.deadlock and way.root == 1 for way in ways({2: [3, 1], 3: [2]}))
+
+
+def test_the_sessions_of_one_application_are_those_of_all_that_call_themselves_so(
+    postgres: PostgresServer, tmp_path: Path
+) -> None:
+    with stage(postgres, tmp_path) as staged:
+        for name in ("orders", "orders", "payments"):
+            staged.session(name).execute("SELECT 1")
+        every, some = database.activity(staged.ops), database.activity(staged.ops, application="orders")
+        nobody = database.activity(staged.ops, application="order%")
+    assert some["application"].tolist() == ["orders"] * 2
+    assert set(some["pid"]) == set(every[every["application"] == "orders"]["pid"])
+    assert len(nobody) == 0

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from gocoffee_ops.analysis import logs as log_analysis
-from gocoffee_ops.errors import Forbidden, NotFound, UsageError
+from gocoffee_ops.errors import Forbidden, NotFound, ParameterError, UsageError
 from gocoffee_ops.evidence.ledger import Ledger
 from gocoffee_ops.evidence.replay import Recording
 from gocoffee_ops.model import Status, Target, Thresholds
@@ -238,6 +238,33 @@ def test_a_pod_whose_log_is_refused_is_unknown_and_the_others_stand(stage: Stage
     (finding,) = ops.findings
     assert (finding.status, finding.subject) == (Status.UNKNOWN, "cluster/planted")
     assert "orders-1/app: " in finding.reason
+
+
+def test_several_owners_are_read_at_once_and_one_without_pods_is_unknown(stage: Stage) -> None:
+    """The owners are ConfigMaps: who an owner is must exist, or the pods are collected as garbage."""
+    pods, files = [], {}
+    for name in ("orders", "payments", "carts"):
+        stage.cluster.kubectl("create", "configmap", name, "-n", stage.namespace)
+        uid = stage.cluster.get("configmap", name, "-n", stage.namespace)["metadata"]["uid"]
+        owner = {"apiVersion": "v1", "kind": "ConfigMap", "name": name, "uid": uid, "controller": True}
+        made = pod(f"{name}-0")
+        made["metadata"]["ownerReferences"] = [owner]
+        pods.append(made)
+        files[f"{name}-0"] = [{"logsFile": stage.write(name, cri(minutes_before(1), f"of {name}"))}]
+    stage.create(pods, files)
+    ops = session(stage)
+
+    both = logs.lines(ops, namespace=stage.namespace, of=["orders", "configmap/payments"])
+    assert (sorted(both["line"]), ops.findings) == (["of orders", "of payments"], [])
+    part = logs.lines(ops, namespace=stage.namespace, of=["orders", "gone"])
+    assert part["line"].tolist() == ["of orders"]
+    (finding,) = ops.findings
+    assert (finding.status, finding.subject) == (Status.UNKNOWN, "cluster/planted")
+    assert f"namespace {stage.namespace} has no pod of gone" in finding.reason
+    with pytest.raises(NotFound, match="has no pod of gone, lost"):
+        logs.lines(ops, namespace=stage.namespace, of=["gone", "lost"])
+    with pytest.raises(ParameterError, match="of is an empty list"):
+        logs.lines(ops, namespace=stage.namespace, of=[])
 
 
 def test_a_role_without_pods_log_is_forbidden(stage: Stage) -> None:

@@ -123,12 +123,13 @@ def test_quantiles_come_with_what_they_rest_on_and_say_where_the_buckets_end(ops
     assert not found["orders", 0.95]["at_least"]
     assert (found["orders", 0.99]["latency_s"], found["orders", 0.99]["at_least"]) == (1.0, True)
     assert found["orders", 0.5]["requests_per_s"] == pytest.approx(1.0)
+    assert len(metrics.latency(ops, ["orders", "orders"])) == len(metrics.latency(ops, ["orders"]))
     assert found["idle", 0.5]["missing"] == "no request in the window"
     assert "no series" in found["nowhere", 0.5]["missing"]
 
 
 def test_saturation_is_of_the_services_own_containers(ops: Session) -> None:
-    table = metrics.saturation(ops, "orders", namespace="go-coffee")
+    table = metrics.saturation(ops, ["orders"], namespace="go-coffee")
     found = {row["pod"]: row for row in records(table)}
     assert sorted(found) == ["orders-7d9fbcd5f6-bbbbb", "orders-7d9fbcd5f6-x2x4z", "orders-7d9fbcd5f6-zzzzz"]
     limited, free = found["orders-7d9fbcd5f6-x2x4z"], found["orders-7d9fbcd5f6-zzzzz"]
@@ -139,8 +140,19 @@ def test_saturation_is_of_the_services_own_containers(ops: Session) -> None:
     judged = checks.saturation(table, thresholds=Thresholds())
     assert [f.status for f in judged] == [Status.WARN, Status.WARN]
     assert {f.subject for f in judged} == {"pod/orders-7d9fbcd5f6-x2x4z"}
-    nobody = checks.saturation(metrics.saturation(ops, "nowhere"), thresholds=Thresholds())
+    nobody = checks.saturation(metrics.saturation(ops, ["nowhere"]), thresholds=Thresholds())
     assert [f.status for f in nobody] == [Status.UNKNOWN]
+
+
+def test_saturation_of_several_services_says_which_has_no_container(ops: Session) -> None:
+    alone = metrics.saturation(ops, ["orders"], namespace="go-coffee")
+    both = metrics.saturation(ops, ["orders", "nowhere"], namespace="go-coffee")
+    assert both["pod"].tolist() == alone["pod"].tolist()
+    (finding,) = ops.findings
+    assert finding.status is Status.UNKNOWN
+    assert "no container of nowhere is known there" in finding.reason
+    with pytest.raises(ParameterError, match="no service is named"):
+        metrics.saturation(ops, [])
 
 
 def test_h28_memory_has_a_history_a_slope_and_a_time_to_its_limit(ops: Session) -> None:

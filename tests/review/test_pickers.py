@@ -1,73 +1,158 @@
-"""Pickers in JupyterLab, in a real browser: pick, ask, see the table change. Headless they are not there."""
+"""Pickers of every incident runbook on the demo, in JupyterLab, in a real browser far from UTC: pick, ask, see the table change."""
 
 from __future__ import annotations
 
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import nbformat
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import Locator, Page, expect, sync_playwright
 
+from gocoffee_ops.places.demo import demo_recorded
+from gocoffee_ops.runbooks import catalog
 from tests.review.environment import Configured
-from tests.review.test_jupyterlab import FLAGS, jupyterlab, run_all, wait_for_verdict
-from tests.runbooks.written import call, notebook
+from tests.review.test_jupyterlab import FLAGS, TOKEN, jupyterlab
+from tests.runbooks.written import call
 
-CELLS: list[tuple[str, str]] = [
-    ("markdown", "# Picked\n\n- **Symptom:** none.\n- **Owner:** nobody."),
-    ("parameters", 'env: str = "demo"  # environment\nnamespace: str = "go-coffee"  # namespace'),
-    ("", 'from gocoffee_ops import checks, cluster, runbook\n\nops = runbook.start("picked", env=env)'),
-    ("markdown", "## Pods"),
-    (
-        "raises-exception",
-        "pods = cluster.pods(ops)\nops.explore(cluster.pods, pods, namespace=namespace)\nops.judge(checks.pods_ready, pods)",
-    ),
-    ("markdown", "## Verdict"),
-    ("", "ops.verdict()"),
-]
-VERDICT = 6
+BOOKS = {book.name: book for book in catalog.runbooks()}
+INCIDENTS = ("service-down", "high-error-rate", "database-slowdown", "forensics")
+END = max(place.as_of for place in demo_recorded(datetime.now(UTC)) if place.target.kind == "cluster")
+SHOWN = "%Y-%m-%dT%H:%M"  # as a browser's field has a time
 
 
-@pytest.fixture
-def picked(tmp_path: Path) -> Path:
-    """A notebook on the demo, which has recorded the pods of all namespaces and of one."""
-    path = tmp_path / "picked.ipynb"
-    nbformat.write(notebook(*CELLS), path)
-    return path
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The incident runbooks, as they are."""
+    made = tmp_path_factory.mktemp("incident")
+    for name in INCIDENTS:
+        shutil.copy(BOOKS[name].path, made)
+    return made
 
 
-def test_what_is_picked_is_asked_and_its_table_shown(picked: Path, chromium: str) -> None:
-    with jupyterlab(Configured(picked.parent)) as url, sync_playwright() as playwright:
+@pytest.fixture(scope="module")
+def url(folder: Path) -> Iterator[str]:
+    with jupyterlab(Configured(folder)) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def page(chromium: str) -> Iterator[Page]:
+    with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        page = browser.new_page(viewport={"width": 1400, "height": 1000})
-        run_all(page, url, picked.name)
-        wait_for_verdict(page, picked, VERDICT)
-        namespace = page.locator(".widget-text input")
-        expect(namespace).to_have_value("go-coffee", timeout=30_000)
-        button = page.locator(".jupyter-button").filter(has_text="Ask")
-        answer = page.locator(".jupyter-widgets.widget-output")
-        button.click()
-        caption = answer.locator("caption")
-        expect(caption).to_contain_text("cluster.pods", timeout=30_000)
-        first = caption.inner_text()
-        namespace.fill("")
-        namespace.press("Enter")
-        button.click()
-        expect(caption).not_to_have_text(first, timeout=30_000)
-        assert "cluster.pods" in caption.inner_text()
-        namespace.fill("nowhere")
-        namespace.press("Enter")
-        button.click()
-        expect(answer).to_contain_text("NotRecorded", timeout=30_000)
-        page.screenshot(path=str(picked.with_name("pickers.png")), full_page=True)
+        yield browser.new_context(viewport={"width": 1500, "height": 1100}, timezone_id="America/New_York").new_page()
         browser.close()
 
 
-def test_headless_there_are_no_pickers(picked: Path) -> None:
-    done = call("gocoffee-ops", "run", str(picked), "--exit-zero", cwd=picked.parent)
+class Pickers:
+    """One row of pickers, the one that a cell shows."""
+
+    def __init__(self, cell: Locator) -> None:
+        self.cell = cell
+        self.button = cell.locator(".jupyter-button").filter(has_text="Ask")
+        self.answer = cell.locator(".jupyter-widgets.widget-output")
+        self.caption = self.answer.locator("caption")
+        expect(self.button).to_be_visible(timeout=60_000)
+
+    def field(self, words: str) -> Locator:
+        return self.cell.get_by_label(words, exact=True)
+
+    def pick(self, **picked: str) -> None:
+        for name, value in picked.items():
+            field = self.field({"of": "logs of", "start": "start (UTC)", "end": "end (UTC)"}.get(name, name))
+            field.fill(value)
+            field.press("Tab")
+
+    def ask(self) -> str:
+        """The caption of the table that comes when it is asked, which is another than the one before."""
+        before = self.caption.text_content() if self.caption.count() else ""
+        self.button.click()
+        expect(self.caption).not_to_have_text(before or "", timeout=30_000)
+        return self.caption.text_content() or ""
+
+    def told(self, sentence: str) -> None:
+        """Ask, and be told why not."""
+        self.button.click()
+        expect(self.answer).to_contain_text(sentence, timeout=30_000)
+
+
+def opened(page: Page, url: str, name: str, *cells: str) -> list[Pickers]:
+    """A runbook in which its parameters, its set-up and these cells were run, with the pickers of those that have any."""
+    book = json.loads(BOOKS[name].path.read_text())["cells"]
+    code = [i for i, cell in enumerate(book) if cell["cell_type"] == "code"]
+    wanted = [*code[:2], *(i for i in code if book[i]["id"] in cells)]
+    page.goto(f"{url}/lab/tree/{name}.ipynb?token={TOKEN}&reset")
+    expect(page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]")).to_have_count(1, timeout=60_000)
+    made = []
+    for i in wanted:
+        cell = page.locator(f".jp-Notebook .jp-Cell[data-windowed-list-index='{i}']")
+        cell.scroll_into_view_if_needed()
+        cell.locator(".cm-content").click()
+        page.keyboard.press("Control+Enter")
+        expect(cell.locator(".jp-InputPrompt")).to_have_text(re.compile(r"\[\d+\]"), timeout=60_000)
+        if "ops.explore" in "".join(book[i]["source"]):
+            made.append(Pickers(cell))
+    return made
+
+
+def test_service_down_shows_the_pods_of_another_namespace_and_the_logs_of_another_service(page: Page, url: str) -> None:
+    pods, logs = opened(page, url, "service-down", "55d4dab6", "00a1d343", "d84c2e6b")
+    own = pods.ask()
+    pods.pick(namespace="kube-system")
+    assert own != pods.ask()
+    expect(pods.answer).to_contain_text("coredns")
+    logs.pick(of="deployment/api-gateway")
+    logs.ask()
+    expect(logs.answer).to_contain_text("api-gateway")
+    logs.pick(of="order-service")
+    logs.told("nothing that was read has the logs of 'order-service'. Try: deployment/order-service")
+
+
+def test_high_error_rate_shows_the_lines_of_a_shorter_time(page: Page, url: str) -> None:
+    (logs,) = opened(page, url, "high-error-rate", "86e30823", "63510818")
+    hour = logs.ask()
+    expect(logs.field("end (UTC)")).to_have_value(END.strftime(SHOWN))
+    logs.pick(start=(END - timedelta(minutes=15)).strftime(SHOWN))
+    assert hour != logs.ask()
+    logs.pick(start=(END - timedelta(minutes=7)).strftime(SHOWN))
+    logs.told("is not in the record: nobody is asked")
+
+
+def test_database_slowdown_shows_the_sessions_of_one_application_and_another_services_logs(
+    page: Page, url: str
+) -> None:
+    sessions, logs = opened(page, url, "database-slowdown", "f193c3c7", "8b99ea3f", "2d3a69ed", "b4d1f0c2")
+    every = sessions.ask()
+    offered = sessions.cell.locator("datalist option").first.get_attribute("value")
+    assert offered
+    sessions.pick(application=offered)
+    assert every != sessions.ask()
+    own = logs.ask()
+    logs.pick(of="deployment/order-service")
+    assert own != logs.ask()
+
+
+def test_forensics_shows_a_shorter_time_and_refuses_one_that_ends_before_it_starts(page: Page, url: str) -> None:
+    (logs,) = opened(page, url, "forensics", "3256d64a", "74dbf416")
+    hour = logs.ask()
+    logs.pick(start=(END - timedelta(minutes=15)).strftime(SHOWN))
+    assert hour != logs.ask()
+    logs.pick(end=(END - timedelta(hours=2)).strftime(SHOWN))
+    logs.told("a window must start before it ends")
+    logs.pick(end=END.strftime(SHOWN), namespace="go-cofee")
+    logs.told("nothing that was read has the namespace 'go-cofee'. Try: go-coffee")
+
+
+def test_headless_there_are_no_pickers(tmp_path: Path) -> None:
+    done = call(
+        "gocoffee-ops", "run", "high-error-rate", "--env", "demo", "--exit-zero", "--reports", "reports", cwd=tmp_path
+    )
     assert done.returncode == 0, done.stderr
-    (folder,) = (picked.parent / "reports" / "picked").glob("2*")
-    report, ran = (folder / "report.html").read_text(), (folder / "notebook.ipynb").read_text()
-    for text in (report, ran):
+    (ran,) = (tmp_path / "reports" / "high-error-rate").glob("2*")
+    for text in ((ran / "report.html").read_text(), (ran / "notebook.ipynb").read_text()):
         assert "application/vnd.jupyter.widget-view" not in text
         assert "Combobox" not in text
-    assert "pods_ready" in (folder / "run.json").read_text()
+    assert "pods_ready" in (ran / "run.json").read_text()

@@ -19,6 +19,7 @@ ratio: float = 0.5  # share [0..1]
 by: str = "total"  # order {total|mean|calls}
 deep: bool = False  # look closer
 namespaces: list[str] = []  # only these
+services: list[str] = ["web"]  # those [1..]
 """
 PARAMETERS = parse(CELL)
 
@@ -28,7 +29,7 @@ def test_a_declaration_gives_type_default_help_range_and_choices() -> None:
     assert by_name["limit"] == Parameter("limit", "int", 20, "rows shown", 1, 100)
     assert by_name["by"] == Parameter("by", "str", "total", "order", choices=("total", "mean", "calls"))
     assert by_name["namespaces"].default == []
-    assert [p.name for p in PARAMETERS] == ["env", "limit", "ratio", "by", "deep", "namespaces"]
+    assert [p.name for p in PARAMETERS] == ["env", "limit", "ratio", "by", "deep", "namespaces", "services"]
 
 
 def test_what_is_not_given_keeps_its_default() -> None:
@@ -39,6 +40,7 @@ def test_what_is_not_given_keeps_its_default() -> None:
         "by": "total",
         "deep": False,
         "namespaces": [],
+        "services": ["web"],
     }
 
 
@@ -75,6 +77,7 @@ def test_text_becomes_the_declared_type(name: str, texts: list[str], value: Valu
         ("ratio", ["inf"], "a number from 0 to 1"),
         ("deep", ["perhaps"], "true or false"),
         ("by", ["Total"], "one of total, mean, calls"),
+        ("services", [""], "texts, separated by commas, 1 or more"),
         ("limt", ["5"], "did you mean 'limit'"),
     ],
 )

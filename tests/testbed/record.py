@@ -11,6 +11,7 @@ import contextlib
 import importlib
 import inspect
 import io
+import itertools
 import json
 import pkgutil
 import shutil
@@ -30,6 +31,8 @@ from gocoffee_ops.evidence.replay import Key
 from gocoffee_ops.model import Target
 from gocoffee_ops.places import DEMO_BUNDLE, demo_thresholds, open_places
 from gocoffee_ops.places.demo import demo_contacts
+from gocoffee_ops.queries import changes, cluster, logs
+from gocoffee_ops.queries.control_plane import namespaces
 from gocoffee_ops.queries.query import Query
 from gocoffee_ops.runbooks import catalog
 from gocoffee_ops.session import Place, Session
@@ -42,8 +45,9 @@ from tests.testbed.scenario.load import NAMESPACE, load
 COMMAND = "make demo-bundle"
 MANIFEST = "manifest.json"
 NOT_RECORDED = {"database", "history"}  # the demo's database is a live one; its earlier runs are its user's
-# What the shipped role may not: to list Secrets, even by name, would let it read them.
+# What the shipped role may not: to list Secrets, even by name, would let it read them. So nobody states that it may.
 REFUSED = {"changes.secrets"}
+PICKED_HOURS = (1.0, 0.25)
 SERVERS = {
     "cluster": "kubernetes",
     "redis": "redis",
@@ -76,6 +80,17 @@ def questions(kinds: set[str]) -> Iterator[tuple[Query[...], dict[str, Any]]]:
                 yield query, {"namespace": NAMESPACE}
 
 
+def picks(ops: Session) -> None:
+    """What somebody who runs the demo may pick: other namespaces, and the logs of other services and of a shorter time."""
+    for namespace in namespaces(ops)["namespace"]:
+        for question in (cluster.pods, changes.rollouts):
+            question(ops, namespace=namespace)
+    owners = set(cluster.pods(ops, namespace=NAMESPACE)["owner"].dropna())
+    for of, hours in itertools.product(sorted(owners), PICKED_HOURS):
+        window = ops.window(hours=hours)
+        logs.lines(ops, namespace=NAMESPACE, of=of, start=window.start, end=window.end)
+
+
 class Recorder:
     """Sessions over one environment as of one moment, and the one bundle of what they asked."""
 
@@ -89,13 +104,14 @@ class Recorder:
         self._folder = folder
 
     def ask(self) -> None:
-        """What every runbook asks, and every question that needs no argument."""
+        """What every runbook asks, every question that needs no argument, and what may be picked beside a runbook's own."""
         for book in catalog.runbooks():
             with contextlib.redirect_stdout(io.StringIO()):
                 run_cells(book, self._session(book.name))
         plain = self._session("demo")
         for query, arguments in questions({place.target.kind for place in self._recorded}):
             query(plain, **arguments)
+        picks(plain)
 
     def _session(self, name: str) -> Session:
         ledger = Ledger(self._scratch / f"{len(self.ledgers)}", self._redactor)

@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pandas as pd
 import pytest
 
-from gocoffee_ops.errors import Unreachable, UsageError
+from gocoffee_ops.errors import NotRecorded, Unreachable, UsageError
 from gocoffee_ops.ui.pickers import pickers
 
 START = datetime(2026, 11, 25, 3, 0, tzinfo=UTC)
 
 
 def question(
-    ops: object, *, namespace: str = "", service: str = "", window_s: float = 0.0, top: int = 1, since: object = None
+    ops: object,
+    *,
+    namespace: str = "",
+    service: str = "",
+    of: str = "",
+    window_s: float = 0.0,
+    top: int = 1,
+    since: datetime | None = None,
+    start: datetime | None = None,
+    end: datetime = START,
 ) -> Any:
     """A question's signature."""
 
@@ -69,3 +78,106 @@ def test_a_misspelt_argument_and_one_without_a_picker_are_wrong_usage() -> None:
         parts(None, namespce="shop")
     with pytest.raises(UsageError, match="no picker for argument namespace: it is list"):
         parts(None, namespace=["a"])
+
+
+PODS = pd.DataFrame(
+    {
+        "namespace": ["shop", "shop", "jobs"],
+        "owner": ["deployment/orders", "statefulset/postgres", "job/mail"],
+        "app": ["orders", "postgres", "mail"],
+    }
+)
+NAMESPACES = pd.DataFrame({"namespace": ["jobs", "shop", "empty"]})
+
+
+def answered(
+    picked: Mapping[str, Any], *known: pd.DataFrame, capsys: pytest.CaptureFixture[str]
+) -> tuple[list[Mapping[str, Any]], str]:
+    """What was asked, and what was said, when `picked` is put into pickers that begin as an incident's do."""
+    asked: list[Mapping[str, Any]] = []
+
+    def ask(given: Mapping[str, Any]) -> pd.DataFrame:
+        asked.append(given)
+        return pd.DataFrame({"line": ["x"]})
+
+    first = {"namespace": "shop", "of": "deployment/orders", "start": START - timedelta(hours=1), "end": START}
+    (*widgets, button), _ = parts(ask, *known, **first)
+    for widget, name in zip(widgets, first, strict=True):
+        widget.value = picked.get(name, widget.value)
+    button.click()
+    return asked, capsys.readouterr().out
+
+
+def test_times_are_shown_in_utc_whatever_zone_the_browser_has_and_asked_as_they_were() -> None:
+    asked: list[Mapping[str, Any]] = []
+    given = START.astimezone(timezone(timedelta(hours=5, minutes=30))).replace(microsecond=7)
+    (start, button), _ = parts(lambda picked: asked.append(picked) or pd.DataFrame(), start=given)
+    button.click()
+    assert start.value == datetime(2026, 11, 25, 3, 0, 0, 7)  # noqa: DTZ001 - it is shown without a zone
+    assert start.description == "start (UTC)"
+    assert asked == [{"start": given}]
+    assert asked[0]["start"].tzinfo is UTC
+
+
+def test_logs_are_offered_by_owner_in_the_namespace_that_is_picked() -> None:
+    rollouts = pd.DataFrame({"namespace": ["shop"], "deployment": ["web"]})
+    (namespace, of, _), _ = parts(None, NAMESPACES, PODS, rollouts, namespace="shop", of="deployment/orders")
+    assert namespace.options == ("empty", "jobs", "shop")
+    assert of.options == ("deployment/orders", "deployment/web", "statefulset/postgres")
+    namespace.value = "jobs"
+    assert of.options == ("job/mail",)
+    namespace.value = "empty"
+    assert of.options == ()
+
+
+@pytest.mark.parametrize(
+    ("picked", "said"),
+    [
+        ({"start": datetime(2026, 11, 25, 4)}, "a window must start before it ends: given 2026-11-25 04:00:00"),  # noqa: DTZ001
+        ({"end": None}, "end is empty. Try: a date and a time, UTC"),
+        ({"namespace": "shpo"}, "nothing that was read has the namespace 'shpo'. Try: shop"),
+        ({"of": "orders"}, "nothing that was read has the logs of 'orders'. Try: deployment/orders"),
+        ({"of": "deployment/xyz"}, "nothing that was read has the logs of 'deployment/xyz'"),
+    ],
+)
+def test_what_cannot_be_asked_is_told_and_nobody_is_asked(
+    picked: Mapping[str, Any], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked, told = answered(picked, NAMESPACES, PODS, capsys=capsys)
+    assert asked == []
+    assert said in told
+
+
+@pytest.mark.parametrize(
+    "picked",
+    [
+        {"of": "statefulset/postgres"},
+        {"of": "app in (orders)"},
+        {"of": "app=nobody"},
+        {"of": "pod/orders-0"},
+        {"of": ""},
+        {"namespace": "jobs", "of": "job/mail"},
+        {"namespace": "empty", "of": "deployment/new"},
+        {"start": None},
+    ],
+)
+def test_what_may_be_there_is_asked(picked: Mapping[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
+    (asked,), _ = answered(picked, NAMESPACES, PODS, capsys=capsys)
+    assert {name: asked[name] for name in picked} == picked
+
+
+def test_what_is_not_in_a_record_is_told_with_what_is(capsys: pytest.CaptureFixture[str]) -> None:
+    def ask(_: Mapping[str, Any]) -> pd.DataFrame:
+        raise NotRecorded(
+            "pods(a) is not in the record", target="/some/folder", hint="the record holds: pods(b); pods(c)"
+        )
+
+    (_, button), _ = parts(ask, namespace="shop")
+    button.click()
+    said = "pods(a) is not in the record: nobody is asked. Try:\n  the record holds: pods(b)\n  pods(c)\n"
+    assert capsys.readouterr().out.endswith(said)
+
+
+def test_where_nothing_else_was_read_any_name_is_asked(capsys: pytest.CaptureFixture[str]) -> None:
+    (asked,), _ = answered({"namespace": "other", "of": "deployment/new"}, capsys=capsys)
+    assert (asked["namespace"], asked["of"]) == ("other", "deployment/new")

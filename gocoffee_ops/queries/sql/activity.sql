@@ -1,4 +1,4 @@
--- What is every session but ours doing, since when, and who holds it up?
+-- What is every session but ours, or of one application, doing, since when, and who holds it up?
 -- Reads: pg_stat_activity, pg_locks (through pg_blocking_pids). Needs: pg_read_all_stats.
 WITH kinds AS (
     SELECT
@@ -13,6 +13,7 @@ WITH kinds AS (
         END AS age_of
     FROM pg_stat_activity AS a
     WHERE a.pid <> pg_backend_pid()
+        AND %(application)s::text IN ('', a.application_name)
         -- The server's own processes (checkpointer, launchers, writers) are connected to no database, and serve no client.
         AND (a.datid IS NOT NULL OR a.backend_type IN ('client backend', 'walsender'))
 ),
