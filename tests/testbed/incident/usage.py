@@ -140,8 +140,8 @@ class Usage:
         counter = self._counters.get(one.uid + one.name)
         if counter is None:
             hours = int(PAST / HOUR) + 48
-            chance = random.Random(f"{one.namespace}/{one.pod}/{one.name}")
-            factors = (self._factor(self.begins + HOUR * n, chance) for n in range(hours))
+            turn = random.Random(f"{one.namespace}/{one.name}").randrange(len(OPEN) * len(CLOSED))
+            factors = (self._factor(self.begins + HOUR * n, turn) for n in range(hours))
             counter = [0.0, *accumulate(round(one.cores * factor * 300 * 8) / 8 * 12 for factor in factors)]
             self._counters[one.uid + one.name] = counter
         hour, second = divmod(self._elapsed_s(at), 3600)
@@ -149,8 +149,10 @@ class Usage:
         return before + (after - before) * second / 3600
 
     @staticmethod
-    def _factor(hour: datetime, chance: random.Random) -> float:
-        return PEAK[hour.weekday()] * chance.choice(OPEN if 6 <= hour.hour < 20 else CLOSED)
+    def _factor(hour: datetime, turn: int) -> float:
+        """By turns: with chance in it, what advice makes of a week would be another each time."""
+        busy = OPEN if 6 <= hour.hour < 20 else CLOSED
+        return PEAK[hour.weekday()] * busy[(hour.hour + turn) % len(busy)]
 
     def _memory_mib(self, one: Container, at: datetime) -> int:
         """That of the story's containers has grown by a quarter within a day."""
