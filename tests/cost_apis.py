@@ -64,7 +64,7 @@ def sound(asked: Asked) -> Answer:
     for day in days_of(asked):
         found = [
             allocation("go-coffee", day, cpuCost=1.25, ramCost=0.5, pvCost=0.1),
-            allocation("kube-system", day, cpuCost=0.25),
+            allocation("kube-system", day, cpuCost=0.25, ramCost=0.1),
         ]
         if asked.query.get("includeIdle", asked.query.get("idle")) == "true":
             found.append(allocation("__idle__", day, cpuCost=2.0, ramCost=1.0))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import Any
@@ -67,6 +68,18 @@ PARTS = {
     "load_balancer": "load_balancer_cost", "shared": "shared_cost",
 }  # fmt: skip
 
+# How much there was of a part, in any unit; of what is shared out they do not say.
+QUANTITIES: Mapping[str, Callable[[Allocation], float]] = {
+    "cpu": lambda one: one.cpu_core_hours or 0.0,
+    "memory": lambda one: one.ram_byte_hours or 0.0,
+    "gpu": lambda one: one.gpu_hours or 0.0,
+    "storage": lambda one: one.pv_byte_hours or 0.0,
+    "network": lambda one: (one.network_transfer_bytes or 0.0) + (one.network_receive_bytes or 0.0),
+    "load_balancer": lambda one: float(len(one.lb_allocations or ())),
+}
+FREE_IN_PART = ("network",)  # traffic within a zone costs nothing, though other traffic has a price
+ROUNDED_TO = 1e-5  # they write five places: a smaller amount is a 0 there
+
 
 def money(value: Decimal | None) -> Decimal | None:
     """An amount with as many places as tables keep.
@@ -78,12 +91,15 @@ def money(value: Decimal | None) -> Decimal | None:
 
 
 def allocation_rows(sets: Sequence[Mapping[str, Allocation]], window: Window, currency: str, warning: str = "") -> Rows:
-    """The rows of one answer. Days without an entry, or seen in part, and negative idle are unread: they look like less cost."""
+    """The rows of one answer. Days without an entry, seen in part or without idle, and idle that cannot be, are unread: they look
+    like less cost.
+    """
     entries = [one for each in sets for one in each.values()]
     adjusted = any(_adjustment(one) for one in entries)
-    rows = [_row(one, currency, adjusted) for one in entries]
+    rates = {part: _rate(part, entries) for part in QUANTITIES}
+    rows = [_row(one, currency, rates, adjusted=adjusted) for one in entries]
     rows.sort(key=lambda row: (row["day"], row["name"]))
-    unread = [*_gaps(rows, window), *_negative(rows)]
+    unread = [*_gaps(rows, window), *_idle(rows)]
     return Rows(rows, truncated=f"it warns: {warning}" if warning else "", unread="; ".join(unread))
 
 
@@ -94,9 +110,9 @@ def reach_rows(sets: Sequence[Mapping[str, Allocation]], window: Window) -> Rows
     return Rows([{"day": window.start, "entries": len(entries), "minutes": minutes}])
 
 
-def _row(one: Allocation, currency: str, adjusted: bool) -> dict[str, Any]:
+def _row(one: Allocation, currency: str, rates: Mapping[str, float], *, adjusted: bool) -> dict[str, Any]:
     of = one.properties or Properties()
-    parts = {name: money(getattr(one, field)) for name, field in PARTS.items()}
+    parts = {name: _priced(one, name, rates.get(name)) for name in PARTS}
     adjustment, total = _adjustment(one), money(one.total_cost)
     unpriced = [name for name, value in parts.items() if value is None] + (["total"] if total is None else [])
     whole = None if total is None else total - adjustment
@@ -104,7 +120,7 @@ def _row(one: Allocation, currency: str, adjusted: bool) -> dict[str, Any]:
     return {
         "day": one.start.replace(hour=0, minute=0, second=0, microsecond=0),
         "name": one.name,
-        "part": next((kind for mark, kind in KINDS.items() if mark in one.name), "allocated"),
+        "part": _part(one),
         "their_cluster": of.cluster or None,
         "namespace": of.namespace or None,
         "workload": f"{of.controller_kind.lower() or 'controller'}/{of.controller}" if of.controller else None,
@@ -129,6 +145,27 @@ def _row(one: Allocation, currency: str, adjusted: bool) -> dict[str, Any]:
     }
 
 
+def _part(one: Allocation) -> str:
+    return next((kind for mark, kind in KINDS.items() if mark in one.name), "allocated")
+
+
+def _rate(part: str, entries: Iterable[Allocation]) -> float:
+    """What a unit of a part costs, on average of the entries in which it costs something; 0 where it has no price at all."""
+    there = [(float(getattr(one, PARTS[part]) or 0), QUANTITIES[part](one)) for one in entries]
+    paid = [(cost, quantity) for cost, quantity in there if cost and quantity]
+    return sum(cost for cost, _ in paid) / sum(quantity for _, quantity in paid) if paid else 0.0
+
+
+def _priced(one: Allocation, part: str, rate: float | None) -> Decimal | None:
+    """What a part costs. Nothing for what there was is no price, unless it is less than they write. (C08)"""
+    value = money(getattr(one, PARTS[part]))
+    if value != 0 or rate is None or _part(one) == "idle":  # which is judged by `_idle`
+        return value
+    quantity = QUANTITIES[part](one)
+    rounded_off = rate > 0 and (part in FREE_IN_PART or quantity * rate < ROUNDED_TO)
+    return value if quantity == 0 or rounded_off else None
+
+
 def _adjustment(one: Allocation) -> Decimal:
     found = (getattr(one, f"{field}_adjustment", None) for field in PARTS.values())
     return sum((value for each in found if (value := money(each)) is not None), Decimal(0))
@@ -149,12 +186,30 @@ def _gaps(rows: Iterable[Mapping[str, Any]], window: Window) -> list[str]:
     return found
 
 
-def _negative(rows: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Less than nothing idle: prices of nodes are missing, so that more was allocated than there was. (C10)"""
-    wrong = [row for row in rows if row["part"] == "idle" and (row["total_list"] or 0) < 0]
-    return [
-        f"idle of {row['day']:%Y-%m-%d} is {row['total_list']:.2f}: prices of nodes are missing there" for row in wrong
-    ]
+def _idle(rows: Iterable[Mapping[str, Any]]) -> list[str]:
+    """What is said against a day's idle. (C01, C10)
+
+    It is what nodes cost less what was allocated, of CPU and of memory each: of one below zero the other hides it, so each is
+    looked at. Versions cut it off at zero; and it is there whenever a node has a price, so no idle is no priced node. What a node
+    keeps for itself is never allocated, so there is always some.
+    """
+    days: defaultdict[datetime, list[str]] = defaultdict(list)
+    idle: defaultdict[datetime, list[Mapping[str, Any]]] = defaultdict(list)
+    for row in rows:
+        days[row["day"]]
+        if row["part"] == "idle":
+            idle[row["day"]].append(row)
+    for day, said in days.items():
+        if not idle[day]:
+            said.append(f"it has no idle of {day:%Y-%m-%d}: no node has a price there")
+        for part in ("cpu", "memory", "gpu"):
+            amounts = [row[f"{part}_list"] for row in idle[day] if row[f"{part}_list"] is not None]
+            what = f"idle {part} of {day:%Y-%m-%d}"
+            if any(amount < 0 for amount in amounts):
+                said.append(f"{what} is {min(amounts):.2f}: prices of nodes are missing there")
+            elif part != "gpu" and amounts and not any(amounts):
+                said.append(f"{what} is exactly 0: nodes are never allocated to the last byte, so it was cut off there")
+    return [said for day in sorted(days) for said in days[day]]
 
 
 def gib(value: float | None) -> float | None:

@@ -90,7 +90,8 @@ def allocation(ask: Ask[OpenCost], *, window: str = "7d", aggregate: str = "name
     """What does OpenCost allocate to whom, by day, idle included? (C01)
 
     It has no row for the control plane's fee, and a load balancer without pods is in one of its answers and not in the other: the
-    bill has both. A day of which it saw only a part shows as less cost, so such days are UNKNOWN; negative idle is, too.
+    bill has both. A day of which it saw only a part shows as less cost, so such days are UNKNOWN; so is idle that is negative,
+    exactly 0, or not there. A part that costs 0 though there was some of it has no price: it is missing, not free. (C08, C10)
 
     Columns: those of `ALLOCATION_TABLE`. API: /allocation. Permission: to reach it.
     """

@@ -87,6 +87,18 @@ def compared(theirs: str | None, *, currency: str = "EUR", of: Query[...] = open
     return [lines, table(of, {of.kind: "main", "currency": currency, "total_list": amount, "minutes": 1440.0})]
 
 
+def compared_without(theirs: str, left_out: int, *, line: str = "control plane", **row: Any) -> list[pd.DataFrame]:
+    """Of a day of 100 in the bill, so much is of a control plane (or another line) whose row does not say which cluster's it is."""
+    about = EURO | {"estimated": False}
+    lines = filled(
+        LINES,
+        about | {"line": "used", "cluster": "eu", "effective": Decimal(100 - left_out)},
+        about | {"line": line, "effective": Decimal(left_out)},
+    )
+    theirs_ = {"opencost": "main", "currency": "EUR", "total_list": Decimal(theirs), "minutes": 1440.0}
+    return [lines, table(opencost.allocation, theirs_ | row)]
+
+
 def absent() -> list[pd.DataFrame]:
     nobody = table(kubecost.allocation)
     nobody.attrs["absent"] = "the environment names no kubecost"
@@ -131,6 +143,15 @@ CASES: list[tuple[str, Status, list[pd.DataFrame]]] = [
     ("allocators_agree", WARN, compared("40", of=kubecost.allocation)),
     ("allocators_agree", UNKNOWN, compared("100", currency="USD")),
     ("allocators_agree", UNKNOWN, compared(None)),
+    ("allocators_agree", OK, compared_without("96", 4)),
+    ("allocators_agree", OK, compared_without("96", 4, missing="no price of network")),
+    ("allocators_agree", OK, compared_without("92", 8, line="tax")),
+    ("allocators_agree", OK, compared_without("100", 8, shared_list=Decimal(8))),
+    ("allocators_agree", WARN, compared_without("92", 8)),
+    ("allocators_agree", WARN, compared_without("92", 8, line="system")),
+    ("allocators_agree", WARN, compared_without("100", 8)),
+    ("allocators_agree", WARN, compared_without("92", 8, shared_list=Decimal(1))),
+    ("allocators_agree", UNKNOWN, compared_without("96", 4, missing="no price of storage, network")),
     ("allocators_agree", UNKNOWN, [LINES.empty(), table(opencost.allocation)]),
     ("allocators_agree", OK, absent()),
     ("bill_reconciled", OK, bill(2)),

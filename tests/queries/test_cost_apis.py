@@ -49,7 +49,7 @@ def test_allocations_come_by_complete_utc_day_with_idle(query: Query[...], tmp_p
     assert ops.findings == []
     assert {row["day"].day for row in rows} == set(range(1, 8))
     totals = {name: sum(row["total_list"] for row in rows if row["name"] == name) for name in {r["name"] for r in rows}}
-    assert totals == {"go-coffee": Decimal("12.95"), "kube-system": Decimal("1.75"), "__idle__": Decimal("21.00")}
+    assert totals == {"go-coffee": Decimal("12.95"), "kube-system": Decimal("2.45"), "__idle__": Decimal("21.00")}
     assert {row["part"] for row in rows} == {"allocated", "idle"}
     row = rows[1]
     assert (row["name"], row["cpu_list"], row["memory_list"]) == ("go-coffee", Decimal("1.25"), Decimal("0.5"))
@@ -69,7 +69,7 @@ def test_what_comes_from_the_bill_is_another_column(tmp_path: Path) -> None:
 
 
 def test_a_price_that_is_no_number_is_missing_and_not_free(tmp_path: Path) -> None:
-    with reading(lambda a: enveloped(by_name(allocation("a", days_of(a)[0], cpuCost=None))), tmp_path) as (ops, _):
+    with reading(lambda a: enveloped(by_name(allocation("a", days_of(a)[0], cpuCost=None, ramCost=0.5))), tmp_path) as (ops, _):
         row = records(opencost.allocation(ops, window="1d"))[0]
     assert (row["cpu_list"], row["missing"]) == (None, "no price of cpu")
 
@@ -156,15 +156,69 @@ def test_c04_a_day_that_was_seen_in_part_or_not_at_all_is_unknown(tmp_path: Path
     assert "it has no data of 2026-01-07" in found.reason
 
 
-def test_c10_negative_idle_is_unknown(tmp_path: Path) -> None:
-    def negative(asked: Any) -> Answer:
-        return enveloped(
-            by_name(allocation("__idle__", days_of(asked)[0], cpuCost=-3.0), allocation("a", days_of(asked)[0]))
-        )
+WRONG_IDLE: dict[str, tuple[dict[str, float] | None, list[str]]] = {
+    "negative": ({"cpuCost": -3.0, "ramCost": 1.0}, ["idle cpu of 2026-01-07 is -3.00"]),
+    "negative memory behind CPU": ({"cpuCost": 5.0, "ramCost": -2.0}, ["idle memory of 2026-01-07 is -2.00"]),
+    "negative GPU": ({"cpuCost": 5.0, "ramCost": 2.0, "gpuCost": -0.5}, ["idle gpu of 2026-01-07 is -0.50"]),
+    "cut off at 0": ({"cpuCost": 5.0}, ["idle memory of 2026-01-07 is exactly 0"]),
+    "nothing": ({}, ["idle cpu of 2026-01-07 is exactly 0", "idle memory of 2026-01-07 is exactly 0"]),
+    "no row": (None, ["it has no idle of 2026-01-07"]),
+}
 
-    with reading(negative, tmp_path) as (ops, _):
-        opencost.allocation(ops, window="1d")
-    assert [(f.status, "idle of 2026-01-07 is -3.00" in f.reason) for f in ops.findings] == [(Status.UNKNOWN, True)]
+
+@pytest.mark.parametrize("query", BOTH, ids=lambda query: query.name)
+@pytest.mark.parametrize(("idle", "said"), WRONG_IDLE.values(), ids=list(WRONG_IDLE))
+def test_c10_idle_that_cannot_be_is_unknown(
+    query: Query[...], idle: dict[str, float] | None, said: list[str], tmp_path: Path
+) -> None:
+    def answer(asked: Any) -> Answer:
+        day = days_of(asked)[0]
+        rest = [] if idle is None else [allocation("__idle__", day, **idle)]
+        return enveloped(by_name(allocation("a", day, cpuCost=1.0, ramCost=1.0), *rest))
+
+    with reading(answer, tmp_path) as (ops, _):
+        query(ops, window="1d")
+    (found,) = ops.findings
+    assert found.status is Status.UNKNOWN
+    assert all(words in found.reason for words in said), found.reason
+    assert found.reason.count(" of 2026-01-07") == len(said)
+
+
+PARTS = {
+    "cpu": {"cpuCoreHours": 5.0}, "memory": {"ramByteHours": 1e12}, "gpu": {"gpuHours": 2.0}, "storage": {"pvByteHours": 1e12},
+    "network": {"networkTransferBytes": 1e9}, "load_balancer": {"lbAllocations": {"lb": {"service": "a/web", "hours": 24.0}}},
+}  # fmt: skip
+COSTS = {
+    "cpu": "cpuCost", "memory": "ramCost", "gpu": "gpuCost", "storage": "pvCost", "network": "networkCost",
+    "load_balancer": "loadBalancerCost",
+}  # fmt: skip
+NONE_AT_ALL = {"cpuCoreHours": 0.0, "ramByteHours": 0.0}
+
+
+def read_rows(folder: Path, *entries: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    with reading(lambda a: enveloped(by_name(*entries)), folder) as (ops, _):
+        return {row["name"]: row for row in records(opencost.allocation(ops, window="1d"))}
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_c08_a_part_that_costs_nothing_though_there_was_some_is_missing_and_not_free(part: str, tmp_path: Path) -> None:
+    row = read_rows(tmp_path, allocation("a", "2026-01-07", **NONE_AT_ALL | PARTS[part]))["a"]
+    assert (row[f"{part}_list"], row["missing"]) == (None, f"no price of {part}")
+    assert [row[f"{other}_list"] for other in PARTS if other != part] == [0] * 5
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_c08_what_others_have_a_price_of_is_missing_where_it_costs_nothing(part: str, tmp_path: Path) -> None:
+    priced = allocation("b", "2026-01-07", **NONE_AT_ALL | PARTS[part] | {COSTS[part]: 1.0})
+    rows = read_rows(tmp_path, allocation("a", "2026-01-07", **NONE_AT_ALL | PARTS[part]), priced)
+    free = part == "network"  # within a zone it is
+    assert (rows["a"][f"{part}_list"], rows["b"][f"{part}_list"]) == (0 if free else None, 1)
+
+
+def test_an_amount_that_is_smaller_than_they_write_is_a_price(tmp_path: Path) -> None:
+    tiny = allocation("tiny", "2026-01-07", **NONE_AT_ALL | {"cpuCoreHours": 0.0001})
+    rows = read_rows(tmp_path, tiny, allocation("b", "2026-01-07", cpuCost=0.72, ramCost=0.5))
+    assert (rows["tiny"]["cpu_list"], rows["tiny"]["missing"]) == (0, None)
 
 
 def test_assets_have_what_their_provider_calls_them_and_one_without_a_price_is_not_free(tmp_path: Path) -> None:
