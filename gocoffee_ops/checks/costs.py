@@ -16,6 +16,12 @@ if TYPE_CHECKING:
 
 NEXT = (COST_ANALYSIS,)
 RAN = ("core-hours", "GiB-hours")
+# What of the clusters has prices of one kind, as coverage tells it, and the lines of a bill that are of that kind.
+KINDS: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
+    (RAN, ("used", "requested and unused", "idle", "system")),
+    (("days of volumes and load balancers",), ("storage", "unmounted storage", "load balancer")),
+    (("days of control planes",), ("control plane",)),
+)
 UNUSED = ("idle", "requested and unused")
 OWNED = ("used", "requested and unused", "storage", "unmounted storage", "load balancer", "outside the cluster")
 
@@ -32,14 +38,15 @@ def money(amount: Decimal, currency: str | None) -> str:
 def bill_reconciled(reconciliation: pd.DataFrame, coverage: pd.DataFrame, *, thresholds: Thresholds) -> list[Finding]:
     """Do the lines explain the bill? (C02, C12)
 
-    Of complete days alone. UNKNOWN while all days are within the billing lag, when too little of what ran has a price, and when it
-    is not known of more than that what for.
+    Of complete days alone. UNKNOWN while all days are within the billing lag; when less than `cost_priced_min` of what the clusters
+    cost has a price, as then the bill, or what was matched with it, lacks more than a residual could show; and when it is not known
+    of more than the rest what for. How much has a price is told in money: `priced_of_money`.
 
     >>> import pandas as pd
     >>> row = {"currency": "EUR", "estimated": False, "line": "bill", "days": 7, "effective": Decimal(100)}
     >>> row["effective_unsigned"] = Decimal(100)
     >>> rest = row | {"line": "residual", "effective": Decimal(4), "effective_unsigned": Decimal(4)}
-    >>> priced = pd.DataFrame([{"what": "core-hours", "priced_share": 1.0}])
+    >>> priced = pd.DataFrame([{"what": "core-hours", "total": 9.0, "from_bill": 9.0, "priced_share": 1.0}])
     >>> said(bill_reconciled(pd.DataFrame([row, rest]), priced, thresholds=Thresholds()))
     ['WARN bill/EUR: 4.0 % of 7 days is residual: 4.00 EUR of 100.00 EUR']
     """
@@ -47,9 +54,8 @@ def bill_reconciled(reconciliation: pd.DataFrame, coverage: pd.DataFrame, *, thr
     by_currency: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in table:
         by_currency[row["currency"]].append(row)
-    ran = [row for row in records(coverage) if row["what"] in RAN and row["priced_share"] is not None]
-    unpriced = [row for row in ran if row["priced_share"] < thresholds.cost_priced_min]
-    findings = [_reconciled(currency, rows, unpriced, thresholds) for currency, rows in by_currency.items()]
+    covered = [row for row in records(coverage) if row["priced_share"] is not None]
+    findings = [_reconciled(currency, rows, covered, thresholds) for currency, rows in by_currency.items()]
     fine = [finding.reason for finding in findings]
     return concluded(
         findings,
@@ -62,7 +68,7 @@ def bill_reconciled(reconciliation: pd.DataFrame, coverage: pd.DataFrame, *, thr
 
 
 def _reconciled(
-    currency: str, rows: Sequence[Mapping[str, Any]], unpriced: Sequence[Mapping[str, Any]], thresholds: Thresholds
+    currency: str, rows: Sequence[Mapping[str, Any]], covered: Sequence[Mapping[str, Any]], thresholds: Thresholds
 ) -> Finding:
     def found(status: Status, reason: str, **numbers: float) -> Finding:
         return Finding(status, "bill_reconciled", f"bill/{currency}", reason, numbers, next=NEXT)
@@ -70,9 +76,12 @@ def _reconciled(
     settled = {row["line"]: row for row in rows if not row["estimated"]}
     if "bill" not in settled:
         return found(Status.UNKNOWN, "every day is younger than the billing lag: these are estimates")
-    if unpriced:
-        said = ", ".join(f"{percent(row['priced_share'])} of the {row['what']}" for row in unpriced)
-        return found(Status.UNKNOWN, f"only {said} has a price")
+    priced = priced_of_money(settled, covered)
+    lacking = ", ".join(f"{percent(row['priced_share'])} of the {row['what']}" for row in covered if row["priced_share"] < 1)
+    if priced is None:
+        return found(Status.UNKNOWN, f"only {lacking} has a price, and nothing says what the rest costs")
+    if priced < thresholds.cost_priced_min:
+        return found(Status.UNKNOWN, f"only {percent(priced)} of what clusters cost has a price: {lacking}", priced=round(priced, 4))
     whole, residual = settled["bill"], settled["residual"]
     if not whole["effective"]:
         return found(Status.UNKNOWN, "the bill has no effective cost")
@@ -83,7 +92,35 @@ def _reconciled(
     unseen = unseen_share(settled)
     if unseen > 1 - thresholds.cost_priced_min and status is not Status.CRIT:
         status, reason = Status.UNKNOWN, f"{reason}; but of {percent(unseen)} it is not known what for"
-    return found(status, reason, residual=round(share, 4))
+    if lacking:
+        reason += f"; {percent(priced)} of what clusters cost has a price: {lacking}"
+    return found(status, reason, residual=round(share, 4), priced=round(priced, 4))
+
+
+def priced_of_money(lines: Mapping[str, Mapping[str, Any]], coverage: Sequence[Mapping[str, Any]]) -> float | None:
+    """Of what the clusters cost, the share that has a price; None where some of it has a price nowhere to judge the rest by.
+
+    `lines` are a bill's, by line. What has no price is taken to cost as much as its like in the bill: a day of a volume or a load
+    balancer as the others' days, a core-hour as the others. So a cheap disk without a price counts as one.
+
+    >>> nodes = {"what": "core-hours", "total": 100.0, "from_bill": 100.0, "priced_share": 1.0}
+    >>> disks = {"what": "days of volumes and load balancers", "total": 10.0, "from_bill": 5.0, "priced_share": 0.5}
+    >>> lines = {"used": {"effective": Decimal(180)}, "storage": {"effective": Decimal(10)}}
+    >>> priced_of_money(lines, [nodes, disks]), priced_of_money(lines, [nodes, disks | {"from_bill": 0.0, "priced_share": 0.0}])
+    (0.95, None)
+    """
+    whole = priced = 0.0
+    for names, of_kind in KINDS:
+        there = [row for row in coverage if row["what"] in names]
+        if not there:
+            continue
+        least = min(there, key=lambda row: row["priced_share"])
+        billed = least["from_bill"] / least["total"]
+        if not billed and least["priced_share"] < 1:
+            return None
+        money_ = sum(float(lines[line]["effective"]) for line in of_kind if line in lines) / billed if billed else 0.0
+        whole, priced = whole + money_, priced + money_ * least["priced_share"]
+    return priced / whole if whole else 1.0
 
 
 def unseen_share(lines: Mapping[str, Mapping[str, Any]]) -> float:

@@ -9,10 +9,12 @@ from decimal import Decimal
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator
+from pydantic_core import PydanticCustomError
 
 from gocoffee_ops.config.fields import Many, Section, wrong
 
 PLACES = 12  # as many as a table keeps
+ANY, NO_FEE = "*", "none"
 
 
 def _money(value: Any) -> Decimal:
@@ -29,6 +31,20 @@ def _price(value: Any) -> Decimal:
     if not amount:
         raise wrong("is no price", "more than 0, as 0.0952; leave out what you have no price for")
     return amount
+
+
+def _fees(value: Any) -> dict[str, Decimal]:
+    """An amount for any cluster, or one for each: more than nothing, or the word for that there is none to pay."""
+    by_cluster = value if isinstance(value, dict) else {ANY: value}
+    found = {}
+    for cluster, amount in by_cluster.items():
+        try:
+            found[cluster] = Decimal(0) if amount == NO_FEE else _price(amount)
+        except PydanticCustomError as error:
+            what = f"{cluster!r} " if isinstance(value, dict) else ""
+            hint = 'more than 0, or "none" for a control plane that costs nothing; leave out what you have no price for'
+            raise wrong(f"{what}{error.message()}", hint) from None
+    return found
 
 
 def _currency(value: Any) -> str:
@@ -51,6 +67,7 @@ def _day(value: Any) -> date:
 
 Money = Annotated[Decimal, PlainValidator(_money)]
 Price = Annotated[Decimal, PlainValidator(_price)]
+Fees = Annotated[dict[str, Decimal], PlainValidator(_fees)]
 Currency = Annotated[str, PlainValidator(_currency)]
 Workload = Annotated[str, BeforeValidator(lambda value: _workload(value) if isinstance(value, str) else value)]
 Day = Annotated[date, PlainValidator(_day)]
@@ -65,7 +82,7 @@ class Prices(Section):
     nodes: dict[str, Price] = Field(default_factory=dict)  # an hour, by instance type, with " spot" for spot nodes
     storage_gib_month: dict[str, Price] = Field(default_factory=dict)  # by storage class; "*" for any
     load_balancer_hour: Price | None = None
-    control_plane_hour: Price | None = None
+    control_plane_hour: Fees = Field(default_factory=dict)  # by cluster; "*" for any; 0: there is none to pay
 
     def listed(self) -> Iterator[tuple[str, str, str, Decimal]]:
         """Every price: what for, its name, the unit, the amount."""
@@ -73,9 +90,10 @@ class Prices(Section):
             yield "node", name, "hour", amount
         for name, amount in self.storage_gib_month.items():
             yield "storage", name, "GiB-month", amount
-        for kind, price in (("load balancer", self.load_balancer_hour), ("control plane", self.control_plane_hour)):
-            if price is not None:
-                yield kind, "*", "hour", price
+        if self.load_balancer_hour is not None:
+            yield "load balancer", ANY, "hour", self.load_balancer_hour
+        for name, amount in self.control_plane_hour.items():
+            yield "control plane", name, "hour", amount
 
 
 class Budgets(Section):

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, PlainValidator, model_validator
 
-from gocoffee_ops.config.costs import Budgets, CostSettings, Prices, Teams
+from gocoffee_ops.config.costs import ANY, Budgets, CostSettings, Prices, Teams
 from gocoffee_ops.config.fields import Length, Link, Many, Name, Seconds, Section, Workload, wrong
 from gocoffee_ops.config.systems import (
     AlertmanagerConfig,
@@ -146,6 +146,11 @@ class Environment(Section):
                     f"at_rest: {workload!r} names cluster {cluster!r}",
                     f"one of {', '.join(sorted(clusters)) or 'none'}",
                 )
+        for cluster in (self.prices.control_plane_hour if self.prices else {}).keys() - {ANY} - clusters:
+            raise wrong(
+                f"prices.control_plane_hour names cluster {cluster!r}",
+                f'"*" for any, or one of {", ".join(sorted(clusters)) or "none"}',
+            )
         if not self.demo and not self.systems:
             raise wrong("has nothing to read", f"at least one of {', '.join(dict(self._sections()))}")
         return self

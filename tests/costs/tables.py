@@ -107,7 +107,23 @@ def objects(
     )
 
 
-def allocated(bill: pd.DataFrame, things: Objects, as_of: datetime = AS_OF, **options: Any) -> pd.DataFrame:
+def self_managed(prices: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Prices with none to pay for a control plane, unless they have one."""
+    given = [] if prices is None else records(prices)
+    fee = {"kind": "control plane", "name": "*", "unit": "hour", "currency": "EUR", "price_from": "list"}
+    return schemas.PRICES.from_rows(
+        [fee | {"list": Decimal(0), "priced_on": None}, *given]
+        if all(row["kind"] != "control plane" for row in given)
+        else given
+    )
+
+
+def allocated(
+    bill: pd.DataFrame, things: Objects, as_of: datetime = AS_OF, *, planes_cost: bool = False, **options: Any
+) -> pd.DataFrame:
+    """The lines; of clusters whose control planes cost nothing, unless told."""
+    if not planes_cost:
+        options["prices"] = self_managed(options.get("prices"))
     rules = {name: options.pop(name) for name in ("cpu_weight", "system_namespaces") if name in options}
     return allocate(bill, things, Rules(as_of, **rules), **options)
 

@@ -112,15 +112,32 @@ def test_a_bill_is_unknown_within_its_lag_without_rows_and_with_too_few_prices()
     none = LINES.empty()
     assert statuses(checks.bill_reconciled(reconciliation(none), coverage(none), thresholds=LIMITS)) == {UNKNOWN}
 
-    unpriced = objects(hours("a"), volume_table=volumes({"volume": "pv1"}))  # which is for `costs_covered` to say
+    unpriced = objects(hours("a"), volume_table=volumes({"volume": "pv1"}))
     lines = allocated(charges(NODE, bucket("90")), unpriced)
-    assert statuses(checks.bill_reconciled(reconciliation(lines), coverage(lines), thresholds=LIMITS)) == {OK}
+    found = checks.bill_reconciled(reconciliation(lines), coverage(lines), thresholds=LIMITS)
+    assert statuses(found) == {UNKNOWN}
+    assert "only 0 % of the days of volumes and load balancers has a price" in found[0].reason
 
     half = objects([*hours("a"), *hours("b", node="n2")], node_table=nodes({}, {}))
     lines = allocated(charges(NODE, bucket("90")), half)
     found = checks.bill_reconciled(reconciliation(lines), coverage(lines), thresholds=LIMITS)
     assert statuses(found) == {UNKNOWN}
-    assert "only 50 % of the core-hours" in found[0].reason
+    assert "only 50 % of what clusters cost has a price: 50 % of the core-hours" in found[0].reason
+
+
+@pytest.mark.parametrize(("percent", "status"), [(94, UNKNOWN), (96, OK)])
+def test_reconciliation_rests_on_a_price_for_95_percent_of_what_clusters_cost(percent: int, status: Status) -> None:
+    """Nodes and disks cost 100 in the bill; one more disk, which it has no row of, costs as much as the others on average."""
+    unbilled = round(Decimal(100 - percent) * 100 / percent, 9)  # so that 100 is so many percent of the whole
+    billed = [{"volume": f"pv{n}", "volume_handle": f"vol-disk{n}", "driver": "ebs.csi.aws.com"} for n in range(1, 3)]
+    things = objects(hours("a"), volume_table=volumes(*billed, {"volume": "pv3", "driver": "ebs.csi.aws.com"}))
+    disks = [{"day": MONDAY, "resource_id": f"vol-disk{n}", "effective": unbilled} for n in range(1, 3)]
+    node = NODE | {"effective": 100 - 2 * unbilled}
+    lines = allocated(charges(node, *disks), things)
+
+    (found,) = checks.bill_reconciled(reconciliation(lines), coverage(lines), thresholds=LIMITS)
+    assert found.status is status, found.reason
+    assert f"{percent} % of what clusters cost has a price: 67 % of the days of volumes" in found.reason
 
 
 @pytest.mark.parametrize(

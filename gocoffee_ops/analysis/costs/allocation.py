@@ -21,6 +21,7 @@ from gocoffee_ops.analysis.costs.identity import identified
 from gocoffee_ops.analysis.costs.matching import Claim, Thing, Things, claim
 from gocoffee_ops.analysis.costs.money import WEIGHT, rounded, split
 from gocoffee_ops.analysis.costs.owners import Owner, Teams
+from gocoffee_ops.analysis.costs.planes import NO_FEE, WHOSE, Planes
 from gocoffee_ops.analysis.costs.prices import BILL, HOURS_A_MONTH, Price, PriceBook
 from gocoffee_ops.analysis.costs.schemas import (
     CHARGES,
@@ -105,10 +106,13 @@ def allocate(
         hours = identified(hours, rows(objects.containers, CONTAINERS))
     days = sorted({charge["day"] for charge in bill} | {row["hour"].replace(hour=0) for row in hours})
     shares = Shares(nodes, hours, days, rules)
-    allocation = _Allocation(shares, Teams.of(teams), PriceBook.of(prices), rules.as_of - timedelta(hours=lag_h))
     things = Things(nodes, volumes, balancers, unread=objects.unread)
-    for at, charge in enumerate(bill):
-        allocation.charge(at, charge, claim(charge, things))
+    claims = [claim(charge, things) for charge in bill]
+    planes = Planes(sorted({node["cluster"] for node in nodes}), zip(bill, claims, strict=True))
+    settled = rules.as_of - timedelta(hours=lag_h)
+    allocation = _Allocation(shares, Teams.of(teams), PriceBook.of(prices), planes, settled)
+    for at, (charge, found) in enumerate(zip(bill, claims, strict=True)):
+        allocation.charge(at, charge, found)
     allocation.unbilled(days, volumes, balancers)
     return framed(LINES, allocation.lines, charges, *objects.tables)
 
@@ -121,11 +125,13 @@ def by_cpu_weight(
 
 
 class _Allocation:
-    def __init__(self, shares: Shares, teams: Teams, prices: PriceBook, settled: datetime) -> None:
+    def __init__(
+        self, shares: Shares, teams: Teams, prices: PriceBook, planes: Planes, settled: datetime
+    ) -> None:
         self.lines: list[dict[str, Any]] = []
-        self._shares, self._teams, self._prices, self._settled = shares, teams, prices, settled
+        self._shares, self._teams, self._prices = shares, teams, prices
+        self._planes, self._settled = planes, settled
         self._billed: set[tuple[str, str, datetime]] = set()  # cluster, object, day
-        self._planes: set[datetime] = set()
         self._alone = _alone(shares)
 
     def charge(self, at: int, charge: Row, claim: Claim) -> None:
@@ -151,9 +157,8 @@ class _Allocation:
             return
         for thing in claim.things:
             self._billed.add((thing.row["cluster"], _name(thing), charge["day"]))
-        if claim.line == CONTROL_PLANE:
-            self._planes.add(charge["day"])
-        self._line(claim.line, origin | money | self._home(claim), share=1.0)
+        home = {"cluster": self._planes.whose(charge)} if claim.line == CONTROL_PLANE else self._home(claim)
+        self._line(claim.line, origin | money | home, share=1.0)
 
     def _split(self, origin: Row, money: Mapping[str, Decimal | None], things: tuple[Thing, ...]) -> None:
         """A node's charge among all that it was for."""
@@ -207,13 +212,20 @@ class _Allocation:
                 hours = self._hours(thing.row, day)
                 if hours and (thing.row["cluster"], _name(thing), day) not in self._billed:
                     self._priced_thing(thing, day, hours)
-        for cluster in sorted({name[0] for name in self._shares.nodes}):
-            price = self._prices.control_plane(cluster)
-            for day in days:
-                if price is not None and day not in self._planes:
-                    hours = self._hours({"age_s": None}, day)
-                    found = {"day": day, "cluster": cluster, **_listed(price, price.exact * hours)}
-                    self._line(CONTROL_PLANE, found, share=1.0)
+        for day in days:
+            for cluster, sure in self._planes.unpaid(day):
+                self._priced_plane(cluster, day, sure=sure)
+
+    def _priced_plane(self, cluster: str, day: datetime, *, sure: bool) -> None:
+        """A control plane without a fee: at the price given for it, which is 0 where one says that there is none to pay."""
+        price, hours = self._prices.control_plane(cluster), self._hours({"age_s": None}, day)
+        found = {"day": day, "cluster": cluster}
+        if not hours or (price is not None and not price.amount):
+            return
+        if price is None or not sure:
+            self._line(UNKNOWN, found | {"why": NO_FEE if sure else WHOSE}, share=1.0)
+        else:
+            self._line(CONTROL_PLANE, found | _listed(price, price.exact * hours), share=1.0)
 
     def _priced_node(self, node: Row, day: datetime, found: NodeDay) -> None:
         price = self._prices.node(node)

@@ -175,7 +175,9 @@ def claim(charge: Row, things: Things) -> Claim:
     found = things.find(charge) or _billed_pods(charge)
     if found:
         return _of_things(charge, found)
-    return Claim(UNKNOWN, why=NOT_READ) if things.unread and may_be_of_cluster(charge) else _of_none(charge)
+    of_none = _of_none(charge)
+    doubtful = things.unread and may_be_of_cluster(charge) and of_none.line != CONTROL_PLANE
+    return Claim(UNKNOWN, why=NOT_READ) if doubtful else of_none
 
 
 def may_be_of_cluster(charge: Row) -> bool:

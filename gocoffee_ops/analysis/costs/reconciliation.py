@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from gocoffee_ops.analysis.costs.aggregate import exact_sum
 from gocoffee_ops.analysis.costs.money import total
+from gocoffee_ops.analysis.costs.planes import NO_FEE, WHOSE
 from gocoffee_ops.analysis.costs.prices import BILL, LIST_PRICE, OPENCOST
 from gocoffee_ops.analysis.costs.schemas import (
     ALL_LINES,
     BILLED,
+    CONTROL_PLANE,
     CURRENCY,
     EFFECTIVE,
     LINES,
@@ -59,7 +61,7 @@ TOTALS = Schema(
 COVERAGE = Schema(
     "cost coverage",
     (
-        Column("what", "string", help="core-hours, GiB-hours, or days of volumes and load balancers"),
+        Column("what", "string", help="core-hours, GiB-hours, days of volumes and load balancers, or days of control planes"),
         Column("total", "Float64"),
         Column("from_bill", "Float64", help="priced by the bill"),
         Column("from_opencost", "Float64", help="priced by OpenCost"),
@@ -152,19 +154,24 @@ def coverage(lines: pd.DataFrame) -> pd.DataFrame:
     priced_share, unseen_share (Float64, ratio). Time without samples is `unseen`: it may have a price.
     """
     table = [row for row in rows(lines, LINES) if not row["estimated"]]  # a bill that is still to come is no lack
-    things = {(row["day"], row["cluster"], row["resource_id"]): row | {"days": 1.0} for row in table if _is_thing(row)}
+    days = {(row["day"], row["cluster"], row["resource_id"], _is_plane(row)): row | {"days": 1.0} for row in filter(_is_thing, table)}
     found = [
         _covered("core-hours", "core_hours", table),
         _covered("GiB-hours", "gib_hours", table),
-        _covered("days of volumes and load balancers", "days", list(things.values())),
+        _covered("days of volumes and load balancers", "days", [row for row in days.values() if not _is_plane(row)]),
+        _covered("days of control planes", "days", [row for row in days.values() if _is_plane(row)]),
     ]
     return framed(COVERAGE, found, lines)
 
 
 def _is_thing(row: Mapping[str, Any]) -> bool:
-    known = row["line"] in (STORAGE, UNMOUNTED, LOAD_BALANCER)
+    known = row["line"] in (STORAGE, UNMOUNTED, LOAD_BALANCER, CONTROL_PLANE)
     unpriced = row["line"] == UNKNOWN and row["charge"] is None
     return known or (unpriced and row["node"] is None and row["pod"] is None)
+
+
+def _is_plane(row: Mapping[str, Any]) -> bool:
+    return row["line"] == CONTROL_PLANE or row["why"] in (NO_FEE, WHOSE)
 
 
 def _covered(what: str, name: str, table: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -1,0 +1,152 @@
+"""Control planes: each cluster's fee by day, told by the bill, else by a price, else UNKNOWN; none where it is said so. (C02)"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from gocoffee_ops.analysis import costs
+from gocoffee_ops.analysis.costs import schemas
+from gocoffee_ops.config import load_config
+from gocoffee_ops.errors import ConfigError
+from gocoffee_ops.frames import records
+from tests.costs.tables import DAY, MONDAY, allocated, charges, hours, nodes, objects, rows_of
+from tests.costs.test_settings import PRICES, written
+
+EKS = "arn:aws:eks:eu-central-1:1:cluster/"
+TWO = nodes({"cluster": "eu"}, {"cluster": "us"})
+USED = [*hours("a"), *hours("b", node="n2")]
+CLUSTERS = ({"resource_id": "i-node1", "effective": Decimal(9)}, {"resource_id": "i-node2", "effective": Decimal(9)})
+
+
+def fee(name: str | None, **row: Any) -> dict[str, Any]:
+    about = {"service": "Amazon EKS", "resource_id": None if name is None else f"{EKS}{name}", "effective": Decimal("2.40")}
+    return {"day": MONDAY, **about, **row}
+
+
+def given(**amounts: str) -> pd.DataFrame:
+    kind = {"kind": "control plane", "unit": "hour", "currency": "EUR", "price_from": "list"}
+    rows = [kind | {"name": name.replace("any", "*"), "list": Decimal(amount)} for name, amount in amounts.items()]
+    return rows_of(schemas.PRICES, rows)
+
+
+def planes(
+    *fees: dict[str, Any], prices: pd.DataFrame | None = None, bill: Sequence[dict[str, Any]] = CLUSTERS
+) -> list[tuple[str | None, str, Decimal | None]]:
+    """Whose fee, on which line, at which price, of one day of two clusters."""
+    table = charges(*({"day": MONDAY} | row for row in bill), *fees)
+    lines = allocated(table, objects(USED, node_table=TWO), prices=prices, planes_cost=True)
+    rows = [row for row in records(lines) if row["line"] == "control plane" or "control plane" in (row["why"] or "")]
+    return sorted((row["cluster"] or "", row["line"], row["effective"] or row["list"]) for row in rows)
+
+
+BILLED = Decimal("2.40")
+
+
+def test_c02_a_fee_of_one_cluster_is_none_of_another() -> None:
+    assert planes(fee("eu")) == [("eu", "control plane", BILLED), ("us", "unknown", None)]
+    assert planes(fee("eu"), fee("us")) == [("eu", "control plane", BILLED), ("us", "control plane", BILLED)]
+
+
+def test_c02_a_fee_of_one_day_is_none_of_another() -> None:
+    bill = charges({"day": MONDAY, **CLUSTERS[0]}, {"day": MONDAY + DAY, **CLUSTERS[0]}, fee("eu"))
+    lines = records(allocated(bill, objects(hours("a", 48)), planes_cost=True))
+    assert [(row["day"], row["why"]) for row in lines if row["line"] == "unknown"] == [
+        (MONDAY + DAY, "a control plane that stands in no bill, and has no price")
+    ]
+
+
+def test_c02_a_bill_without_any_is_unknown_and_a_price_is_taken() -> None:
+    assert planes() == [("eu", "unknown", None), ("us", "unknown", None)]
+    assert planes(prices=given(any="0.10")) == [("eu", "control plane", BILLED), ("us", "control plane", BILLED)]
+    assert planes(prices=given(any="0.10", us="0.20"))[1] == ("us", "control plane", Decimal("4.80"))
+
+
+def test_c02_a_control_plane_that_is_said_to_cost_nothing_has_no_line() -> None:
+    assert planes(prices=given(any="0")) == []
+    assert planes(prices=given(eu="0")) == [("us", "unknown", None)]
+    assert planes(fee("eu"), prices=given(any="0")) == [("eu", "control plane", BILLED)]
+
+
+def test_a_cluster_is_known_by_what_the_tags_of_its_nodes_call_it() -> None:
+    tags = ("aws:eks:cluster-name=prod-1",), ("kubernetes.io/cluster/prod-2=owned",)
+    bill = [row | {"tags": tag} for row, tag in zip(CLUSTERS, tags, strict=True)]
+    assert planes(fee("prod-1"), fee("prod-2"), bill=bill) == [
+        ("eu", "control plane", BILLED),
+        ("us", "control plane", BILLED),
+    ]
+    other = [("", "control plane", BILLED), ("eu", "control plane", BILLED), ("us", "unknown", None)]
+    assert planes(fee("prod-1"), fee("of-somebody-else"), bill=bill) == other
+
+
+def test_fees_that_name_no_cluster_are_whose_they_are_if_there_are_enough() -> None:
+    both = [("", "control plane", BILLED)] * 2
+    assert planes(fee("prod-1"), fee("prod-2")) == both
+    assert planes(fee("prod-1")) == [both[0], ("eu", "unknown", None), ("us", "unknown", None)]
+    # Whose the price would be is not known: a sum with it would have a fee twice.
+    assert planes(fee(None), prices=given(any="0.10")) == [both[0], ("eu", "unknown", None), ("us", "unknown", None)]
+
+
+def test_several_rows_of_one_fee_are_one() -> None:
+    assert planes(fee("prod-1"), fee("prod-1", sku_id="extended-support"))[2:] == [
+        ("eu", "unknown", None),
+        ("us", "unknown", None),
+    ]
+
+
+def test_c02_the_fee_is_told_though_another_cluster_was_not_read() -> None:
+    tagged = fee("eu", tags=("aws:eks:cluster-name=eu",))
+    table = nodes({})
+    table.attrs["gaps"] = ["cluster/us: no answer after 8 s"]
+    lines = allocated(charges(tagged), objects(hours("a"), node_table=table), planes_cost=True)
+    assert [(row["cluster"], row["effective"]) for row in records(lines) if row["line"] == "control plane"] == [("eu", BILLED)]
+
+
+def test_c02_a_control_plane_without_a_price_lowers_coverage() -> None:
+    def covered(prices: pd.DataFrame | None) -> list[tuple[str, float, float | None]]:
+        bill = charges(*({"day": MONDAY} | row for row in CLUSTERS), fee("eu"))
+        lines = allocated(bill, objects(USED, node_table=TWO), prices=prices, planes_cost=True)
+        rows = records(costs.coverage(lines))
+        return [(row["what"], row["total"], row["priced_share"]) for row in rows if row["what"].endswith("control planes")]
+
+    assert covered(None) == [("days of control planes", 2.0, 0.5)]
+    assert covered(given(any="0.10")) == [("days of control planes", 2.0, 1.0)]
+    assert covered(given(any="0")) == [("days of control planes", 1.0, 1.0)]
+
+
+@pytest.mark.parametrize(
+    ("value", "fees"),
+    [
+        ("0.10", {"*": Decimal("0.10")}),
+        ('"none"', {"*": Decimal(0)}),
+        ('{ eu = "none" }', {"eu": Decimal(0)}),
+        ('{ "*" = "0.10", eu = 0.2 }', {"*": Decimal("0.10"), "eu": Decimal("0.2")}),
+    ],
+)
+def test_a_fee_is_configured_for_any_cluster_or_for_each(tmp_path: Path, value: str, fees: dict[str, Decimal]) -> None:
+    text = PRICES.replace("control_plane_hour = 0.10", f"control_plane_hour = {value}")
+    prices = load_config(written(tmp_path, text)).environments["p"].prices
+    assert prices is not None
+    assert prices.control_plane_hour == fees
+    assert [row[1:] for row in prices.listed() if row[0] == "control plane"] == [
+        (name, "hour", amount) for name, amount in fees.items()
+    ]
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("0", r'control_plane_hour is no price \(allowed: more than 0, or "none" for a control plane that costs nothing'),
+        ('"free"', r"control_plane_hour is not an amount of money \(allowed: more than 0, or \"none\""),
+        ("{ eu = 0 }", r"control_plane_hour 'eu' is no price"),
+        ('{ us = "none" }', r"control_plane_hour names cluster 'us' \(allowed: \"\*\" for any, or one of eu\)"),
+    ],
+)
+def test_a_fee_that_is_none_is_refused(tmp_path: Path, value: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        load_config(written(tmp_path, PRICES.replace("control_plane_hour = 0.10", f"control_plane_hour = {value}")))
