@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gocoffee_ops.checks.costs import money
 from gocoffee_ops.checks.grading import COST_ANALYSIS, MEMORY_OPTIMIZATION, concluded, counted, grade, numbers, percent
@@ -210,13 +210,21 @@ def _held(status: Status, row: Row, reason: str) -> Finding:
     )
 
 
-def nodes_needed(removable: pd.DataFrame) -> list[Finding]:
+def nodes_needed(removable: pd.DataFrame, advice: pd.DataFrame) -> list[Finding]:
     """Is every node needed, as things are and once the advice is applied? Freed requests alone bank nothing. (C15)
+
+    What would be with advice is UNKNOWN where there is none, and that no node could go is UNKNOWN while it is not known of every
+    workload what it needs. `advice` is what `removable` was made with.
 
     >>> import pandas as pd
     >>> row = {"cluster": "eu", "node": "n1", "removable_now": False, "removable": True, "pods": 7, "why": None}
-    >>> said(nodes_needed(pd.DataFrame([row])))
+    >>> about = {"cluster": "eu", "namespace": "go-coffee", "workload": "deployment/orders", "cpu_request_cores": 1.0}
+    >>> about |= {"memory_request_mib": 512.0, "cpu_advice": "lower", "memory_advice": "keep"}
+    >>> said(nodes_needed(pd.DataFrame([row]), pd.DataFrame([about])))
     ['WARN nodes: of 1 node none could go as things are; 1 once requests are as advised: n1']
+    >>> blind = pd.DataFrame([about | {"cpu_advice": "not known", "memory_advice": "not known"}])
+    >>> print(said(nodes_needed(pd.DataFrame([row | {"removable": False}]), blind))[0])
+    UNKNOWN nodes: of 1 node none could go as things are; once requests are as advised: of 1 of 1 workload it is not known what it needs
     """
     rows = records(removable)
     findings = []
@@ -224,15 +232,21 @@ def nodes_needed(removable: pd.DataFrame) -> list[Finding]:
         ours = [row for row in rows if row["cluster"] == cluster]
         now = [row["node"] for row in ours if row["removable_now"]]
         then = [row["node"] for row in ours if row["removable"]]
-        if not now and not then:
+        unsized = _Unsized.of(advice, cluster)
+        if not now and not then and not unsized.said:
             continue
         reason = f"of {counted(len(ours), 'node')} "
-        if now == then:
+        if unsized.wholly:
+            reason += f"{_named(now, 'could go as things are')}; once requests are as advised: {unsized.said}"
+        elif now == then:
             reason += _named(now, "could go, as things are and once requests are as advised")
         else:
             reason += f"{_named(now, 'could go as things are')}; {_named(then, 'once requests are as advised')}"
+        if unsized.said and not unsized.wholly:
+            reason += f"; {unsized.said}"
+        status = Status.WARN if (now or then) and not unsized.wholly else Status.UNKNOWN
         figures = {"nodes": len(ours), "removable_now": len(now), "removable": len(then)}
-        findings.append(Finding(Status.WARN, "nodes_needed", "nodes", reason, figures, cluster, next=(COST_ANALYSIS,)))
+        findings.append(Finding(status, "nodes_needed", "nodes", reason, figures, cluster, next=(COST_ANALYSIS,)))
     return concluded(
         findings,
         check="nodes_needed",
@@ -243,28 +257,56 @@ def nodes_needed(removable: pd.DataFrame) -> list[Finding]:
     )
 
 
+class _Unsized(NamedTuple):
+    """Of a cluster's advice what is lacking ("" for nothing), and whether there is none at all."""
+
+    said: str
+    wholly: bool
+
+    @classmethod
+    def of(cls, advice: pd.DataFrame, cluster: str) -> _Unsized:
+        """By what is requested: what requests nothing has nothing to be lowered."""
+        known: dict[str, list[bool]] = {}
+        for row in records(advice):
+            for resource, unit in (("cpu", "cores"), ("memory", "mib")):
+                if row["cluster"] == cluster and row[f"{resource}_request_{unit}"]:
+                    workload = known.setdefault(f"{row['namespace']}/{row['workload']}", [])
+                    workload.append(row[f"{resource}_advice"] != "not known")
+        if not (advice["cluster"] == cluster).any():
+            return cls("no container was read", True)
+        unsized = sum(not all(each) for each in known.values())
+        needs = "what it needs" if unsized == 1 else "what they need"
+        said = f"of {unsized} of {counted(len(known), 'workload')} it is not known {needs}" if unsized else ""
+        return cls(said, bool(unsized) and not any(any(each) for each in known.values()))
+
+
 def _named(nodes: Sequence[str], when: str) -> str:
     return f"{len(nodes)} {when}: {', '.join(nodes)}" if nodes else f"none {when}"
 
 
-def savings_bankable(worth: pd.DataFrame, removable: pd.DataFrame) -> list[Finding]:
+def savings_bankable(worth: pd.DataFrame, removable: pd.DataFrame, advice: pd.DataFrame) -> list[Finding]:
     """What would the nodes that could go save in a month, and what is it worth that advice frees? Two figures, never added. (C15)
 
-    WARN where there is money to save. UNKNOWN where a node that counts has no price: the sum is then at least what is told.
+    WARN where there is money to save. UNKNOWN where a node that counts has no price: the sum is then at least what is told. What
+    would be with advice is UNKNOWN where there is none, and that nothing is bankable is UNKNOWN while advice lacks for a workload.
 
-    `worth` is of `rightsizing.worth`, `removable` is the table of nodes that it was made of.
+    `worth` is of `rightsizing.worth`, `removable` and `advice` are the tables of nodes and of advice that it was made of.
 
     >>> import pandas as pd
     >>> from decimal import Decimal
     >>> row = {"cluster": "eu", "figure": "bankable as things are", "nodes": 1, "monthly_effective": Decimal("70.08"),
     ...     "monthly_committed_effective": None, "monthly_list": None, "currency": "EUR", "price_from": "bill"}
-    >>> (found,) = savings_bankable(pd.DataFrame([row]), pd.DataFrame([{"cluster": "eu", "node": "n1"}]))
+    >>> advice = pd.DataFrame([{"cluster": "eu", "cpu_request_cores": None, "memory_request_mib": None}])
+    >>> (found,) = savings_bankable(pd.DataFrame([row]), pd.DataFrame([{"cluster": "eu", "node": "n1"}]), advice)
     >>> found.reason
     'bankable is 70.08 EUR a month (effective) as things are; nothing once requests are as advised; freed requests: none'
     """
     table = records(worth)
     clusters = sorted({row["cluster"] for row in records(removable)})
-    findings = [_savings(cluster, [row for row in table if row["cluster"] == cluster]) for cluster in clusters]
+    findings = [
+        _savings(cluster, [row for row in table if row["cluster"] == cluster], _Unsized.of(advice, cluster))
+        for cluster in clusters
+    ]
     freed = [row for row in table if row["figure"] == "freed requests"]
     return concluded(
         findings,
@@ -276,20 +318,26 @@ def savings_bankable(worth: pd.DataFrame, removable: pd.DataFrame) -> list[Findi
     )
 
 
-def _savings(cluster: str, rows: Sequence[Row]) -> Finding:
+def _savings(cluster: str, rows: Sequence[Row], unsized: _Unsized) -> Finding:
     figures = {
         name: [row for row in rows if row["figure"] == name]
         for name in ("bankable as things are", "bankable once requests are as advised", "freed requests")
     }
     now, then, freed = figures.values()
     bankable = [_sum(now) or "nothing", _sum(then) or "nothing"]
-    if bankable[0] == bankable[1]:
+    if unsized.wholly:
+        reason = f"bankable is {bankable[0]} as things are; once requests are as advised: {unsized.said}; "
+    elif bankable[0] == bankable[1]:
         reason = f"bankable is {bankable[0]}, as things are and once requests are as advised; "
     else:
         reason = f"bankable is {bankable[0]} as things are; {bankable[1]} once requests are as advised; "
-    reason += f"freed requests: {_sum(freed)}, as headroom until a node goes" if freed else "freed requests: none"
+    without = "not known" if unsized.wholly else "none"
+    reason += f"freed requests: {_sum(freed)}, as headroom until a node goes" if freed else f"freed requests: {without}"
+    if unsized.said and not unsized.wholly:
+        reason += f"; {unsized.said}"
     unpriced = sum(row["nodes"] for row in rows if row["price_from"] is None)
-    status = Status.UNKNOWN if unpriced else Status.WARN if now or then else Status.OK
+    lacking = unsized.wholly or (bool(unsized.said) and not now and not then)
+    status = Status.UNKNOWN if unpriced or lacking else Status.WARN if now or then else Status.OK
     found = {"unpriced_nodes": unpriced} if unpriced else {}
     return Finding(status, "savings_bankable", "savings", reason, found, cluster, next=(COST_ANALYSIS,))
 

@@ -48,7 +48,7 @@ def saved(
     made = filled(rightsizing.ADVICE, *advice)
     removable = rightsizing.removable(filled(packing.nodes.schema, *map(node, NAMES)), table, made)
     by_node = rightsizing.worth_by_node(removable, table, made, prices)
-    return by_node, checks.savings_bankable(rightsizing.worth(by_node), removable)
+    return by_node, checks.savings_bankable(rightsizing.worth(by_node), removable, made)
 
 
 def figure(by_node: pd.DataFrame, name: str) -> dict[str, dict[str, Any]]:
@@ -57,6 +57,7 @@ def figure(by_node: pd.DataFrame, name: str) -> dict[str, dict[str, Any]]:
 
 TWO_COULD_GO = [pod("a-1", "n1"), pod("b-1", "n2"), pod("c-1", "n3")]
 LOWER_C = [advised("c", 1.0, 0.5)]
+KEEP_A = advised("a", 1.0, 1.0) | {"cpu_advice": "keep", "cpu_advised_cores": None}
 
 
 def test_bankable_is_what_the_bill_has_of_the_nodes_and_freed_requests_are_apart() -> None:
@@ -92,7 +93,7 @@ def test_a_node_without_a_price_makes_the_sum_at_least_and_never_zero() -> None:
 
 
 def test_list_prices_are_told_apart_from_the_bill_and_not_added_to_it() -> None:
-    by_node, (found,) = saved(priced(charge("n1", "6.24"), listed={"n2": "0.50"}), TWO_COULD_GO, [])
+    by_node, (found,) = saved(priced(charge("n1", "6.24"), listed={"n2": "0.50"}), TWO_COULD_GO, [KEEP_A])
 
     gone = figure(by_node, "bankable as things are")
     assert (gone["n2"]["monthly_effective"], gone["n2"]["monthly_list"]) == (None, Decimal(365))
@@ -109,7 +110,7 @@ def test_list_prices_are_told_apart_from_the_bill_and_not_added_to_it() -> None:
 
 def test_currencies_are_not_added() -> None:
     bill = (charge("n1", "6.24"), charge("n2", "2.40", currency="USD"))
-    _, (found,) = saved(priced(*bill), TWO_COULD_GO, [])
+    _, (found,) = saved(priced(*bill), TWO_COULD_GO, [KEEP_A])
 
     assert "189.80 EUR a month (effective) and 73.00 USD a month (effective), as things are" in found.reason
 
@@ -137,7 +138,9 @@ def test_nothing_that_can_go_is_ok_and_what_is_freed_is_headroom() -> None:
         Status.OK,
         "nothing is bankable: no node could go; freed requests: 197.10 EUR a month (effective)",
     )
-    nothing = checks.savings_bankable(rightsizing.WORTH.empty(), rightsizing.REMOVABLE.empty())
+    nothing = checks.savings_bankable(
+        rightsizing.WORTH.empty(), rightsizing.REMOVABLE.empty(), rightsizing.ADVICE.empty()
+    )
     assert [one.status for one in nothing] == [Status.UNKNOWN]
 
 
@@ -187,3 +190,32 @@ def test_bankable_is_never_more_than_the_bill_has_for_the_nodes_that_could_go(
         elif row["figure"].startswith("bankable"):
             assert Fraction(row["monthly_effective"]) <= cost + Fraction(1, 10**9)  # an hour is rounded to 10^-12
             assert float(total(parts)) == pytest.approx(float(cost), abs=1e-6)
+
+
+NOT_KNOWN = {"cpu_advice": "not known", "cpu_advised_cores": None}
+
+
+def test_without_usage_what_advice_would_save_is_unknown_and_what_can_go_now_is_told() -> None:
+    prices, blind = priced(*(charge(name, "6.24") for name in NAMES)), advised("a", 3.5, 2.5) | NOT_KNOWN
+    full = [pod(f"a-{i}", name, 3500) for i, name in enumerate(NAMES)]
+    _, (found,) = saved(prices, full, [blind])
+    assert found.status is Status.UNKNOWN
+    assert found.reason == (
+        "bankable is nothing as things are; once requests are as advised: of 1 of 1 workload it is not known what it needs; "
+        "freed requests: not known"
+    )
+    _, (found,) = saved(prices, TWO_COULD_GO, [blind])
+    assert found.status is Status.UNKNOWN
+    assert found.reason.startswith("bankable is 379.60 EUR a month (effective) as things are; once requests are as advised: of 1")
+    _, (found,) = saved(prices, full, [])
+    assert (found.status, "once requests are as advised: no container was read" in found.reason) == (Status.UNKNOWN, True)
+
+
+def test_that_nothing_is_bankable_is_unknown_while_a_workload_is_not_sized() -> None:
+    prices = priced(*(charge(name, "6.24") for name in NAMES))
+    blind, sized = advised("a", 3.5, 2.5) | NOT_KNOWN, advised("b", 3.5, 3.4)
+    full = [pod(f"a-{i}", name, 3500) for i, name in enumerate(NAMES)]
+    _, (found,) = saved(prices, full, [blind, sized])
+    assert (found.status, "; of 1 of 2 workloads it is not known what it needs" in found.reason) == (Status.UNKNOWN, True)
+    _, (found,) = saved(prices, TWO_COULD_GO, [blind, sized])
+    assert (found.status, "; of 1 of 2 workloads it is not known what it needs" in found.reason) == (Status.WARN, True)

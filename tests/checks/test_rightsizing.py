@@ -5,6 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+import pandas as pd
+import pytest
+
 from gocoffee_ops import checks
 from gocoffee_ops.analysis import rightsizing
 from gocoffee_ops.checks.grading import said
@@ -122,9 +125,16 @@ def gone(name: str, now: bool, then: bool) -> dict[str, Any]:
     return {"cluster": "eu", "node": name, "removable_now": now, "removable": then}
 
 
+def cpu_advice(*advice: str) -> pd.DataFrame:
+    """What is advised of the CPU of some workloads, that request 1 core each."""
+    usual = {"cluster": "eu", "namespace": "go-coffee", "cpu_request_cores": 1.0}
+    rows = [usual | {"workload": f"deployment/w{n}", "cpu_advice": one} for n, one in enumerate(advice)]
+    return filled(rightsizing.ADVICE, *rows)
+
+
 def test_nodes_that_could_go_are_a_warning_and_none_is_no_saving() -> None:
     def needed(*rows: dict[str, Any]) -> list[Finding]:
-        return checks.nodes_needed(filled(rightsizing.REMOVABLE, *rows))
+        return checks.nodes_needed(filled(rightsizing.REMOVABLE, *rows), cpu_advice("lower"))
 
     (found,) = needed(gone("n1", True, True), gone("n2", False, True), gone("n3", False, False))
     assert found.reason == "of 3 nodes 1 could go as things are: n1; 2 once requests are as advised: n1, n2"
@@ -132,3 +142,21 @@ def test_nodes_that_could_go_are_a_warning_and_none_is_no_saving() -> None:
     (fine,) = needed(gone("n1", False, False))
     assert (fine.status, "headroom, no money" in fine.reason) == (Status.OK, True)
     assert statuses(needed()) == [Status.UNKNOWN]
+
+
+@pytest.mark.parametrize(
+    ("nodes", "advice", "status", "said"),
+    [
+        ([gone("n1", False, False)], ["not known"], Status.UNKNOWN, "none could go as things are; once requests are as advised: of 1 of 1"),
+        ([gone("n1", True, True)], ["not known"], Status.UNKNOWN, "1 could go as things are: n1; once requests are as advised: of 1 of 1"),
+        ([gone("n1", False, False)], [], Status.UNKNOWN, "once requests are as advised: no container was read"),
+        ([gone("n1", False, False)], ["keep", "not known"], Status.UNKNOWN, "of 1 of 2 workloads it is not known what it needs"),
+        ([gone("n1", False, True)], ["lower", "not known"], Status.WARN, "n1; of 1 of 2 workloads it is not known what it needs"),
+        ([gone("n1", False, False)], ["keep", "no change"], Status.OK, "headroom, no money"),
+    ],
+)  # fmt: skip
+def test_what_advice_would_empty_is_unknown_where_there_is_none(
+    nodes: list[dict[str, Any]], advice: list[str], status: Status, said: str
+) -> None:
+    (found,) = checks.nodes_needed(filled(rightsizing.REMOVABLE, *nodes), cpu_advice(*advice))
+    assert (found.status, said in found.reason) == (status, True), found.reason

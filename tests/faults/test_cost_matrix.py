@@ -372,7 +372,7 @@ def test_a_source_that_is_lost_costs_what_rests_on_it_alone(run_of: Callable[[st
 REST = {
     "prometheus and opencost": {
         "usage_covered", "bill_reconciled", "costs_tagged", "budgets_kept", "nodes_used", "requests_sized", "advice_held",
-        "savings_bankable", "nothing_orphaned",
+        "nodes_needed", "savings_bankable", "nothing_orphaned",
     },
     "cluster and cost explorer": {
         "cost_explorer_agrees", "bill_reconciled", "costs_covered", "costs_tagged", "budgets_kept", "nodes_used",
