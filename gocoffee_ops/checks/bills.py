@@ -18,9 +18,9 @@ def bill_files_sound(files: pd.DataFrame) -> list[Finding]:
     """Which files of a bill hold rows twice, negative quantities, or nothing? Their money is counted as it stands.
 
     >>> import pandas as pd
-    >>> row = {"bill": "aws", "file": "a.csv", "rows": 9, "repeated_rows": 2, "negative_quantities": 0, "missing_columns": ()}
-    >>> print(said(bill_files_sound(pd.DataFrame([row])))[0])
-    WARN bill/aws: a.csv: 2 of 9 rows the same as another one in every column: are they charged twice?
+    >>> row = {"bill": "aws", "file": "a.csv", "rows": 9, "repeated_rows": 1, "negative_quantities": 0, "missing_columns": ()}
+    >>> print(said(bill_files_sound(pd.DataFrame([row | {"odd_rows": ("row 3 repeats row 1 (i-0abc)",)}])))[0])
+    WARN bill/aws: a.csv: 1 of 9 rows the same as another one in every column, and may be charged twice; row 3 repeats row 1 (i-0abc)
     """
     table = records(files)
     findings = []
@@ -28,7 +28,7 @@ def bill_files_sound(files: pd.DataFrame) -> list[Finding]:
         odd = _odd(row)
         if odd:
             figures = numbers(row, "rows", "repeated_rows", "negative_quantities")
-            reason = f"{row['file']}: {'; '.join(odd)}"
+            reason = f"{row['file']}: {'; '.join([*odd, *row['odd_rows']])}"
             findings.append(Finding(Status.WARN, "bill_files_sound", f"bill/{row['bill']}", reason, figures))
     rows = counted(sum(row["rows"] for row in table), "row")
     return concluded(
@@ -79,7 +79,7 @@ def _odd(row: dict[str, Any]) -> list[str]:
         odd.append("it has no row")
     if row["repeated_rows"]:
         count = f"{row['repeated_rows']:,} of {counted(row['rows'], 'row')} the same as another one in every column"
-        odd.append(f"{count}: are they charged twice?")
+        odd.append(f"{count}, and may be charged twice")
     if row["negative_quantities"]:
         odd.append(f"{counted(row['negative_quantities'], 'row')} with a negative quantity, and no correction")
     if row["missing_columns"]:

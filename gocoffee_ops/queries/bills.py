@@ -114,6 +114,7 @@ FILES = Schema(
             "the same as another row of the file in every column; their money is counted",
         ),
         Column("negative_quantities", "Int64", "rows", "of rows that are no correction; their money is counted"),
+        Column("odd_rows", "list[string]", help="the first of both, by their number after the header"),
         Column("missing_columns", "list[string]", help="mandatory ones that the questions do without"),
     ),
 )
@@ -188,11 +189,11 @@ def files(ask: Ask[Bill], *, start: datetime | None = None, end: datetime | None
     """Which files is the bill made of, and what is odd in them?
 
     Columns: file, focus, etag, currency (string), size_mib (Float64), modified_at, first_charge_at, last_charge_at (timestamp),
-    rows, repeated_rows, negative_quantities (Int64), missing_columns (list). Raises UsageError for a window that is none.
+    rows, repeated_rows, negative_quantities (Int64), odd_rows, missing_columns (list). Raises UsageError for a window that is none.
     """
     first, _ = _window(ask, start, end, days)
     rows: list[dict[str, Any]] = []
-    for looked, repeated in ask.source.files(first.date(), ask.deadline):
+    for looked, repeated, odd in ask.source.files(first.date(), ask.deadline):
         file = looked.table.file
         rows.append(
             {
@@ -207,6 +208,7 @@ def files(ask: Ask[Bill], *, start: datetime | None = None, end: datetime | None
                 "currency": looked.currency or None,
                 "repeated_rows": repeated,
                 "negative_quantities": looked.negative_quantities,
+                "odd_rows": list(odd),
                 "missing_columns": list(looked.table.missing),
             }
         )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
-from typing import Any
+from typing import Any, TypeVar
+
+import msgspec
 
 from gocoffee_ops.errors import Malformed, SourceError
 from gocoffee_ops.frames import DECIMAL_PLACES
@@ -16,7 +18,43 @@ from gocoffee_ops.sources.deadline import Deadline
 ACTION = "ce:GetCostAndUsage"
 BILLED, EFFECTIVE = "UnblendedCost", "AmortizedCost"
 TAG = "TAG"
+T = TypeVar("T")
 PLACE = Decimal(1).scaleb(-DECIMAL_PLACES)
+
+
+class _Amount(msgspec.Struct, rename="pascal"):
+    """Of one metric."""
+
+    amount: str
+    unit: str
+
+
+class _Group(msgspec.Struct, rename="pascal"):
+    """What one pair of keys cost."""
+
+    keys: list[str]
+    metrics: dict[str, _Amount]
+
+
+class _Span(msgspec.Struct, rename="pascal"):
+    """A day."""
+
+    start: str
+
+
+class _Result(msgspec.Struct, rename="pascal"):
+    """One day: in groups where some were asked for, else in all."""
+
+    time_period: _Span
+    groups: list[_Group] | None = None
+    total: dict[str, _Amount] | None = None
+    estimated: bool = True
+
+
+class _Answer(msgspec.Struct, rename="pascal"):
+    """A page. botocore checks what it sends, and not what it gets."""
+
+    results_by_time: list[_Result]
 
 
 @dataclass(frozen=True)
@@ -126,33 +164,58 @@ class CostExplorer:
 
     def _gather(self, what: str, answer: Any, keys: Sequence[tuple[str, str]], gathered: _Gathered) -> None:
         try:
-            for period in answer["ResultsByTime"]:
-                day = date.fromisoformat(period["TimePeriod"]["Start"][:10])
-                gathered.periods[day] = gathered.periods.get(day, False) or bool(period.get("Estimated", True))
-                groups = period["Groups"] if keys else [{"Keys": [], "Metrics": period["Total"]}]
-                for group in groups:
-                    gathered.costs.append(self._cost(day, group, keys, gathered))
-        except (KeyError, TypeError, ValueError, InvalidOperation) as error:
-            why = f"the answer could not be decoded: {type(error).__name__}: {error}"
+            for n, result in enumerate(msgspec.convert(answer, _Answer).results_by_time):
+                day = date.fromisoformat(result.time_period.start[:10])
+                gathered.periods[day] = gathered.periods.get(day, False) or result.estimated
+                where = f"ResultsByTime[{n}]"
+                if keys:
+                    for i, group in enumerate(_there(result.groups, f"{where}.Groups")):
+                        gathered.costs.append(self._cost(day, group, keys, gathered, f"{where}.Groups[{i}].Metrics"))
+                else:
+                    total = _Group([], _there(result.total, f"{where}.Total"))
+                    gathered.costs.append(self._cost(day, total, keys, gathered, f"{where}.Total"))
+        except (msgspec.ValidationError, ValueError) as error:
+            why = f"the answer could not be decoded: {error}"
             raise Malformed(what, target=self.target, why=why) from None
         currencies = sorted({cost.currency for cost in gathered.costs})
         if len(currencies) > 1:
             why = f"amounts in {' and '.join(currencies)}, which have no sum"
             raise Malformed(what, target=self.target, why=why)
 
-    def _cost(self, day: date, group: Mapping[str, Any], keys: Sequence[tuple[str, str]], gathered: _Gathered) -> Cost:
-        if len(group["Keys"]) != len(keys):
-            raise ValueError(f"{len(group['Keys'])} keys for {len(keys)} that were asked for")
-        found = tuple(_key(kind, key) for (kind, _), key in zip(keys, group["Keys"], strict=True))
+    def _cost(
+        self, day: date, group: _Group, keys: Sequence[tuple[str, str]], gathered: _Gathered, where: str
+    ) -> Cost:
+        if len(group.keys) != len(keys):
+            raise ValueError(f"{len(group.keys)} keys for {len(keys)} that were asked for")
+        found = tuple(_key(kind, key) for (kind, _), key in zip(keys, group.keys, strict=True))
+        metrics = [_there(group.metrics.get(name), f"{where}.{name}") for name in (BILLED, EFFECTIVE)]
         amounts = []
-        for metric in (BILLED, EFFECTIVE):
-            exact = Decimal(group["Metrics"][metric]["Amount"])
+        for name, metric in zip((BILLED, EFFECTIVE), metrics, strict=True):
+            exact = _amount(metric.amount, f"{where}.{name}")
             amounts.append(exact.quantize(PLACE, ROUND_HALF_EVEN))
             gathered.rounded += amounts[-1] != exact
-        units = {group["Metrics"][metric]["Unit"] for metric in (BILLED, EFFECTIVE)}
+        units = {metric.unit for metric in metrics}
         if len(units) != 1:
             raise ValueError(f"amounts of one group in {' and '.join(sorted(units))}")
         return Cost(day, found, amounts[0], amounts[1], units.pop())
+
+
+def _there(value: T | None, where: str) -> T:
+    """What an answer has to have. Raises ValueError, naming it."""
+    if value is None:
+        raise ValueError(f"it has no {where}")
+    return value
+
+
+def _amount(text: str, where: str) -> Decimal:
+    """An exact amount. Raises ValueError, naming it."""
+    try:
+        found = Decimal(text)
+    except InvalidOperation:
+        found = Decimal("NaN")
+    if not found.is_finite():
+        raise ValueError(f"{where} is no amount: {text[:40]!r}")
+    return found
 
 
 def _key(kind: str, key: str) -> str | None:

@@ -68,13 +68,14 @@ class Bill:
                 look.blame(tables, error)
             return Answer(found, _notes(stock, looked))
 
-    def files(self, since: date, deadline: Deadline) -> Sequence[tuple[Looked, int]]:
-        """Every file that is read, with how many of its rows repeat another row of it in every column."""
+    def files(self, since: date, deadline: Deadline) -> Sequence[tuple[Looked, int, Sequence[str]]]:
+        """Every file that is read, with how many of its rows repeat another row of it in every column; the first odd rows named."""
         found = []
         with self._opened(since, deadline) as (look, _, looked):
             for one in looked:
                 deadline.check("look for rows that repeat", target=self.target, last_seen=one.table.file.name)
-                found.append((one, look.repeated(one.table)))
+                repeated = look.repeated(one.table)
+                found.append((one, repeated, look.odd(one, repeated)))
         return found
 
     @contextmanager

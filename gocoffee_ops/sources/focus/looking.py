@@ -18,7 +18,10 @@ from gocoffee_ops.sources.focus.scanning import Rule, Table, quoted, rules, scan
 from gocoffee_ops.sources.focus.shelf import BillFile
 
 WHAT = "read the bill"
+SHOWN = 3  # odd rows of each kind that are named
 COUNTED = ("charge_start", "charge_end", "provider", "billing_account", "service", "billed", "effective")
+
+NEGATIVE = "charge_class IS NULL AND (pricing_quantity < 0 OR usage_quantity < 0)"
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,7 @@ class Look:
         counts = ", ".join(f"count({name})" for name in COUNTED)
         asked = (
             "SELECT currency, charge_category, charge_class, commitment, count(*), min(charge_start), max(charge_start), "
-            "count(*) FILTER (charge_class IS NULL AND (pricing_quantity < 0 OR usage_quantity < 0)), "
+            f"count(*) FILTER ({NEGATIVE}), "
             f"{counts} FROM ({scan([table], counted=True)}) GROUP BY ALL"
         )
         try:
@@ -75,6 +78,30 @@ class Look:
         groups = f"(SELECT count(*) AS n FROM {rows} GROUP BY digest HAVING count(*) > 1)"
         found = self.connection.execute(f"SELECT coalesce(sum(n - 1), 0) FROM {groups}").fetchone()
         return int(found[0]) if found else 0
+
+    def odd(self, looked: Looked, repeated: int) -> list[str]:
+        """The first rows of a file that repeat another, and that have a negative quantity and are no correction; with their resource."""
+        table, named = looked.table, []
+        self.connection.execute("SET preserve_insertion_order = true")
+        if repeated:
+            name = next((quoted(name) for name in table.columns if name.lower() == "resourceid"), "NULL")
+            numbered = f"SELECT row_number() OVER () AS row, hash(whole) AS digest, {name} AS resource FROM {source([table.file])} AS whole"
+            asked = (
+                f"WITH numbered AS ({numbered}), twice AS (SELECT digest, min(row) AS first FROM numbered GROUP BY digest "
+                f"HAVING count(*) > 1 ORDER BY first LIMIT {SHOWN}) SELECT row, resource, first FROM numbered "
+                f"JOIN twice USING (digest) WHERE row > first ORDER BY row LIMIT {SHOWN}"
+            )
+            for row, resource, first in self.connection.execute(asked).fetchall():
+                named.append(f"row {row:,} repeats row {first:,}{_of(resource)}")
+        if looked.negative_quantities:
+            asked = (
+                f"SELECT row, resource_id, least(pricing_quantity, usage_quantity) FROM (SELECT row_number() OVER () AS row, * "
+                f"FROM ({scan([table])})) WHERE {NEGATIVE} ORDER BY row LIMIT {SHOWN}"
+            )
+            for row, resource, quantity in self.connection.execute(asked).fetchall():
+                named.append(f"row {row:,} has a quantity of {quantity:g}{_of(resource)}")
+        self.connection.execute("SET preserve_insertion_order = false")
+        return named
 
     def blame(self, tables: Sequence[Table], error: duckdb.Error | None) -> NoReturn:
         """Raise Malformed for the first row that breaks a rule; else for what duckdb said."""
@@ -143,6 +170,10 @@ class Look:
         if file.kind == "csv":
             hint += " is it UTF-8, separated by commas?"
         return Malformed(WHAT, target=self.target, why=why, hint=hint)
+
+
+def _of(resource: str | None) -> str:
+    return f" ({resource})" if resource else ""
 
 
 def _sound(group: tuple[Any, ...]) -> bool:

@@ -108,13 +108,29 @@ class Folder:
 
 
 def _found(folder: Path) -> list[Path]:
-    """Every file below a folder. Raises OSError for a folder that cannot be listed: what is in it would be missing in the sums."""
+    """Every file below a folder, those of linked folders too: each folder once, so that links in a circle end and nothing counts twice.
+
+    A folder is read where it lies before it is through a link, since its path may name its month. Raises OSError for one that
+    cannot be listed: what is in it would be missing in the sums.
+    """
 
     def refused(error: OSError) -> None:
         raise error
 
-    walked = os.walk(folder, onerror=refused)
-    return sorted(path for root, _, names in walked for name in names if _is_file(path := Path(root, name)))
+    seen: set[tuple[int, int]] = set()
+    found: list[Path] = []
+    waiting = [folder]
+    while waiting:
+        for root, below, names in os.walk(waiting.pop(0), onerror=refused):
+            state = os.stat(root)
+            if (state.st_dev, state.st_ino) in seen:
+                below.clear()
+                continue
+            seen.add((state.st_dev, state.st_ino))
+            below.sort()
+            waiting += [link for name in below if (link := Path(root, name)).is_symlink()]
+            found += [path for name in names if _is_file(path := Path(root, name))]
+    return sorted(found)
 
 
 def _is_file(path: Path) -> bool:

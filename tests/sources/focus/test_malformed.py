@@ -195,11 +195,26 @@ def _files(tmp_path: Path) -> tuple[Status, str]:
 
 
 def test_rows_that_repeat_are_counted_and_warned_of(tmp_path: Path) -> None:
-    write_csv(tmp_path / "bill" / "a.csv", [charge(), charge(), charge(hour=1), charge()])
-    assert read(tmp_path / "bill").table.column("rows").to_pylist() == [4]
+    other = {"hour": 1, "ResourceId": "i-2"}
+    write_csv(tmp_path / "bill" / "a.csv", [charge(), charge(), charge(**other), charge(), charge(**other)])
+    assert read(tmp_path / "bill").table.column("rows").to_pylist() == [3, 2]
     assert _files(tmp_path) == (
-        Status.WARN, "a.csv: 2 of 4 rows the same as another one in every column: are they charged twice?",
+        Status.WARN, "a.csv: 3 of 5 rows the same as another one in every column, and may be charged twice; "
+        "row 2 repeats row 1 (i-1); row 4 repeats row 1 (i-1); row 5 repeats row 3 (i-2)",
     )  # fmt: skip
+
+
+def test_of_many_odd_rows_the_first_of_each_kind_are_named(tmp_path: Path) -> None:
+    rows = [charge(hour=n // 2, ResourceId=f"i-{n // 2}") for n in range(5_000)]
+    late = [charge(hour=n, PricingQuantity="-1.5", ResourceId=None) for n in range(9)]
+    write_parquet(tmp_path / "bill" / "a.parquet", [*rows, *late])
+    _, said = _files(tmp_path)
+    assert said == (
+        "a.parquet: 2,500 of 5,009 rows the same as another one in every column, and may be charged twice; "
+        "9 rows with a negative quantity, and no correction; "
+        "row 2 repeats row 1 (i-0); row 4 repeats row 3 (i-1); row 6 repeats row 5 (i-2); "
+        "row 5,001 has a quantity of -1.5; row 5,002 has a quantity of -1.5; row 5,003 has a quantity of -1.5"
+    )
 
 
 def test_negative_quantities_are_counted_and_warned_of_unless_they_correct(tmp_path: Path) -> None:
@@ -207,7 +222,9 @@ def test_negative_quantities_are_counted_and_warned_of_unless_they_correct(tmp_p
     write_csv(tmp_path / "bill" / "a.csv", rows)
     assert sum(read(tmp_path / "bill").table.column("billed").to_pylist()) == Decimal("0.0")
     status, said = _files(tmp_path)
-    assert (status, "1 row with a negative quantity, and no correction" in said) == (Status.WARN, True)
+    assert (status, said) == (
+        Status.WARN, "a.csv: 1 row with a negative quantity, and no correction; row 1 has a quantity of -1 (i-1)",
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("write", [write_csv, write_parquet])

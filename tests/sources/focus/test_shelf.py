@@ -76,3 +76,27 @@ def test_a_link_that_leads_nowhere_is_no_file_and_no_folder_is_not_found(bill: P
     assert names(bill) == ["2026-10/part.csv", "2026-11/part.csv"]
     with pytest.raises(NotFound, match="there is no folder"):
         names(bill / "nowhere")
+
+
+def test_a_linked_folder_is_read_once_and_links_in_a_circle_end(bill: Path, tmp_path: Path) -> None:
+    write_csv(tmp_path / "disk" / "deep" / "part.csv", [charge()] * 12)
+    (tmp_path / "disk" / "deep" / "back").symlink_to(bill)
+    (bill / "2026-11" / "itself").symlink_to(bill / "2026-11")
+    (bill / "2026-12").symlink_to(tmp_path / "disk")
+    (bill / "a-second-way").symlink_to(tmp_path / "disk" / "deep")
+    (bill / "0-latest").symlink_to(bill / "2026-11")
+    assert names(bill) == ["2026-10/part.csv", "2026-11/part.csv", "2026-12/deep/part.csv"]
+
+
+def test_a_bill_whose_folder_is_itself_a_link_is_read(bill: Path, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(bill)
+    assert names(tmp_path / "link") == ["2026-10/part.csv", "2026-11/part.csv"]
+
+
+def test_a_linked_folder_that_may_not_be_listed_is_an_error_with_its_name(bill: Path) -> None:
+    with tempfile.TemporaryDirectory() as made:
+        Path(made).chmod(0o755)
+        write_csv(Path(made) / "disk" / "part.csv", [charge()])
+        (bill / "2026-12").symlink_to(Path(made) / "disk")
+        (Path(made) / "disk").chmod(0)
+        assert as_nobody(lambda: names(bill)) == f"Forbidden: may not read {bill / '2026-12'}"
