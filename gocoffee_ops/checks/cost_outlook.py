@@ -198,7 +198,9 @@ def _orphan(row: Mapping[str, Any], thresholds: Thresholds) -> Finding:
     status = Status.WARN if told else Status.UNKNOWN
     if any(amount >= thresholds.cost_orphan_crit for _, amount in told):
         status = Status.CRIT
-    reason = f"{row['why']}; {age}{cost}; sureness: {row['sure']}{asked}"
+    identity = row.get("resource_id")
+    known_as = f"; its id is {identity}" if identity and identity not in row["subject"] else ""
+    reason = f"{row['why']}; {age}{cost}; sureness: {row['sure']}{asked}{known_as}"
     numbers: dict[str, Number | str] = {f"monthly_{basis}": float(round(amount, 2)) for basis, amount in told}
     return Finding(
         status,

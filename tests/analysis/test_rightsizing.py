@@ -250,7 +250,7 @@ def steps(days: int, cpu: Any, memory: Any, pod: str = "orders-5c-a", **more: An
 
 
 def backtested(*rows: dict[str, Any]) -> list[dict[str, Any]]:
-    return records(rightsizing.backtest(usage.samples.schema.from_rows(rows)))
+    return records(rightsizing.backtest(usage.samples.schema.from_rows(rows), as_of=MOMENT))
 
 
 def test_a_backtest_counts_the_minutes_in_which_advice_of_the_days_before_was_exceeded() -> None:
@@ -285,6 +285,15 @@ def test_what_has_no_days_before_or_after_was_not_tried() -> None:
     )
     assert [row["cpu_exceeded_min"] for row in rows.values()] == [None, None]
     assert backtested() == []
+
+
+def test_samples_that_end_early_are_lacking_at_the_end_and_shift_no_day() -> None:
+    """A day of high usage is the last of those to learn from; without the two days after it, it is not the trial."""
+    rows = steps(7, lambda day: 0.4 if day == 4 else 0.2, lambda day: 300.0)
+    (row,) = backtested(*rows[: 5 * 288])
+    assert (row["fitted_min"], row["replayed_min"], row["cpu_exceeded_min"]) == (7200.0, 0.0, None)
+    assert row["cpu_advised_cores"] == pytest.approx(0.46)
+    assert row["missing"] == "no sample in the days to try it on"
 
 
 @pytest.mark.parametrize(

@@ -178,7 +178,7 @@ def test_advice_of_the_days_before_is_replayed_on_what_prometheus_kept(
     )
     with reading(History((STEADY, grown), {"orders-5c": "orders"}, step_s=300, days=8.0), tmp_path) as ops:
         table = usage.samples(ops, namespaces=["go-coffee"])
-        tried = {row["workload"]: row for row in records(rightsizing.backtest(table))}
+        tried = {row["workload"]: row for row in records(rightsizing.backtest(table, as_of=AS_OF))}
     steady, later = tried["deployment/orders"], tried["pod/grown-0"]
     assert steady["cpu_advised_cores"] == pytest.approx(0.23)
     assert (steady["cpu_exceeded_min"], steady["memory_exceeded_min"], steady["memory_advised_mib"]) == (

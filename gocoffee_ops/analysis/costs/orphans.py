@@ -253,6 +253,7 @@ def _loose(
                 (MEDIUM, f"made for the service {service}, and no cluster that was read has it"),
                 "load balancer",
             )
+            owner = {"owner": ", ".join(filter(None, (f"service/{service}", owner["owner"])))}
         else:
             continue
         if found is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from gocoffee_ops.analysis.rightsizing.advice import HEADROOM, HIGH_SAMPLES, STEP_MIN
@@ -34,11 +34,14 @@ BACKTEST = Schema(
 )
 
 
-def backtest(samples: pd.DataFrame, *, fit_days: int = FIT_DAYS, replay_days: int = REPLAY_DAYS) -> pd.DataFrame:
+def backtest(
+    samples: pd.DataFrame, *, as_of: datetime, fit_days: int = FIT_DAYS, replay_days: int = REPLAY_DAYS
+) -> pd.DataFrame:
     """For how many minutes would advice of the first days have been exceeded in the days after them?
 
     Tried is what usage alone would advise: p95 and peak x 1.15, of the pod where they are highest. A minute counts once,
-    however many pods exceed it. `samples` is of `usage.samples`, over `fit_days` + `replay_days`; it ends with the replay.
+    however many pods exceed it. `samples` is of `usage.samples`, over `fit_days` + `replay_days` before `as_of`. The days are counted
+    from that moment and not from the last sample: where samples end early, the last days lack them, and older ones stand for none.
 
     What has less than 90 % of the minutes of either part, as HIGH advice wants of samples, is told with its figures and with what
     it lacks: a pod that lived for an hour has shown nothing of a week.
@@ -48,7 +51,7 @@ def backtest(samples: pd.DataFrame, *, fit_days: int = FIT_DAYS, replay_days: in
     frame = samples.assign(workload=samples["workload"].fillna("pod/" + samples["pod"]))
     if frame.empty:
         return BACKTEST.empty()
-    split = frame["at"].max() - timedelta(days=replay_days)
+    split = as_of - timedelta(days=replay_days)
     fit = frame[(frame["at"] <= split) & (frame["at"] > split - timedelta(days=fit_days))]
     replay = frame[frame["at"] > split]
     keys = ["prometheus", *BY]
