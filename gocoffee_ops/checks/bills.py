@@ -19,8 +19,8 @@ def bill_files_sound(files: pd.DataFrame) -> list[Finding]:
 
     >>> import pandas as pd
     >>> row = {"bill": "aws", "file": "a.csv", "rows": 9, "repeated_rows": 1, "negative_quantities": 0, "missing_columns": ()}
-    >>> print(said(bill_files_sound(pd.DataFrame([row | {"odd_rows": ("row 3 repeats row 1 (i-0abc)",)}])))[0])
-    WARN bill/aws: a.csv: 1 of 9 rows the same as another one in every column, and may be charged twice; row 3 repeats row 1 (i-0abc)
+    >>> print(said(bill_files_sound(pd.DataFrame([row | {"odd_rows": ("row 3 repeats row 1 (i-1)",)}])))[0])
+    WARN bill/aws: a.csv: 1 of 9 rows the same as another one in every column, and may be charged twice; row 3 repeats row 1 (i-1)
     """
     table = records(files)
     findings = []

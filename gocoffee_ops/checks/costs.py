@@ -77,11 +77,17 @@ def _reconciled(
     if "bill" not in settled:
         return found(Status.UNKNOWN, "every day is younger than the billing lag: these are estimates")
     priced = priced_of_money(settled, covered)
-    lacking = ", ".join(f"{percent(row['priced_share'])} of the {row['what']}" for row in covered if row["priced_share"] < 1)
+    lacking = ", ".join(
+        f"{percent(row['priced_share'])} of the {row['what']}" for row in covered if row["priced_share"] < 1
+    )
     if priced is None:
         return found(Status.UNKNOWN, f"only {lacking} has a price, and nothing says what the rest costs")
     if priced < thresholds.cost_priced_min:
-        return found(Status.UNKNOWN, f"only {percent(priced)} of what clusters cost has a price: {lacking}", priced=round(priced, 4))
+        return found(
+            Status.UNKNOWN,
+            f"only {percent(priced)} of what clusters cost has a price: {lacking}",
+            priced=round(priced, 4),
+        )
     whole, residual = settled["bill"], settled["residual"]
     if not whole["effective"]:
         return found(Status.UNKNOWN, "the bill has no effective cost")

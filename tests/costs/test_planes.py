@@ -25,7 +25,11 @@ CLUSTERS = ({"resource_id": "i-node1", "effective": Decimal(9)}, {"resource_id":
 
 
 def fee(name: str | None, **row: Any) -> dict[str, Any]:
-    about = {"service": "Amazon EKS", "resource_id": None if name is None else f"{EKS}{name}", "effective": Decimal("2.40")}
+    about = {
+        "service": "Amazon EKS",
+        "resource_id": None if name is None else f"{EKS}{name}",
+        "effective": Decimal("2.40"),
+    }
     return {"day": MONDAY, **about, **row}
 
 
@@ -84,6 +88,15 @@ def test_a_cluster_is_known_by_what_the_tags_of_its_nodes_call_it() -> None:
     assert planes(fee("prod-1"), fee("of-somebody-else"), bill=bill) == other
 
 
+def test_what_two_clusters_nodes_are_called_by_is_no_name() -> None:
+    bill = [row | {"tags": ("KubernetesCluster=shared",)} for row in CLUSTERS]
+    assert planes(fee("shared"), bill=bill) == [
+        ("", "control plane", BILLED),
+        ("eu", "unknown", None),
+        ("us", "unknown", None),
+    ]
+
+
 def test_fees_that_name_no_cluster_are_whose_they_are_if_there_are_enough() -> None:
     both = [("", "control plane", BILLED)] * 2
     assert planes(fee("prod-1"), fee("prod-2")) == both
@@ -104,7 +117,9 @@ def test_c02_the_fee_is_told_though_another_cluster_was_not_read() -> None:
     table = nodes({})
     table.attrs["gaps"] = ["cluster/us: no answer after 8 s"]
     lines = allocated(charges(tagged), objects(hours("a"), node_table=table), planes_cost=True)
-    assert [(row["cluster"], row["effective"]) for row in records(lines) if row["line"] == "control plane"] == [("eu", BILLED)]
+    assert [(row["cluster"], row["effective"]) for row in records(lines) if row["line"] == "control plane"] == [
+        ("eu", BILLED)
+    ]
 
 
 def test_c02_a_control_plane_without_a_price_lowers_coverage() -> None:
@@ -112,7 +127,9 @@ def test_c02_a_control_plane_without_a_price_lowers_coverage() -> None:
         bill = charges(*({"day": MONDAY} | row for row in CLUSTERS), fee("eu"))
         lines = allocated(bill, objects(USED, node_table=TWO), prices=prices, planes_cost=True)
         rows = records(costs.coverage(lines))
-        return [(row["what"], row["total"], row["priced_share"]) for row in rows if row["what"].endswith("control planes")]
+        return [
+            (row["what"], row["total"], row["priced_share"]) for row in rows if row["what"].endswith("control planes")
+        ]
 
     assert covered(None) == [("days of control planes", 2.0, 0.5)]
     assert covered(given(any="0.10")) == [("days of control planes", 2.0, 1.0)]
@@ -141,7 +158,10 @@ def test_a_fee_is_configured_for_any_cluster_or_for_each(tmp_path: Path, value: 
 @pytest.mark.parametrize(
     ("value", "said"),
     [
-        ("0", r'control_plane_hour is no price \(allowed: more than 0, or "none" for a control plane that costs nothing'),
+        (
+            "0",
+            r'control_plane_hour is no price \(allowed: more than 0, or "none" for a control plane that costs nothing',
+        ),
         ('"free"', r"control_plane_hour is not an amount of money \(allowed: more than 0, or \"none\""),
         ("{ eu = 0 }", r"control_plane_hour 'eu' is no price"),
         ('{ us = "none" }', r"control_plane_hour names cluster 'us' \(allowed: \"\*\" for any, or one of eu\)"),

@@ -69,7 +69,10 @@ def test_what_comes_from_the_bill_is_another_column(tmp_path: Path) -> None:
 
 
 def test_a_price_that_is_no_number_is_missing_and_not_free(tmp_path: Path) -> None:
-    with reading(lambda a: enveloped(by_name(allocation("a", days_of(a)[0], cpuCost=None, ramCost=0.5))), tmp_path) as (ops, _):
+    with reading(lambda a: enveloped(by_name(allocation("a", days_of(a)[0], cpuCost=None, ramCost=0.5))), tmp_path) as (
+        ops,
+        _,
+    ):
         row = records(opencost.allocation(ops, window="1d"))[0]
     assert (row["cpu_list"], row["missing"]) == (None, "no price of cpu")
 

@@ -125,9 +125,7 @@ def by_cpu_weight(
 
 
 class _Allocation:
-    def __init__(
-        self, shares: Shares, teams: Teams, prices: PriceBook, planes: Planes, settled: datetime
-    ) -> None:
+    def __init__(self, shares: Shares, teams: Teams, prices: PriceBook, planes: Planes, settled: datetime) -> None:
         self.lines: list[dict[str, Any]] = []
         self._shares, self._teams, self._prices = shares, teams, prices
         self._planes, self._settled = planes, settled

@@ -61,7 +61,11 @@ TOTALS = Schema(
 COVERAGE = Schema(
     "cost coverage",
     (
-        Column("what", "string", help="core-hours, GiB-hours, days of volumes and load balancers, or days of control planes"),
+        Column(
+            "what",
+            "string",
+            help="core-hours, GiB-hours, days of volumes and load balancers, or days of control planes",
+        ),
         Column("total", "Float64"),
         Column("from_bill", "Float64", help="priced by the bill"),
         Column("from_opencost", "Float64", help="priced by OpenCost"),
@@ -154,7 +158,10 @@ def coverage(lines: pd.DataFrame) -> pd.DataFrame:
     priced_share, unseen_share (Float64, ratio). Time without samples is `unseen`: it may have a price.
     """
     table = [row for row in rows(lines, LINES) if not row["estimated"]]  # a bill that is still to come is no lack
-    days = {(row["day"], row["cluster"], row["resource_id"], _is_plane(row)): row | {"days": 1.0} for row in filter(_is_thing, table)}
+    days = {
+        (row["day"], row["cluster"], row["resource_id"], _is_plane(row)): row | {"days": 1.0}
+        for row in filter(_is_thing, table)
+    }
     found = [
         _covered("core-hours", "core_hours", table),
         _covered("GiB-hours", "gib_hours", table),

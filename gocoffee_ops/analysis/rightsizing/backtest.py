@@ -40,8 +40,8 @@ def backtest(
     """For how many minutes would advice of the first days have been exceeded in the days after them?
 
     Tried is what usage alone would advise: p95 and peak x 1.15, of the pod where they are highest. A minute counts once,
-    however many pods exceed it. `samples` is of `usage.samples`, over `fit_days` + `replay_days` before `as_of`. The days are counted
-    from that moment and not from the last sample: where samples end early, the last days lack them, and older ones stand for none.
+    however many pods exceed it. `samples` is of `usage.samples`, over `fit_days` + `replay_days` before `as_of`. Days are counted
+    from that moment and not from the last sample: where samples end early, the last days lack them.
 
     What has less than 90 % of the minutes of either part, as HIGH advice wants of samples, is told with its figures and with what
     it lacks: a pod that lived for an hour has shown nothing of a week.

@@ -182,9 +182,7 @@ class CostExplorer:
             why = f"amounts in {' and '.join(currencies)}, which have no sum"
             raise Malformed(what, target=self.target, why=why)
 
-    def _cost(
-        self, day: date, group: _Group, keys: Sequence[tuple[str, str]], gathered: _Gathered, where: str
-    ) -> Cost:
+    def _cost(self, day: date, group: _Group, keys: Sequence[tuple[str, str]], gathered: _Gathered, where: str) -> Cost:
         if len(group.keys) != len(keys):
             raise ValueError(f"{len(group.keys)} keys for {len(keys)} that were asked for")
         found = tuple(_key(kind, key) for (kind, _), key in zip(keys, group.keys, strict=True))

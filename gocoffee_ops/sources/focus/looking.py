@@ -80,26 +80,26 @@ class Look:
         return int(found[0]) if found else 0
 
     def odd(self, looked: Looked, repeated: int) -> list[str]:
-        """The first rows of a file that repeat another, and that have a negative quantity and are no correction; with their resource."""
+        """The first rows of a file that repeat another, and those with a negative quantity that correct nothing, by number."""
         table, named = looked.table, []
         self.connection.execute("SET preserve_insertion_order = true")
         if repeated:
-            name = next((quoted(name) for name in table.columns if name.lower() == "resourceid"), "NULL")
-            numbered = f"SELECT row_number() OVER () AS row, hash(whole) AS digest, {name} AS resource FROM {source([table.file])} AS whole"
+            resource = next((quoted(name) for name in table.columns if name.lower() == "resourceid"), "NULL")
             asked = (
-                f"WITH numbered AS ({numbered}), twice AS (SELECT digest, min(row) AS first FROM numbered GROUP BY digest "
+                f"WITH numbered AS (SELECT row_number() OVER () AS row, hash(whole) AS digest, {resource} AS resource "
+                f"FROM {source([table.file])} AS whole), twice AS (SELECT digest, min(row) AS first FROM numbered GROUP BY digest "
                 f"HAVING count(*) > 1 ORDER BY first LIMIT {SHOWN}) SELECT row, resource, first FROM numbered "
                 f"JOIN twice USING (digest) WHERE row > first ORDER BY row LIMIT {SHOWN}"
             )
-            for row, resource, first in self.connection.execute(asked).fetchall():
-                named.append(f"row {row:,} repeats row {first:,}{_of(resource)}")
+            found = self.connection.execute(asked).fetchall()
+            named += [f"row {row:,} repeats row {first:,}{_of(what)}" for row, what, first in found]
         if looked.negative_quantities:
             asked = (
                 f"SELECT row, resource_id, least(pricing_quantity, usage_quantity) FROM (SELECT row_number() OVER () AS row, * "
                 f"FROM ({scan([table])})) WHERE {NEGATIVE} ORDER BY row LIMIT {SHOWN}"
             )
-            for row, resource, quantity in self.connection.execute(asked).fetchall():
-                named.append(f"row {row:,} has a quantity of {quantity:g}{_of(resource)}")
+            found = self.connection.execute(asked).fetchall()
+            named += [f"row {row:,} has a quantity of {quantity:g}{_of(what)}" for row, what, quantity in found]
         self.connection.execute("SET preserve_insertion_order = false")
         return named
 

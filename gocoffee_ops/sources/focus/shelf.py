@@ -108,7 +108,7 @@ class Folder:
 
 
 def _found(folder: Path) -> list[Path]:
-    """Every file below a folder, those of linked folders too: each folder once, so that links in a circle end and nothing counts twice.
+    """Every file below a folder, those of linked folders too: each folder once, so that links in a circle end.
 
     A folder is read where it lies before it is through a link, since its path may name its month. Raises OSError for one that
     cannot be listed: what is in it would be missing in the sums.
@@ -122,7 +122,7 @@ def _found(folder: Path) -> list[Path]:
     waiting = [folder]
     while waiting:
         for root, below, names in os.walk(waiting.pop(0), onerror=refused):
-            state = os.stat(root)
+            state = Path(root).stat()
             if (state.st_dev, state.st_ino) in seen:
                 below.clear()
                 continue
