@@ -106,7 +106,8 @@ def allocation_rows(sets: Sequence[Mapping[str, Allocation]], window: Window, cu
 def reach_rows(sets: Sequence[Mapping[str, Allocation]], window: Window) -> Rows:
     """The row of `REACH_TABLE`."""
     entries = [one for each in sets for one in each.values()]
-    minutes = max((one.minutes for one in entries if one.minutes is not None), default=None)
+    idle = [one for one in entries if _part(one) == "idle"]  # it says how much was seen: see `_gaps`
+    minutes = max((one.minutes for one in idle or entries if one.minutes is not None), default=None)
     return Rows([{"day": window.start, "entries": len(entries), "minutes": minutes}])
 
 
@@ -172,9 +173,13 @@ def _adjustment(one: Allocation) -> Decimal:
 
 
 def _gaps(rows: Iterable[Mapping[str, Any]], window: Window) -> list[str]:
+    """Days without an entry, or seen in part. Idle says how much was seen: what has an unmounted volume says the whole window."""
     seen: dict[datetime, float] = {}
+    idle: dict[datetime, float] = {}
     for row in rows:
-        seen[row["day"]] = max(seen.get(row["day"], 0.0), row["minutes"] or 0.0)
+        minutes = idle if row["part"] == "idle" else seen
+        minutes[row["day"]] = max(minutes.get(row["day"], 0.0), row["minutes"] or 0.0)
+    seen |= idle
     found, day = [], window.start
     while day < window.end:
         minutes = seen.get(day)

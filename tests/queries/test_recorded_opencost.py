@@ -14,7 +14,7 @@ import pytest
 
 from gocoffee_ops.errors import NotFound, OpsError, SourceError, Unsupported
 from gocoffee_ops.frames import records
-from gocoffee_ops.model import Target
+from gocoffee_ops.model import Status, Target
 from gocoffee_ops.queries import opencost
 from gocoffee_ops.session import Session
 from gocoffee_ops.sources.opencost import OpenCost
@@ -145,3 +145,13 @@ def test_the_tests_own_servers_say_what_it_says_and_nothing_else() -> None:
 def kinds(entry: dict[str, Any]) -> dict[str, str]:
     """What kind of value each name has; a number is a number, whole or not."""
     return {name: "number" if isinstance(value, int | float) else type(value).__name__ for name, value in entry.items()}
+
+
+def test_c04_a_day_of_which_it_saw_two_minutes_is_unknown_though_a_volume_says_all_of_it(tmp_path: Path) -> None:
+    first = days()[-1]
+    ends = first + timedelta(days=2)
+    with answering("allocation-of-a-window-that-ends-without-data", tmp_path, days_later=2) as ops:
+        opencost.allocation(ops, window=f"{first:%FT%TZ},{ends:%FT%TZ}")
+    (found,) = ops.findings
+    assert found.status is Status.UNKNOWN
+    assert f"of {first + timedelta(days=1):%F} it saw 2 of 1,440 minutes" in found.reason
