@@ -177,8 +177,8 @@ def _gaps(rows: Iterable[Mapping[str, Any]], window: Window) -> list[str]:
     seen: dict[datetime, float] = {}
     idle: dict[datetime, float] = {}
     for row in rows:
-        minutes = idle if row["part"] == "idle" else seen
-        minutes[row["day"]] = max(minutes.get(row["day"], 0.0), row["minutes"] or 0.0)
+        told = idle if row["part"] == "idle" else seen
+        told[row["day"]] = max(told.get(row["day"], 0.0), row["minutes"] or 0.0)
     seen |= idle
     found, day = [], window.start
     while day < window.end:
