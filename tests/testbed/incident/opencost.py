@@ -33,10 +33,11 @@ NAMES: dict[str, Callable[[Container], str]] = {
 }
 
 
-def opencost(stage: Stage, containers: Iterable[Container]) -> Callable[[Asked], Answer]:
-    """The answers of an OpenCost that watches a cluster on which these containers run."""
+def opencost(stage: Stage, containers: Iterable[Container], *, planted: bool = True) -> Callable[[Asked], Answer]:
+    """The answers of an OpenCost that watches a cluster on which these containers run; without what is planted it is sound."""
     bill = [item for item in synthetic_bill(stage) if item.focus["BillingCurrency"] == CURRENCY]
     steady = [one for one in containers if one.since is None]
+    empty, unpriced = (f"{stage.days[n]:%F}" if planted else "" for n in (EMPTY_DAY, UNPRICED_DAY))
 
     def answer(asked: Asked) -> Answer:
         days = days_of(asked)
@@ -45,22 +46,26 @@ def opencost(stage: Stage, containers: Iterable[Container]) -> Callable[[Asked],
         if asked.path == "/cloudCost":
             return says({"code": 200, "data": {"sets": [_cloud_set(stage, day, bill) for day in days]}})
         idle = asked.query.get("includeIdle") == "true"
-        return enveloped(*(_set(stage, steady, day, asked.query["aggregate"], idle) for day in days))
+        aggregate = asked.query["aggregate"]
+        sets = []
+        for day in days:
+            priced = stage.nodes[:PRICED_NODES] if day == unpriced else stage.nodes
+            sets.append({} if day == empty else _set(stage, steady, day, aggregate, priced if idle else None))
+        return enveloped(*sets)
 
     return answer
 
 
-def _set(stage: Stage, containers: Iterable[Container], day: str, aggregate: str, idle: bool) -> Json:
-    empty, unpriced = (f"{stage.days[n]:%F}" for n in (EMPTY_DAY, UNPRICED_DAY))
-    if day == empty:
-        return {}
+def _set(
+    stage: Stage, containers: Iterable[Container], day: str, aggregate: str, priced: Sequence[Json] | None
+) -> Json:
+    """With the idle of the nodes that have a price, where it is asked for."""
     groups: defaultdict[str, list[Container]] = defaultdict(list)
     for one in containers:
         groups[NAMES[aggregate](one) if aggregate in NAMES else stage.cluster].append(one)
     entries = [_entry(stage, name, members, day, aggregate) for name, members in groups.items()]
-    if idle:
+    if priced is not None:
         # Each part for itself: at what its nodes have of it, less what was allocated.
-        priced = stage.nodes[:PRICED_NODES] if day == unpriced else stage.nodes
         cores, gib = (sum(float(node[name]) for node in priced) for name in ("cpu_cores", "memory_gib"))
         cpu = cores * float(CORE) * 24 - sum(one["cpuCost"] for one in entries)
         memory = gib * float(GIB_HOUR) * 24 - sum(one["ramCost"] for one in entries)
