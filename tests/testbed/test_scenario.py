@@ -162,6 +162,11 @@ def test_nothing_can_be_run_on_this_host_through_a_pod(cluster: Cluster) -> None
     assert "no exec found" in done.stderr
 
 
+REPAIRS = (
+    "ipallocator-repair-controller"  # of the API server: it may meet a Service whose address is just being allocated
+)
+
+
 def test_nothing_is_wrong_in_the_healthy_variant(healthy_cluster: Cluster) -> None:
     for node in healthy_cluster.get("nodes")["items"]:
         assert conditions(node) == {
@@ -177,7 +182,7 @@ def test_nothing_is_wrong_in_the_healthy_variant(healthy_cluster: Cluster) -> No
         assert all(one["restartCount"] == 0 for one in pod["status"]["containerStatuses"])
         assert all({"requests", "limits"} <= set(one["resources"]) for one in pod["spec"]["containers"])
     warnings = healthy_cluster.get("events", "-A", "--field-selector=type=Warning")["items"]
-    assert warnings == []
+    assert [one for one in warnings if one["reportingComponent"] != REPAIRS] == []
     for budget in healthy_cluster.get("pdb", "-A")["items"]:
         assert budget["status"]["disruptionsAllowed"] > 0
     for autoscaler in healthy_cluster.get("hpa", "-A")["items"]:
