@@ -31,6 +31,7 @@ from gocoffee_ops.analysis.costs.schemas import (
     LINES,
     LOAD_BALANCER,
     LOAD_BALANCERS,
+    NETWORK,
     NODES,
     STORAGE,
     UNKNOWN,
@@ -153,27 +154,27 @@ class _Allocation:
             else:
                 self._split(origin, money, things)
             return
-        for thing in claim.things:
-            self._billed.add((thing.row["cluster"], _name(thing), charge["day"]))
+        if claim.line != NETWORK:  # traffic of an instance does not pay for the instance
+            self._billed |= {(thing.row["cluster"], _name(thing), charge["day"]) for thing in claim.things}
         home = {"cluster": self._planes.whose(charge)} if claim.line == CONTROL_PLANE else self._home(claim)
         self._line(claim.line, origin | money | home, share=1.0)
 
     def _split(self, origin: Row, money: Mapping[str, Decimal | None], things: tuple[Thing, ...]) -> None:
         """A node's charge among all that it was for."""
-        parts: list[tuple[Row, Kind, Amounts]] = []
-        names = {(thing.row["cluster"], _name(thing), origin["day"]) for thing in things}
-        first = not names & self._billed  # an instance has several charges a day, and its hours are told once
-        self._billed |= names
+        parts: list[tuple[Row, Kind, Amounts, bool]] = []
         for thing in things:
+            name = (thing.row["cluster"], _name(thing), origin["day"])
+            first = name not in self._billed  # an instance has several charges a day, and its hours are told once
+            self._billed.add(name)
             day = self._day(thing.row, origin["day"])
-            parts += [(thing.row, kind, part) for kind, part in day.parts.items()]
-        weights = [part.weigh(self._shares.rules.cpu_weight) for *_, part in parts]
+            parts += [(thing.row, kind, part, first) for kind, part in day.parts.items()]
+        weights = [part.weigh(self._shares.rules.cpu_weight) for *_, part, _ in parts]
         if not sum(weights):
             node = things[0].row if len(things) == 1 else {"cluster": things[0].row["cluster"]}
             self._line(UNKNOWN, {**origin, **money, **_of_node(node), "why": NO_METRICS}, share=1.0)
             return
         shared = {basis: split(whole, weights) for basis, whole in money.items() if whole is not None}
-        for i, (node, kind, part) in enumerate(parts):
+        for i, (node, kind, part, first) in enumerate(parts):
             amounts = {basis: found[i] for basis, found in shared.items()}
             share = weights[i] / sum(weights)
             line = {**origin, **amounts, **_of_node(node), **self._owned(kind)}
