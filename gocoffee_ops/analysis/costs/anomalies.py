@@ -37,17 +37,17 @@ ANOMALIES = Schema(
 )
 
 
-def anomalies(lines: pd.DataFrame, by: str = "service") -> pd.DataFrame:
+def anomalies(lines: pd.DataFrame, by: str = "service", *, periods: pd.DataFrame | None = None) -> pd.DataFrame:
     """How unusual was each of the last seven complete days, for each service, team or line?
 
     Against the median of the same weekday before it (of working days or weekends where there are fewer than three), in deviations
     of the earlier days from theirs. Effective cost only, without purchases, corrections, taxes and credits: they have days
-    of their own, and are none.
+    of their own, and are none. Nor is a day that one of the bills lacks, by `periods`.
 
     Columns: by, key (string), day (timestamp), effective, effective_expected, effective_above (decimal, in currency), score
     (Float64), days_before (Int64), why. The most unusual first.
     """
-    found = [row for one in series(lines, by) for row in _judged(one, by)]
+    found = [row for one in series(lines, by, periods) for row in _judged(one, by)]
     found.sort(key=lambda row: (row["score"] is None, -abs(row["score"] or 0.0), str(row["key"]), row["day"]))
     return framed(ANOMALIES, found, lines)
 

@@ -21,7 +21,7 @@ from gocoffee_ops.analysis.costs.allocation import LAG_H
 from gocoffee_ops.analysis.costs.matching import BY_CATEGORY
 from gocoffee_ops.analysis.costs.money import adding_up, rounded, total
 from gocoffee_ops.analysis.costs.schemas import CHARGES, CORRECTION, CREDIT, PURCHASE, TAX, framed, rows
-from gocoffee_ops.analysis.costs.weeks import Weeks
+from gocoffee_ops.analysis.costs.weeks import Weeks, days_lacking
 from gocoffee_ops.frames import Column, Schema
 
 if TYPE_CHECKING:
@@ -68,17 +68,20 @@ class Quantity(NamedTuple):
     ways: Mapping[str, tuple[Fraction, Fraction]]
 
 
-def cost_changes(charges: pd.DataFrame, *, as_of: datetime, lag_h: float = LAG_H) -> pd.DataFrame:
+def cost_changes(
+    charges: pd.DataFrame, periods: pd.DataFrame | None = None, *, as_of: datetime, lag_h: float = LAG_H
+) -> pd.DataFrame:
     """Why does the last complete week cost more, or less, than the one before?
 
     A row for each thing (service, SKU, region, account, unit) and cause; those of a currency add up to the difference of the weeks
-    exactly. One row `not compared` when the bill lacks one of the fourteen days: a missing day is no drop.
+    exactly. One row `not compared` when the bill, or by `periods` one of the bills, lacks one of the fourteen days: a missing day is
+    no drop.
 
     Columns: those of `COST_CHANGES`; effective_change, effective_before, effective_now (decimal, in currency).
     """
     bill = rows(charges, CHARGES)
     both = Weeks.settled(as_of, lag_h)
-    missing = both.missing(row["day"] for row in bill)
+    missing = both.missing({row["day"] for row in bill} - days_lacking(periods))
     if missing:
         why = f"the bill lacks {', '.join(f'{day:%Y-%m-%d}' for day in missing)}"
         return framed(COST_CHANGES, [dict.fromkeys(COST_CHANGES.names) | {"cause": NOT_COMPARED, "why": why}], charges)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from gocoffee_ops.analysis.costs.aggregate import KEYS
 from gocoffee_ops.analysis.costs.money import EXACT, amount, total
 from gocoffee_ops.analysis.costs.schemas import CORRECTION, CREDIT, LINES, PURCHASE, TAX, rows
+from gocoffee_ops.analysis.costs.weeks import days_lacking
 from gocoffee_ops.errors import UsageError, unknown_name
 
 if TYPE_CHECKING:
@@ -34,12 +35,17 @@ class Series:
     once: dict[datetime, Decimal] = field(default_factory=dict)
 
 
-def series(lines: pd.DataFrame, by: str) -> list[Series]:
-    """The bill's complete days by `by`, in each currency. Raises UsageError for a key that there is not."""
+def series(lines: pd.DataFrame, by: str, periods: pd.DataFrame | None = None) -> list[Series]:
+    """The complete days that each of the bills has, by `by`, in each currency. Raises UsageError for a key that there is not."""
     if by not in KEYS or by == "day":
         error = unknown_name("key of costs", by, [key for key in KEYS if key != "day"], UsageError)
         raise UsageError(error.what, hint=error.hint)
-    settled = [row for row in rows(lines, LINES) if row["charge"] is not None and not row["estimated"]]
+    lacking = days_lacking(periods)
+    settled = [
+        row
+        for row in rows(lines, LINES)
+        if row["charge"] is not None and not row["estimated"] and row["day"] not in lacking
+    ]
     days = sorted({row["day"] for row in settled})
     sums: defaultdict[tuple[str | None, str], defaultdict[tuple[datetime, bool], list[Decimal | None]]]
     sums = defaultdict(lambda: defaultdict(list))

@@ -44,17 +44,19 @@ FORECAST = Schema(
 )
 
 
-def forecast(lines: pd.DataFrame, *, as_of: datetime, by: str = "team") -> pd.DataFrame:
+def forecast(
+    lines: pd.DataFrame, *, as_of: datetime, by: str = "team", periods: pd.DataFrame | None = None
+) -> pd.DataFrame:
     """What will the month of `as_of` have cost at its end, for each team?
 
     A day to come costs the median of its weekday. The interval holds the scatter of days and the drift that the last week showed.
     Under 14 complete days there is no forecast. Purchases, corrections, taxes and credits count where they are known, and are not
-    expected again.
+    expected again. A day that one of the bills lacks, by `periods`, is predicted whole.
 
     Columns: by, key, month (string), effective_known, effective_expected, effective_low, effective_high (decimal, in currency),
     days_known, days_unread, days_left (Int64), backtest_error (Float64, ratio), why. The dearest first.
     """
-    found = [_month(one, by, as_of) for one in series(lines, by)]
+    found = [_month(one, by, as_of) for one in series(lines, by, periods)]
     found.sort(key=lambda row: (-row["effective_known"], str(row["key"])))
     return framed(FORECAST, found, lines)
 

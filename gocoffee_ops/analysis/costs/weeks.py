@@ -35,6 +35,15 @@ WEEK_TABLE = Schema(
     ),
 )
 
+BILL_DAYS = Schema(
+    "days of the bills",
+    (
+        Column("bill", "string"),
+        Column("day", "timestamp", help="00:00 UTC"),
+        Column("rows", "Int64", help="0 for a day that the bill lacks"),
+    ),
+)
+
 MOVERS = (
     Column("effective_change", "decimal", optional=True),
     Column("effective_before", "decimal", optional=True),
@@ -82,6 +91,22 @@ def billing_lag_h(periods: pd.DataFrame) -> float:
     return max((float(notes["lag_h"]) for notes in periods.attrs.get("notes", {}).values()), default=LAG_H)
 
 
+def days_lacking(periods: pd.DataFrame | None) -> set[datetime]:
+    """The days that one of the bills lacks, by `bills.periods`: what the others have of them is not what they cost.
+
+    >>> import pandas as pd
+    >>> row = {"bill": "aws", "day": datetime(2026, 1, 5), "rows": 3}
+    >>> days_lacking(pd.DataFrame([row, row | {"bill": "gcp", "rows": 0}])) == {datetime(2026, 1, 5)}
+    True
+    """
+    if periods is None or periods.empty:
+        return set()
+    found = rows(periods, BILL_DAYS)
+    there = {(row["bill"], row["day"]) for row in found if row["rows"]}
+    bills, days = {row["bill"] for row in found}, {row["day"] for row in found}
+    return {day for day in days if any((bill, day) not in there for bill in bills)}
+
+
 def within_bill(container_hours: pd.DataFrame, charges: pd.DataFrame) -> pd.DataFrame:
     """The hours of the days that the bill has, from its first to its last: what ran outside of them is in no bill that was read."""
     if charges.empty:
@@ -93,14 +118,18 @@ def within_bill(container_hours: pd.DataFrame, charges: pd.DataFrame) -> pd.Data
     return kept
 
 
-def weeks(charges: pd.DataFrame, *, as_of: datetime, lag_h: float = LAG_H) -> pd.DataFrame:
+def weeks(
+    charges: pd.DataFrame, periods: pd.DataFrame | None = None, *, as_of: datetime, lag_h: float = LAG_H
+) -> pd.DataFrame:
     """Which two weeks are compared, and is the bill there for each of their days?
+
+    With `periods` (of `bills.periods`) a day is there if each of the bills has it; without them, if there is a charge of it.
 
     Columns: week (string), first_day, last_day (timestamp), days_found (Int64), days_missing (list of days), billed, effective
     (decimal), currency. A row for each week and currency.
     """
     bill = rows(charges, CHARGES)
-    there = {row["day"] for row in bill}
+    there = {row["day"] for row in bill} - days_lacking(periods)
     found = []
     both = Weeks.settled(as_of, lag_h)
     for name, days in (("before", both.before), ("now", both.now)):
@@ -125,15 +154,23 @@ def weeks(charges: pd.DataFrame, *, as_of: datetime, lag_h: float = LAG_H) -> pd
     return framed(WEEK_TABLE, found, charges)
 
 
-def movers(lines: pd.DataFrame, by: str = "team", *, as_of: datetime, lag_h: float = LAG_H) -> pd.DataFrame:
+def movers(
+    lines: pd.DataFrame,
+    by: str = "team",
+    *,
+    as_of: datetime,
+    lag_h: float = LAG_H,
+    periods: pd.DataFrame | None = None,
+) -> pd.DataFrame:
     """Whose week cost more, or less, than the one before? For each team, namespace, line, or other key of `aggregate`.
 
-    Columns: the key, currency (string), effective_before, effective_now, effective_change (decimal; missing where the lines lack a
-    day of either week), ratio (Float64). The largest change first. Raises UsageError for a key that there is not.
+    Columns: the key, currency (string), effective_before, effective_now, effective_change (decimal; missing where the lines, or
+    one of the bills by `periods`, lack a day of either week), ratio (Float64). The largest change first. Raises UsageError for a key that there is not.
     """
     both = Weeks.settled(as_of, lag_h)
     daily = records(aggregate(lines, [by, "day"]))
-    lacking = bool(both.missing(row["day"] for row in rows(lines, LINES) if row["charge"] is not None))
+    there = {row["day"] for row in rows(lines, LINES) if row["charge"] is not None} - days_lacking(periods)
+    lacking = bool(both.missing(there))
     sums: defaultdict[tuple[str | None, str], tuple[list[Decimal | None], list[Decimal | None]]]
     sums = defaultdict(lambda: ([], []))
     for row in daily:
