@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import Any
@@ -173,48 +173,71 @@ def _adjustment(one: Allocation) -> Decimal:
 
 
 def _gaps(rows: Iterable[Mapping[str, Any]], window: Window) -> list[str]:
-    """Days without an entry, or seen in part. Idle says how much was seen: what has an unmounted volume says the whole window."""
-    seen: dict[datetime, float] = {}
-    idle: dict[datetime, float] = {}
+    """Days without an entry, or of which a cluster was seen in part. Idle says how much was seen: what has an unmounted volume says
+    the whole window.
+    """
+    seen: defaultdict[datetime, float] = defaultdict(float)
+    idle: defaultdict[datetime, defaultdict[str | None, float]] = defaultdict(lambda: defaultdict(float))
     for row in rows:
-        told = idle if row["part"] == "idle" else seen
-        told[row["day"]] = max(told.get(row["day"], 0.0), row["minutes"] or 0.0)
-    seen |= idle
+        day, cluster, minutes = row["day"], row["their_cluster"], row["minutes"] or 0.0
+        seen[day] = max(seen[day], minutes)
+        if row["part"] == "idle":
+            idle[day][cluster] = max(idle[day][cluster], minutes)
     found, day = [], window.start
     while day < window.end:
-        minutes = seen.get(day)
-        if minutes is None:
+        if day not in seen:
             found.append(f"it has no data of {day:%Y-%m-%d}")
-        elif minutes < SEEN_OF_DAY * DAY_MIN:
-            found.append(f"of {day:%Y-%m-%d} it saw {minutes:,.0f} of {DAY_MIN:,.0f} minutes")
+        for cluster, minutes in (idle[day] or {None: seen[day]}).items() if day in seen else ():
+            if minutes < SEEN_OF_DAY * DAY_MIN:
+                of = _of(day, cluster, idle[day])
+                found.append(f"of {of} it saw {minutes:,.0f} of {DAY_MIN:,.0f} minutes")
         day += timedelta(days=1)
     return found
 
 
+def _of(day: datetime, cluster: str | None, clusters: Collection[str | None]) -> str:
+    """A day, with its cluster where there are several.
+
+    >>> _of(datetime(2026, 1, 5), "b", ["a", "b"]), _of(datetime(2026, 1, 5), "a", ["a"])
+    ('2026-01-05 (cluster b)', '2026-01-05')
+    """
+    return f"{day:%Y-%m-%d} (cluster {cluster or 'without a name'})" if len(clusters) > 1 else f"{day:%Y-%m-%d}"
+
+
 def _idle(rows: Iterable[Mapping[str, Any]]) -> list[str]:
-    """What is said against a day's idle. (C01, C10)
+    """What is said against a day's idle, cluster by cluster. (C01, C10)
 
     It is what nodes cost less what was allocated, of CPU and of memory each: of one below zero the other hides it, so each is
     looked at. Versions cut it off at zero; and it is there whenever a node has a price, so no idle is no priced node. What a node
     keeps for itself is never allocated, so there is always some.
     """
-    days: defaultdict[datetime, list[str]] = defaultdict(list)
-    idle: defaultdict[datetime, list[Mapping[str, Any]]] = defaultdict(list)
+    idle: defaultdict[datetime, defaultdict[str | None, list[Mapping[str, Any]]]]
+    idle = defaultdict(lambda: defaultdict(list))
+    allocated: defaultdict[datetime, set[str]] = defaultdict(set)
     for row in rows:
-        days[row["day"]]
+        day, cluster = row["day"], row["their_cluster"]
+        allocated[day] |= {cluster} if cluster is not None and row["part"] == "allocated" else set()
         if row["part"] == "idle":
-            idle[row["day"]].append(row)
-    for day, said in days.items():
-        if not idle[day]:
-            said.append(f"it has no idle of {day:%Y-%m-%d}: no node has a price there")
-        for part in ("cpu", "memory", "gpu"):
-            amounts = [row[f"{part}_list"] for row in idle[day] if row[f"{part}_list"] is not None]
-            what = f"idle {part} of {day:%Y-%m-%d}"
-            if any(amount < 0 for amount in amounts):
-                said.append(f"{what} is {min(amounts):.2f}: prices of nodes are missing there")
-            elif part != "gpu" and amounts and not any(amounts):
-                said.append(f"{what} is exactly 0: nodes are never allocated to the last byte, so it was cut off there")
-    return [said for day in sorted(days) for said in days[day]]
+            idle[day][cluster].append(row)
+    found: list[str] = []
+    for day, named in sorted(allocated.items()):
+        whole = set() if None in idle[day] else named  # idle that names no cluster is all clusters'
+        clusters = sorted({*idle[day], *whole} or {None}, key=lambda cluster: cluster or "")
+        for cluster in clusters:
+            found += _said_of_idle(_of(day, cluster, clusters), idle[day][cluster])
+    return found
+
+
+def _said_of_idle(of: str, idle: Sequence[Mapping[str, Any]]) -> list[str]:
+    said = [] if idle else [f"it has no idle of {of}: no node has a price there"]
+    for part in ("cpu", "memory", "gpu"):
+        amounts = [row[f"{part}_list"] for row in idle if row[f"{part}_list"] is not None]
+        what = f"idle {part} of {of}"
+        if any(amount < 0 for amount in amounts):
+            said.append(f"{what} is {min(amounts):.2f}: prices of nodes are missing there")
+        elif part != "gpu" and amounts and not any(amounts):
+            said.append(f"{what} is exactly 0: nodes are never allocated to the last byte, so it was cut off there")
+    return said
 
 
 def gib(value: float | None) -> float | None:

@@ -187,6 +187,41 @@ def test_c10_idle_that_cannot_be_is_unknown(
     assert found.reason.count(" of 2026-01-07") == len(said)
 
 
+def of(cluster: str, name: str, **more: Any) -> dict[str, Any]:
+    return allocation(f"{cluster}/{name}", "2026-01-07", properties={"cluster": cluster} if cluster else {}, **more)
+
+
+IDLE, POD = {"cpuCost": 1.0, "ramCost": 1.0}, {"cpuCost": 5.0, "ramCost": 5.0}
+SOUND = [of("a", "__idle__", **IDLE), of("a", "shop", **POD), of("b", "shop", **POD)]
+CLUSTERS: dict[str, tuple[list[dict[str, Any]], list[str]]] = {
+    "each has idle": ([*SOUND, of("b", "__idle__", **IDLE)], []),
+    "idle of both together": ([of("", "__idle__", **IDLE), *SOUND[1:]], []),
+    "a namespace of both, for a while": (
+        [of("a", "__idle__", **IDLE), of("b", "__idle__", **IDLE), of("", "lab", **POD, minutes=30.0)],
+        [],
+    ),
+    "one seen in part": (
+        [*SOUND, of("b", "__idle__", **IDLE, minutes=600.0)],
+        ["of 2026-01-07 (cluster b) it saw 600 of 1,440 minutes"],
+    ),
+    "one without idle": (SOUND, ["it has no idle of 2026-01-07 (cluster b)"]),
+    "one cut off at 0": (
+        [*SOUND, of("b", "__idle__")],
+        ["idle cpu of 2026-01-07 (cluster b) is exactly 0", "idle memory of 2026-01-07 (cluster b) is exactly 0"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("entries", "said"), CLUSTERS.values(), ids=list(CLUSTERS))
+def test_c10_each_clusters_idle_is_looked_at(entries: list[dict[str, Any]], said: list[str], tmp_path: Path) -> None:
+    with reading(lambda _: enveloped(by_name(*entries)), tmp_path) as (ops, _):
+        opencost.allocation(ops, window="1d")
+    reasons = [found.reason for found in ops.findings]
+    assert len(reasons) == bool(said)
+    assert all(words in reasons[0] for words in said)
+    assert not said or reasons[0].count("2026-01-07") == len(said), reasons
+
+
 PARTS = {
     "cpu": {"cpuCoreHours": 5.0}, "memory": {"ramByteHours": 1e12}, "gpu": {"gpuHours": 2.0}, "storage": {"pvByteHours": 1e12},
     "network": {"networkTransferBytes": 1e9}, "load_balancer": {"lbAllocations": {"lb": {"service": "a/web", "hours": 24.0}}},
