@@ -20,6 +20,7 @@ CHECK = "allocators_agree"
 # Lines that are clusters' though their rows may not say of which: such rows, no allocation has.
 OVERHEAD = ("control plane", "system", "unmounted storage")
 UNPRICED_NETWORK = "no price of network"
+SEEN_MIN = 0.98 * 1440  # of a day; what saw less of it knows a part of its cost
 
 Row = Mapping[str, Any]
 Days = Mapping[datetime, Mapping[str, Decimal]]  # and lines
@@ -31,7 +32,8 @@ def allocators_agree(lines: pd.DataFrame, *allocations: pd.DataFrame, thresholds
     One finding for each that was read. Like is compared with like: what it does not price stands apart, with its money and its
     share of what the clusters cost. That is the control plane with what else no workload has (unless it shares costs out, as
     KubeCost does if told to), and traffic where it has no price of that. A WARN says that it differs in what it prices, mostly as
-    it knows list prices alone, or that it leaves out as much: who reads its total is off by that. `lines` are of `costs.allocate`.
+    it knows list prices alone, or that it leaves out as much: who reads its total is off by that. A day that it saw in part, or
+    with idle below zero (prices are missing, and the rest hides it), is in no comparison. `lines` are of `costs.allocate`.
 
     >>> import pandas as pd
     >>> ours = {"day": pd.Timestamp("2026-01-05", tz="UTC"), "cluster": "eu", "line": "used", "estimated": False}
@@ -78,7 +80,11 @@ def _agrees(subject: str, rows: Sequence[Row], bill: Mapping[str, Days], thresho
     def unknown(why: str) -> Finding:
         return Finding(Status.UNKNOWN, CHECK, subject, why, next=NEXT)
 
-    currency = rows[0]["currency"]
+    currency, distrusted = rows[0]["currency"], _distrusted(rows)
+    rows = [row for row in rows if row["day"] not in distrusted]
+    aside = (
+        f"{counted(len(distrusted), 'day')} not compared: seen in part, or with idle below zero" if distrusted else ""
+    )
     if currency not in bill:
         return unknown(f"it counts in {currency}, and the bill has nothing of a cluster in that")
     own = all(row["total_effective"] is not None for row in rows)
@@ -93,16 +99,41 @@ def _agrees(subject: str, rows: Sequence[Row], bill: Mapping[str, Days], thresho
     whole = sum((amount for day in days for amount in bill[currency][day].values()), Decimal(0))
     ours, others = whole - sum(left_out.values(), Decimal(0)), sum((theirs[day] for day in days), Decimal(0))
     if not ours:
-        return unknown("no complete day is in its answer and in the bill")
+        return unknown("no complete day is in its answer and in the bill" + (f"; {aside}" if aside else ""))
     off, without = float(others / ours) - 1, float(1 - ours / whole)
     basis = "with its adjustments" if own else "at its list prices"
     are = f"{counted(len(days), 'day')} {'is' if len(days) == 1 else 'are'}"
     said = f"{are} {money(others, currency)} {basis}, and {money(ours, currency)} in the bill: {_difference(off)}"
     if left_out:
         said += f"; it leaves out {money(whole - ours, currency)} ({percent(without)}): {', '.join(sorted(left_out))}"
+    said += f"; {aside}" if aside else ""
     status = grade(max(abs(off), abs(without)), thresholds.cost_allocator_warn)
     figures = {"days": len(days), "ratio": round(off + 1, 3), "left_out": round(without, 4)}
     return Finding(status, CHECK, subject, said, figures, next=NEXT)
+
+
+def _distrusted(rows: Iterable[Row]) -> set[datetime]:
+    """The days that were seen in part, by each cluster's idle (without idle, by what was seen longest), or with idle below zero."""
+    days: defaultdict[datetime, list[Row]] = defaultdict(list)
+    for row in rows:
+        days[row["day"]].append(row)
+    return {day for day, members in days.items() if _in_part(members) or _below_zero(members)}
+
+
+def _in_part(rows: Sequence[Row]) -> bool:
+    idle = [row for row in rows if row.get("part") == "idle"]
+    longest: defaultdict[str | None, float] = defaultdict(float)
+    for row in idle or rows:
+        if row.get("minutes") is not None:
+            cluster = row.get("their_cluster") if idle else None
+            longest[cluster] = max(longest[cluster], row["minutes"])
+    return any(minutes < SEEN_MIN for minutes in longest.values())
+
+
+def _below_zero(rows: Iterable[Row]) -> bool:
+    names = ("cpu_list", "memory_list", "total_list", "total_effective")
+    amounts = [row.get(name) for row in rows if row.get("part") == "idle" for name in names]
+    return any(amount is not None and amount < 0 for amount in amounts)
 
 
 def _left_out(rows: Iterable[Row], bill: Days, days: Iterable[datetime]) -> dict[str, Decimal]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -13,13 +14,14 @@ from gocoffee_ops.checks import allocators_agree
 from gocoffee_ops.model import Finding, Status, Thresholds
 from gocoffee_ops.queries import opencost
 from tests.checks.tables import filled, table
+from tests.costs.tables import DAY, MONDAY
 
 WHOLE = {"used": 83, "control plane": 8, "system": 2, "unmounted storage": 1, "network": 6}  # a day of 100
 NOT_OF_A_CLUSTER = ("control plane", "system", "unmounted storage")
 
 
-def lines(**amounts: int) -> pd.DataFrame:
-    about = {"currency": "EUR", "estimated": False}
+def lines(day: datetime = MONDAY, **amounts: int) -> pd.DataFrame:
+    about = {"currency": "EUR", "estimated": False, "day": day}
     rows = [
         about | {"line": line, "cluster": None if line in NOT_OF_A_CLUSTER else "eu", "effective": Decimal(n)}
         for line, n in amounts.items()
@@ -28,7 +30,7 @@ def lines(**amounts: int) -> pd.DataFrame:
 
 
 def judged(theirs: int, **row: Any) -> Finding:
-    about = {"opencost": "main", "currency": "EUR", "total_list": Decimal(theirs), "minutes": 1440.0}
+    about = {"opencost": "main", "currency": "EUR", "total_list": Decimal(theirs), "minutes": 1440.0, "day": MONDAY}
     allocation = table(opencost.allocation, about | row)
     (found,) = allocators_agree(lines(**WHOLE), allocation, thresholds=Thresholds())
     return found
@@ -70,3 +72,54 @@ def test_what_it_has_no_price_of_is_named() -> None:
         Status.UNKNOWN,
         "it has no price for a part of what it allocated: no price of memory, storage",
     )
+
+
+def entry(part: str, total: int, day: datetime = MONDAY, **row: Any) -> dict[str, Any]:
+    about = {"opencost": "main", "currency": "EUR", "part": part, "total_list": Decimal(total), "minutes": 1440.0}
+    return about | {"day": day, "their_cluster": "one"} | row
+
+
+def compared(*entries: dict[str, Any]) -> Finding:
+    """Against two days of 100 each."""
+    bill = pd.concat([lines(MONDAY + n * DAY, used=100) for n in range(2)])
+    (found,) = allocators_agree(bill, table(opencost.allocation, *entries), thresholds=Thresholds())
+    return found
+
+
+WRONG_IDLE = {
+    "half a day at twice the price": [entry("allocated", 60), entry("idle", 40, minutes=720.0)],
+    "half of one of two clusters": [
+        entry("allocated", 60),
+        entry("idle", 20),
+        entry("idle", 20, minutes=600.0, their_cluster="two"),
+    ],
+    "idle below zero": [entry("allocated", 150), entry("idle", -50)],
+    "idle CPU below zero": [entry("allocated", 60), entry("idle", 40, cpu_list=Decimal(-10), memory_list=Decimal(50))],
+    "idle memory below zero": [
+        entry("allocated", 60),
+        entry("idle", 40, cpu_list=Decimal(50), memory_list=Decimal(-10)),
+    ],
+    "half a day without idle": [entry("allocated", 100, minutes=720.0)],
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG_IDLE.values(), ids=list(WRONG_IDLE))
+def test_c10_a_day_seen_in_part_or_with_idle_below_zero_is_not_compared(wrong: list[dict[str, Any]]) -> None:
+    found = compared(*wrong)
+    aside = "1 day not compared: seen in part, or with idle below zero"
+    assert (found.status, found.reason) == (
+        Status.UNKNOWN,
+        f"no complete day is in its answer and in the bill; {aside}",
+    )
+    whole = [entry("allocated", 60, MONDAY + DAY), entry("idle", 40, MONDAY + DAY)]
+    found = compared(*wrong, *whole)
+    assert (found.status, found.numbers["days"]) == (Status.OK, 1)
+    assert found.reason.endswith(f"the same; {aside}")
+
+
+def test_days_with_sound_idle_are_compared() -> None:
+    rows = [entry(part, n, MONDAY + k * DAY) for k in range(2) for part, n in (("allocated", 60), ("idle", 40))]
+    short = [entry("unmounted", 0, minutes=2.5), entry("allocated", 0, minutes=30.0, their_cluster=None)]
+    found = compared(*rows, *short)
+    assert (found.status, found.numbers) == (Status.OK, {"days": 2, "ratio": 1.0, "left_out": 0.0})
+    assert "not compared" not in found.reason

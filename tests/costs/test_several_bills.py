@@ -21,7 +21,9 @@ SHORT = [n for n in WHOLE if not 24 <= n < 28]
 
 def bills(**days: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Charges of 10 a day in each bill, and the days that each has of 28."""
-    rows = [{"day": MONDAY + n * DAY, "effective": Decimal(10), "resource_id": bill} for bill in days for n in days[bill]]
+    rows = [
+        {"day": MONDAY + n * DAY, "effective": Decimal(10), "resource_id": bill} for bill in days for n in days[bill]
+    ]
     periods = [
         {"bill": bill, "day": MONDAY + n * DAY, "rows": int(n in there)} for bill, there in days.items() for n in WHOLE
     ]
