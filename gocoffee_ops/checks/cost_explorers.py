@@ -88,7 +88,17 @@ def _compared(
     sums = f"Cost Explorer has {money(said, currency)} for {counted(days, 'day')}, and the bill {money(billed, currency)} of AWS"
     if not billed:
         return (Status.CRIT if said else Status.OK), sums, {"days": days}
-    off = float((said - billed) / abs(billed))
-    status = above(abs(off), thresholds.cost_explorer_warn, thresholds.cost_explorer_crit)
+    off, off_by_day = (
+        float(part / abs(billed)) for part in (said - billed, _off_by_day(theirs[currency], ours[currency]))
+    )
+    status = above(off_by_day, thresholds.cost_explorer_warn, thresholds.cost_explorer_crit)
     reason = f"{sums}: {abs(off) * 100:.1f} % {'more' if off > 0 else 'less'}" if off else f"{sums}: the same"
-    return status, reason, {"days": days, "off": round(off, 4)}
+    if off_by_day - abs(off) >= 0.0005:  # as much as is shown
+        reason += f", but day by day they differ by {off_by_day * 100:.1f} %"
+    return status, reason, {"days": days, "off": round(off, 4), "off_by_day": round(off_by_day, 4)}
+
+
+def _off_by_day(theirs: Days, ours: Days) -> Decimal:
+    """By how much the days differ, without signs: what one has too much does not make up for what another lacks."""
+    none = Decimal(0)
+    return sum((abs(theirs.get(day, none) - ours.get(day, none)) for day in {*theirs, *ours}), none)

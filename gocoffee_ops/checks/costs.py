@@ -40,7 +40,8 @@ def bill_reconciled(reconciliation: pd.DataFrame, coverage: pd.DataFrame, *, thr
 
     Of complete days alone. UNKNOWN while all days are within the billing lag; when less than `cost_priced_min` of what the clusters
     cost has a price, as then the bill, or what was matched with it, lacks more than a residual could show; and when it is not known
-    of more than the rest what for. How much has a price is told in money: `priced_of_money`.
+    of more than the rest what for. How much has a price is told in money: `priced_of_money`. Of billed and effective cost the one
+    of which more is residual is judged: an invoice must be explained too.
 
     >>> import pandas as pd
     >>> row = {"currency": "EUR", "estimated": False, "line": "bill", "days": 7, "effective": Decimal(100)}
@@ -91,9 +92,15 @@ def _reconciled(
     whole, residual = settled["bill"], settled["residual"]
     if not whole["effective"]:
         return found(Status.UNKNOWN, "the bill has no effective cost")
-    share = float(residual["effective_unsigned"] / abs(whole["effective"]))
-    sums = f"{money(residual['effective_unsigned'], currency)} of {money(whole['effective'], currency)}"
-    reason = f"{share * 100:.1f} % of {counted(whole['days'], 'day')} is residual: {sums}"
+    shares = {
+        basis: float(residual[f"{basis}_unsigned"] / abs(whole[basis]))
+        for basis in ("effective", "billed")
+        if whole.get(basis)
+    }
+    basis = max(shares, key=lambda one: round(shares[one], 6))  # effective, where both are alike
+    share, rest = shares[basis], residual[f"{basis}_unsigned"]
+    reason = f"{share * 100:.1f} % of {counted(whole['days'], 'day')} is residual: "
+    reason += f"{money(rest, currency)} of {money(whole[basis], currency)}{' as billed' if basis == 'billed' else ''}"
     status = above(share, thresholds.cost_residual_warn, thresholds.cost_residual_crit)
     unseen = unseen_share(settled)
     if unseen > 1 - thresholds.cost_priced_min and status is not Status.CRIT:

@@ -40,6 +40,7 @@ def bill(residual: int, *, estimated: bool = False) -> list[pd.DataFrame]:
     lines = {"bill": 100, "residual": residual}
     rows = [
         {"line": line, "estimated": estimated, "days": 7, "effective": Decimal(n), "effective_unsigned": Decimal(n)}
+        | {"billed": Decimal(n), "billed_unsigned": Decimal(n)}
         for line, n in lines.items()
     ]
     return [filled(RECONCILIATION, *(EURO | row for row in rows)), covered()]

@@ -105,6 +105,51 @@ def test_a_day_that_the_lines_lack_of_another_total_is_residual() -> None:
     assert set(dollars["currency"]) == {"EUR", "USD"}
 
 
+@pytest.mark.parametrize("moved", ["0", "3", "50"])
+def test_days_that_differ_from_another_total_do_not_make_up_for_each_other(moved: str) -> None:
+    lines = allocated(charges(NODE, bucket("90"), bucket("100", day=1)), objects(hours("a", 48)))
+    amounts = [Decimal(100) + Decimal(moved), Decimal(100) - Decimal(moved)]
+    totals = pd.DataFrame(
+        [{"day": MONDAY + n * DAY, "billed": m, "effective": m, "currency": "EUR"} for n, m in enumerate(amounts)]
+    )
+
+    table = reconciliation(lines, totals)
+    (residual,) = (row for row in records(table) if row["line"] == "residual")
+    unsigned = 2 * Decimal(moved)
+    assert (residual["effective"], residual["effective_unsigned"]) == (0, unsigned)
+    assert (residual["billed"], residual["billed_unsigned"]) == (0, unsigned)
+    priced = coverage(allocated(charges(NODE), objects(hours("a"))))
+    expected = {"0": OK, "3": WARN, "50": CRIT}[moved]
+    assert statuses(checks.bill_reconciled(table, priced, thresholds=LIMITS)) == {expected}
+
+
+@pytest.mark.parametrize(
+    ("billed", "effective", "said"),
+    [("400", "0", "80.0 % of 1 day is residual: 400.00 EUR of 500.00 EUR as billed"), ("0", "400", "of 500.00 EUR")],
+)
+def test_a_residual_is_judged_by_the_basis_of_which_it_is_more(billed: str, effective: str, said: str) -> None:
+    odd = loose(effective, billed=Decimal(billed))
+    lines = allocated(charges(NODE, bucket("90"), odd), objects(hours("a")))
+
+    (found,) = checks.bill_reconciled(reconciliation(lines), coverage(lines), thresholds=LIMITS)
+    assert found.status is CRIT
+    assert found.reason.endswith(said)
+    assert found.numbers["residual"] == 0.8
+
+
+@pytest.mark.parametrize(("moved", "status"), [("0", OK), ("0.5", OK), ("3", WARN), ("50", CRIT)])
+def test_days_of_cost_explorer_do_not_make_up_for_each_other(moved: str, status: Status) -> None:
+    days = [{"day": MONDAY + n * DAY, "currency": "EUR", "estimated": False, "provider": "AWS"} for n in range(2)]
+    ours = pd.DataFrame([row | {"billed": Decimal(100)} for row in days])
+    theirs = pd.DataFrame(
+        [row | {"billed": Decimal(100) + sign * Decimal(moved)} for sign, row in zip((1, -1), days, strict=True)]
+    )
+
+    (found,) = checks.cost_explorer_agrees(theirs, ours, ours, thresholds=LIMITS)
+    assert found.status is status, found.reason
+    assert found.reason.endswith("the same") == (moved == "0")
+
+
 def test_a_bill_is_unknown_within_its_lag_without_rows_and_with_too_few_prices() -> None:
     lines = allocated(charges(NODE), objects(hours("a")), as_of=MONDAY + 2 * DAY)
     assert statuses(checks.bill_reconciled(reconciliation(lines), coverage(lines), thresholds=LIMITS)) == {UNKNOWN}

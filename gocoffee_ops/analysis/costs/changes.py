@@ -74,8 +74,8 @@ def cost_changes(
     """Why does the last complete week cost more, or less, than the one before?
 
     A row for each thing (service, SKU, region, account, unit) and cause; those of a currency add up to the difference of the weeks
-    exactly. One row `not compared` when the bill, or by `periods` one of the bills, lacks one of the fourteen days: a missing day is
-    no drop.
+    exactly. One row `not compared` when the bill, or by `periods` one of the bills, lacks one of the fourteen days: a missing day
+    is no drop.
 
     Columns: those of `COST_CHANGES`; effective_change, effective_before, effective_now (decimal, in currency).
     """

@@ -43,7 +43,8 @@ RECONCILIATION = Schema(
         EFFECTIVE,
         Column("of_billed", "Float64", "ratio", optional=True),
         Column("of_effective", "Float64", "ratio", optional=True),
-        Column("effective_unsigned", "decimal", help="without signs: what cancels out is not explained by that"),
+        Column("billed_unsigned", "decimal", help="without signs: what cancels out is not explained by that"),
+        Column("effective_unsigned", "decimal", help="without signs, as well"),
         Column("days", "Int64"),
     ),
 )
@@ -81,12 +82,12 @@ COVERAGE = Schema(
 def reconciliation(lines: pd.DataFrame, totals: pd.DataFrame | None = None) -> pd.DataFrame:
     """How does the bill add up from its lines, and what is left over?
 
-    `totals` is the bill's total by day from somewhere else (its own sums, or Cost Explorer's): what the lines lack of it between
-    their first day and their last, or have too much, is residual too. Without it the lines are their own total. Days within the
-    billing lag stand apart.
+    `totals` is the bill's total by day from somewhere else (its own sums, or Cost Explorer's): what the lines lack of it on a day
+    between their first and their last, or have too much, is residual too. Without it the lines are their own total. Days within
+    the billing lag stand apart.
 
     Columns: currency, estimated (boolean), line (string), billed, effective (decimal), of_billed, of_effective (Float64, ratio),
-    effective_unsigned (decimal), days (Int64).
+    billed_unsigned, effective_unsigned (decimal), days (Int64).
     """
     groups: defaultdict[tuple[str, bool], list[dict[str, Any]]] = defaultdict(list)
     for row in rows(lines, LINES):
@@ -98,7 +99,7 @@ def reconciliation(lines: pd.DataFrame, totals: pd.DataFrame | None = None) -> p
         members = groups[currency, estimated]
         days = len({row["day"] for row in members})
         if totals is not None:
-            members.append(_difference(members, theirs.get((currency, estimated), [])))
+            members += _differences(members, theirs.get((currency, estimated), []))
         found += _rows(currency, estimated, members, days)
     return framed(RECONCILIATION, found, lines, *([] if totals is None else [totals]))
 
@@ -116,12 +117,19 @@ def _by_group(
     return dict(found)
 
 
-def _difference(lines: Sequence[Mapping[str, Any]], totals: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    missing = {
-        basis: total([row[basis] for row in totals]) - total([row[basis] for row in lines])
-        for basis in ("billed", "effective")
-    }
-    return {"line": RESIDUAL, **missing}
+def _differences(lines: Sequence[Mapping[str, Any]], totals: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Of each day what the lines lack of another total: one day's lack is not explained by what another has too much."""
+    found: defaultdict[Any, dict[str, Any]] = defaultdict(
+        lambda: {"line": RESIDUAL, "billed": Decimal(0), "effective": Decimal(0)}
+    )
+    for sign, rows_ in ((1, totals), (-1, lines)):
+        by_day: defaultdict[Any, list[Mapping[str, Any]]] = defaultdict(list)
+        for row in rows_:
+            by_day[row["day"]].append(row)
+        for day, members in by_day.items():
+            for basis in ("billed", "effective"):
+                found[day][basis] += sign * total(row[basis] for row in members)
+    return list(found.values())
 
 
 def _rows(currency: str, estimated: bool, members: Sequence[Mapping[str, Any]], days: int) -> list[dict[str, Any]]:
@@ -136,7 +144,10 @@ def _rows(currency: str, estimated: bool, members: Sequence[Mapping[str, Any]], 
         if line in by_line:
             sums = {basis: exact_sum(row[basis] for row in by_line[line]) or Decimal(0) for basis in whole}
             shares = {f"of_{basis}": float(sums[basis] / whole[basis]) if whole[basis] else None for basis in whole}
-            unsigned = total(abs(row["effective"]) for row in by_line[line] if row["effective"] is not None)
+            unsigned = {
+                f"{basis}_unsigned": total(abs(row[basis]) for row in by_line[line] if row[basis] is not None)
+                for basis in whole
+            }
             found.append(
                 {
                     "currency": currency,
@@ -144,7 +155,7 @@ def _rows(currency: str, estimated: bool, members: Sequence[Mapping[str, Any]], 
                     "line": line,
                     **sums,
                     **shares,
-                    "effective_unsigned": unsigned,
+                    **unsigned,
                 }
                 | {"days": days}
             )

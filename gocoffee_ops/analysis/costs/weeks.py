@@ -165,7 +165,8 @@ def movers(
     """Whose week cost more, or less, than the one before? For each team, namespace, line, or other key of `aggregate`.
 
     Columns: the key, currency (string), effective_before, effective_now, effective_change (decimal; missing where the lines, or
-    one of the bills by `periods`, lack a day of either week), ratio (Float64). The largest change first. Raises UsageError for a key that there is not.
+    one of the bills by `periods`, lack a day of either week), ratio (Float64). The largest change first. Raises UsageError for a
+    key that there is not.
     """
     both = Weeks.settled(as_of, lag_h)
     daily = records(aggregate(lines, [by, "day"]))
