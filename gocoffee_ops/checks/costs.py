@@ -19,9 +19,11 @@ RAN = ("core-hours", "GiB-hours")
 # What of the clusters has prices of one kind, as coverage tells it, and the lines of a bill that are of that kind.
 KINDS: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
     (RAN, ("used", "requested and unused", "idle", "system")),
-    (("days of volumes and load balancers",), ("storage", "unmounted storage", "load balancer")),
+    (("GiB-days of volumes",), ("storage", "unmounted storage")),
+    (("days of load balancers",), ("load balancer",)),
     (("days of control planes",), ("control plane",)),
 )
+OF_CLUSTERS = tuple(line for _, lines in KINDS for line in lines)
 UNUSED = ("idle", "requested and unused")
 OWNED = ("used", "requested and unused", "storage", "unmounted storage", "load balancer", "outside the cluster")
 
@@ -56,7 +58,11 @@ def bill_reconciled(reconciliation: pd.DataFrame, coverage: pd.DataFrame, *, thr
     for row in table:
         by_currency[row["currency"]].append(row)
     covered = [row for row in records(coverage) if row["priced_share"] is not None]
-    findings = [_reconciled(currency, rows, covered, thresholds) for currency, rows in by_currency.items()]
+    of_clusters = {row["currency"] for row in table if row["line"] in OF_CLUSTERS and row["effective"]}
+    findings = [
+        _reconciled(currency, rows, covered if currency in of_clusters or not of_clusters else [], thresholds)
+        for currency, rows in by_currency.items()
+    ]
     fine = [finding.reason for finding in findings]
     return concluded(
         findings,
@@ -81,12 +87,13 @@ def _reconciled(
     lacking = ", ".join(
         f"{percent(row['priced_share'])} of the {row['what']}" for row in covered if row["priced_share"] < 1
     )
-    if priced is None:
+    if priced is None and lacking:
         return found(Status.UNKNOWN, f"only {lacking} has a price, and nothing says what the rest costs")
-    if priced < thresholds.cost_priced_min:
+    about = f"about {percent(priced or 0.0)} of what clusters cost has a price, if the rest costs what its like does: {lacking}"
+    if priced is not None and priced < thresholds.cost_priced_min:
         return found(
             Status.UNKNOWN,
-            f"only {percent(priced)} of what clusters cost has a price: {lacking}",
+            f"only {about}",
             priced=round(priced, 4),
         )
     whole, residual = settled["bill"], settled["residual"]
@@ -106,18 +113,20 @@ def _reconciled(
     if unseen > 1 - thresholds.cost_priced_min and status is not Status.CRIT:
         status, reason = Status.UNKNOWN, f"{reason}; but of {percent(unseen)} it is not known what for"
     if lacking:
-        reason += f"; {percent(priced)} of what clusters cost has a price: {lacking}"
-    return found(status, reason, residual=round(share, 4), priced=round(priced, 4))
+        reason += f"; {about}"
+    numbers = {} if priced is None else {"priced": round(priced, 4)}
+    return found(status, reason, residual=round(share, 4), **numbers)
 
 
 def priced_of_money(lines: Mapping[str, Mapping[str, Any]], coverage: Sequence[Mapping[str, Any]]) -> float | None:
     """Of what the clusters cost, the share that has a price; None where some of it has a price nowhere to judge the rest by.
 
-    `lines` are a bill's, by line. What has no price is taken to cost as much as its like in the bill: a day of a volume or a load
-    balancer as the others' days, a core-hour as the others. So a cheap disk without a price counts as one.
+    `lines` are a bill's, by line. What has no price is taken to cost as much as its like in the bill: a GiB of a volume as the
+    others' (a dearer class is not known as one), a day of a load balancer as the others', a core-hour as the others. So a small
+    disk without a price counts as one. None, too, where nothing of a cluster costs anything.
 
     >>> nodes = {"what": "core-hours", "total": 100.0, "from_bill": 100.0, "priced_share": 1.0}
-    >>> disks = {"what": "days of volumes and load balancers", "total": 10.0, "from_bill": 5.0, "priced_share": 0.5}
+    >>> disks = {"what": "GiB-days of volumes", "total": 10.0, "from_bill": 5.0, "priced_share": 0.5}
     >>> lines = {"used": {"effective": Decimal(180)}, "storage": {"effective": Decimal(10)}}
     >>> priced_of_money(lines, [nodes, disks]), priced_of_money(lines, [nodes, disks | {"from_bill": 0.0, "priced_share": 0.0}])
     (0.95, None)
@@ -133,7 +142,7 @@ def priced_of_money(lines: Mapping[str, Mapping[str, Any]], coverage: Sequence[M
             return None
         money_ = sum(float(lines[line]["effective"]) for line in of_kind if line in lines) / billed if billed else 0.0
         whole, priced = whole + money_, priced + money_ * least["priced_share"]
-    return priced / whole if whole else 1.0
+    return priced / whole if whole else None
 
 
 def unseen_share(lines: Mapping[str, Mapping[str, Any]]) -> float:

@@ -161,13 +161,16 @@ def test_a_bill_is_unknown_within_its_lag_without_rows_and_with_too_few_prices()
     lines = allocated(charges(NODE, bucket("90")), unpriced)
     found = checks.bill_reconciled(reconciliation(lines), coverage(lines), thresholds=LIMITS)
     assert statuses(found) == {UNKNOWN}
-    assert "only 0 % of the days of volumes and load balancers has a price" in found[0].reason
+    assert "only 0 % of the GiB-days of volumes has a price" in found[0].reason
 
     half = objects([*hours("a"), *hours("b", node="n2")], node_table=nodes({}, {}))
     lines = allocated(charges(NODE, bucket("90")), half)
     found = checks.bill_reconciled(reconciliation(lines), coverage(lines), thresholds=LIMITS)
     assert statuses(found) == {UNKNOWN}
-    assert "only 50 % of what clusters cost has a price: 50 % of the core-hours" in found[0].reason
+    assert (
+        "only about 50 % of what clusters cost has a price, if the rest costs what its like does: 50 % of the core-hours"
+        in found[0].reason
+    )
 
 
 @pytest.mark.parametrize(("percent", "status"), [(94, UNKNOWN), (96, OK)])
@@ -182,7 +185,8 @@ def test_reconciliation_rests_on_a_price_for_95_percent_of_what_clusters_cost(pe
 
     (found,) = checks.bill_reconciled(reconciliation(lines), coverage(lines), thresholds=LIMITS)
     assert found.status is status, found.reason
-    assert f"{percent} % of what clusters cost has a price: 67 % of the days of volumes" in found.reason
+    about = f"about {percent} % of what clusters cost has a price, if the rest costs what its like does"
+    assert f"{about}: 67 % of the GiB-days of volumes" in found.reason
 
 
 @pytest.mark.parametrize(
@@ -205,7 +209,7 @@ def test_coverage_is_judged_by_what_has_a_price_and_was_seen(lost: int, unbilled
 
 def test_hours_that_nobody_read_are_no_coverage() -> None:
     table = coverage(allocated(charges(NODE), objects(hours("a"))))
-    volumes = table.assign(what="days of volumes and load balancers")[:1]
+    volumes = table.assign(what="GiB-days of volumes")[:1]
     unread = table[table["what"] == "core-hours"].assign(total=0.0, priced_share=None, unseen_share=None)
 
     found = checks.costs_covered(pd.concat([volumes, unread]), thresholds=LIMITS)

@@ -11,11 +11,12 @@ from gocoffee_ops import checks
 from gocoffee_ops.analysis.costs.node_prices import node_prices
 from gocoffee_ops.analysis.costs.reconciliation import coverage, reconciliation
 from gocoffee_ops.frames import records
-from gocoffee_ops.model import Status, Thresholds
-from tests.costs.tables import MONDAY, allocated, charges, hours, nodes, objects
+from gocoffee_ops.model import Finding, Status, Thresholds
+from tests.costs.tables import MONDAY, allocated, charges, hours, nodes, objects, volumes
 
 LIMITS = Thresholds()
-TWO = objects([*hours("a"), *hours("b", node="n2")], node_table=nodes({}, {}))
+HOURS = [*hours("a"), *hours("b", node="n2"), *hours("c", node="n3")]
+TWO = objects(HOURS[:48], node_table=nodes({}, {}))
 ONE_NODE = {"day": MONDAY, "effective": Decimal(10), "resource_id": "i-node1"}
 OTHER_NODE = ONE_NODE | {"resource_id": "i-node2"}
 TRAFFIC = OTHER_NODE | {"effective": Decimal(1), "service": "AWS Data Transfer", "usage_unit": "GB"}
@@ -52,3 +53,55 @@ def test_a_scale_sets_charge_tells_the_hours_of_nodes_that_no_other_row_told() -
 
     table = records(coverage(allocated(charges(one, whole), things)))
     assert [row["total"] for row in table if row["what"] == "core-hours"] == [96.0]
+
+
+EBS = "ebs.csi.aws.com"
+
+
+def judged(*bill: dict[str, Any], disks: list[dict[str, Any]]) -> tuple[Finding, dict[str, float | None]]:
+    """What is said of the bill of a node with these disks, and what of the clusters has a price."""
+    table = volumes(*({"volume": f"pv{n}", "driver": EBS, **disk} for n, disk in enumerate(disks)))
+    lines = allocated(charges(ONE_NODE, *bill), objects(hours("a"), volume_table=table))
+    covered = coverage(lines)
+    (found,) = checks.bill_reconciled(reconciliation(lines), covered, thresholds=LIMITS)
+    return found, {row["what"]: row["priced_share"] for row in records(covered)}
+
+
+def test_disks_that_no_cluster_has_pay_for_none_that_one_has() -> None:
+    tags = ("kubernetes.io/created-for/pvc/name=data",)
+    left = [
+        {"day": MONDAY, "effective": Decimal(1), "resource_id": f"vol-gone{n}", "tags": tags, "service": "EC2"}
+        for n in range(30)
+    ]
+    found, shares = judged(*left, disks=[{}])
+    assert (found.status, shares["GiB-days of volumes"]) == (Status.UNKNOWN, 0.0)
+
+
+@pytest.mark.parametrize(("unit", "share"), [("Requests", 0.0), ("10K Operations", 0.0), ("GB-Month", 1.0)])
+def test_requests_to_a_disk_do_not_pay_for_it(unit: str, share: float) -> None:
+    row = {"day": MONDAY, "effective": Decimal("0.01"), "resource_id": "arn:aws:ec2:eu:1:volume/vol-data00"}
+    _, shares = judged(row | {"usage_unit": unit}, disks=[{"volume_handle": "vol-data00"}])
+    assert shares["GiB-days of volumes"] == share
+
+
+@pytest.mark.parametrize(("gib", "status"), [(10.0, Status.OK), (200.0, Status.UNKNOWN), (None, Status.OK)])
+def test_a_disk_without_a_price_weighs_by_its_size(gib: float | None, status: Status) -> None:
+    """A disk of 10 GiB costs 0.30, a node 10: another of as much changes nothing, one of 200 GiB would cost 6."""
+    row = {"day": MONDAY, "effective": Decimal("0.30"), "resource_id": "vol-data00", "usage_unit": "GB-Month"}
+    found, shares = judged(row, disks=[{"volume_handle": "vol-data00"}, {"capacity_gib": gib}])
+    assert found.status is status, found.reason
+    assert shares["GiB-days of volumes"] == 10 / (10 + (gib or 10))
+    assert "if the rest costs what its like does" in found.reason
+
+
+def test_a_currency_without_a_cluster_says_nothing_of_what_clusters_cost() -> None:
+    dollars = {"day": MONDAY, "effective": Decimal(7), "resource_id": "licence", "currency": "USD"}
+    lines = allocated(charges(ONE_NODE, OTHER_NODE, dollars), objects(HOURS, node_table=nodes({}, {}, {})))
+    found = checks.bill_reconciled(reconciliation(lines), coverage(lines), thresholds=LIMITS)
+    assert [(one.subject, one.status) for one in found] == [("bill/EUR", Status.UNKNOWN)]
+
+
+def test_a_bill_in_which_no_cluster_stands_is_not_called_explained() -> None:
+    lines = allocated(charges(ONE_NODE | {"resource_id": "db-1"}), TWO)
+    (found,) = checks.bill_reconciled(reconciliation(lines), coverage(lines), thresholds=LIMITS)
+    assert found.status is Status.UNKNOWN

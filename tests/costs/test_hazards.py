@@ -228,9 +228,9 @@ def test_c08_storage_without_a_price_is_unknown_and_counted_in_coverage() -> Non
 
     assert (volume["line"], volume["price_from"]) == ("unknown", None)
     assert [volume[basis] for basis in ("billed", "effective", "list")] == [None, None, None]
-    things = records(coverage(lines))[2]
-    assert (things["total"], things["unpriced"], things["priced_share"]) == (2.0, 1.0, 0.5)
-    assert {f.status for f in checks.costs_covered(coverage(lines), thresholds=LIMITS)} == {Status.UNKNOWN}
+    volumes_ = records(coverage(lines))[2]
+    assert (volumes_["total"], volumes_["unpriced"], volumes_["priced_share"]) == (10.0, 10.0, 0.0)
+    assert {f.status for f in checks.costs_covered(coverage(lines), thresholds=LIMITS)} == {Status.CRIT}
 
 
 def test_c08_a_volume_on_a_nodes_own_disk_is_paid_for_with_the_node() -> None:

@@ -18,7 +18,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from gocoffee_ops.analysis.costs.identity import identified
-from gocoffee_ops.analysis.costs.matching import Claim, Thing, Things, claim
+from gocoffee_ops.analysis.costs.matching import Claim, Thing, Things, claim, pays_for
 from gocoffee_ops.analysis.costs.money import WEIGHT, rounded, split
 from gocoffee_ops.analysis.costs.owners import Owner, Teams
 from gocoffee_ops.analysis.costs.planes import NO_FEE, WHOSE, Planes
@@ -31,7 +31,6 @@ from gocoffee_ops.analysis.costs.schemas import (
     LINES,
     LOAD_BALANCER,
     LOAD_BALANCERS,
-    NETWORK,
     NODES,
     STORAGE,
     UNKNOWN,
@@ -154,10 +153,12 @@ class _Allocation:
             else:
                 self._split(origin, money, things)
             return
-        if claim.line != NETWORK:  # traffic of an instance does not pay for the instance
+        size: dict[str, Any] = {}
+        if pays_for(charge, claim):
+            size = _size_of(claim)
             self._billed |= {(thing.row["cluster"], _name(thing), charge["day"]) for thing in claim.things}
         home = {"cluster": self._planes.whose(charge)} if claim.line == CONTROL_PLANE else self._home(claim)
-        self._line(claim.line, origin | money | home, share=1.0)
+        self._line(claim.line, origin | money | home | size, share=1.0)
 
     def _split(self, origin: Row, money: Mapping[str, Decimal | None], things: tuple[Thing, ...]) -> None:
         """A node's charge among all that it was for."""
@@ -249,7 +250,8 @@ class _Allocation:
             line, price = LOAD_BALANCER, self._prices.load_balancer(thing.row)
             amount = None if price is None else price.exact * hours
         identity = thing.row["volume_handle"] or thing.row["volume"] if thing.kind == "volume" else _name(thing)
-        found = {"day": day, "resource_id": identity, **self._home(Claim(line, (thing,)))}
+        claim = Claim(line, (thing,))
+        found = {"day": day, "resource_id": identity, **self._home(claim), **_size_of(claim)}
         if price is None or amount is None:
             self._line(UNKNOWN, found | {"why": NO_PRICE}, share=1.0)
         else:
@@ -308,6 +310,12 @@ def _alone(shares: Shares) -> dict[tuple[datetime, str, str], list[tuple[Name, s
 
 def _of_node(node: Row) -> dict[str, Any]:
     return {name: node.get(name) for name in ("cluster", "node", "pool")}
+
+
+def _size_of(claim: Claim) -> dict[str, Any]:
+    """How large the volume of a claim is; nothing for what has none."""
+    sizes = [thing.row["capacity_gib"] for thing in claim.things if thing.kind == "volume"]
+    return {"volume_gib": sizes[0]} if len(sizes) == 1 else {}
 
 
 def _name(thing: Thing) -> str:

@@ -52,6 +52,7 @@ WORKLOAD_TYPE_TAGS = ("aws:eks:workload-type", "k8s-workload-type")
 TRAFFIC = re.compile(r"data ?transfer|bandwidth|\bvpc\b|virtual network|\bnat\b|networking", re.IGNORECASE)
 BYTES = re.compile(r"(byte|bytes|[KMGT]i?B)", re.IGNORECASE)  # GB-Month is none: it has a time
 NOT_READ = "a cluster was not read, and it may be of that one"
+REQUESTS = re.compile(r"requests?|operations?|i/?os?|transactions?", re.IGNORECASE)
 BALANCER = re.compile(r"loadbalancer|forwardingrule", re.IGNORECASE)
 DISK = re.compile(r"(^|[/:])vol-|/disks/|:volume/", re.IGNORECASE)
 
@@ -190,6 +191,18 @@ def may_be_of_cluster(charge: Row) -> bool:
     if _compute(charge) or DISK.search(identity) or BALANCER.search(identity):
         return True
     return _of_cluster(charge) or first_tag(charge, (*CLAIM_TAGS, *SERVICE_TAGS)) is not None
+
+
+def pays_for(charge: Row, claim: Claim) -> bool:
+    """Whether a row is what its objects cost: traffic of an instance, and requests to a disk, are paid beside them.
+
+    >>> disk = Claim(STORAGE)
+    >>> [pays_for({"pricing_unit": None, "usage_unit": unit}, disk) for unit in ("GB-Month", "10K Operations", None)]
+    [True, False, True]
+    """
+    units = re.split(r"[^a-z/]+", f"{charge['pricing_unit'] or charge['usage_unit'] or ''}".lower())
+    asked = claim.line in (STORAGE, UNMOUNTED) and any(REQUESTS.fullmatch(unit) for unit in units)
+    return claim.line != NETWORK and not asked
 
 
 def _of_things(charge: Row, found: Sequence[Thing]) -> Claim:

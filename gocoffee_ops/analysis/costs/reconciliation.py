@@ -65,7 +65,7 @@ COVERAGE = Schema(
         Column(
             "what",
             "string",
-            help="core-hours, GiB-hours, days of volumes and load balancers, or days of control planes",
+            help="core-hours, GiB-hours, GiB-days of volumes, days of load balancers, or days of control planes",
         ),
         Column("total", "Float64"),
         Column("from_bill", "Float64", help="priced by the bill"),
@@ -169,27 +169,37 @@ def coverage(lines: pd.DataFrame) -> pd.DataFrame:
     priced_share, unseen_share (Float64, ratio). Time without samples is `unseen`: it may have a price.
     """
     table = [row for row in rows(lines, LINES) if not row["estimated"]]  # a bill that is still to come is no lack
-    days = {
-        (row["day"], row["cluster"], row["resource_id"], _is_plane(row)): row | {"days": 1.0}
-        for row in filter(_is_thing, table)
+    things = {
+        (row["day"], row["cluster"], row["resource_id"], _kind(row)): row | {"days": 1.0} for row in table if _kind(row)
     }
+    volumes, balancers, planes = (
+        [row for (*_, kind), row in things.items() if kind == one] for one in (STORAGE, LOAD_BALANCER, CONTROL_PLANE)
+    )
+    largest = max((row["volume_gib"] for row in volumes if row["volume_gib"]), default=1.0)
+    volumes = [row | {"volume_gib": row["volume_gib"] or largest} for row in volumes]  # nobody knows that it is smaller
     found = [
         _covered("core-hours", "core_hours", table),
         _covered("GiB-hours", "gib_hours", table),
-        _covered("days of volumes and load balancers", "days", [row for row in days.values() if not _is_plane(row)]),
-        _covered("days of control planes", "days", [row for row in days.values() if _is_plane(row)]),
+        _covered("GiB-days of volumes", "volume_gib", volumes),
+        _covered("days of load balancers", "days", balancers),
+        _covered("days of control planes", "days", planes),
     ]
     return framed(COVERAGE, found, lines)
 
 
-def _is_thing(row: Mapping[str, Any]) -> bool:
-    known = row["line"] in (STORAGE, UNMOUNTED, LOAD_BALANCER, CONTROL_PLANE)
-    unpriced = row["line"] == UNKNOWN and row["charge"] is None
-    return known or (unpriced and row["node"] is None and row["pod"] is None)
+def _kind(row: Mapping[str, Any]) -> str | None:
+    """Of what a line is the whole price, or the lack of one: a volume or a load balancer of a cluster, or a control plane.
 
-
-def _is_plane(row: Mapping[str, Any]) -> bool:
-    return row["line"] == CONTROL_PLANE or row["why"] in (NO_FEE, WHOSE)
+    What stands in the bill and in no cluster is none that a cluster has; what is billed beside a volume has no size.
+    """
+    if row["line"] == CONTROL_PLANE or row["why"] in (NO_FEE, WHOSE):
+        return CONTROL_PLANE
+    unpriced = row["line"] == UNKNOWN and row["charge"] is None and row["node"] is None and row["pod"] is None
+    if row["cluster"] is None or not (unpriced or row["line"] in (STORAGE, UNMOUNTED, LOAD_BALANCER)):
+        return None
+    if row["line"] == LOAD_BALANCER or (row["resource_id"] or "").startswith("service/"):
+        return LOAD_BALANCER
+    return STORAGE if row["charge"] is None or row["volume_gib"] is not None else None
 
 
 def _covered(what: str, name: str, table: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
