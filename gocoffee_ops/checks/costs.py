@@ -197,6 +197,9 @@ def _covered(row: Mapping[str, Any], thresholds: Thresholds) -> Finding:
         status = Status.UNKNOWN
     else:
         status = Status.WARN if row["unpriced"] > 0 or unseen >= 0.005 else Status.OK
+    if assumed := row.get("assumed"):
+        reason += f"; that the bill's {assumed:,.0f} of another name are these is assumed"
+        status = Status.WARN if status is Status.OK else status
     numbers = {"priced": round(priced, 4), "unseen": round(unseen, 4)}
     return Finding(status, "costs_covered", row["what"], reason, numbers, next=NEXT)
 

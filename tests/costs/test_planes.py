@@ -10,11 +10,13 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from gocoffee_ops import checks
 from gocoffee_ops.analysis import costs
 from gocoffee_ops.analysis.costs import schemas
 from gocoffee_ops.config import load_config
 from gocoffee_ops.errors import ConfigError
 from gocoffee_ops.frames import records
+from gocoffee_ops.model import Status, Thresholds
 from tests.costs.tables import DAY, MONDAY, allocated, charges, hours, nodes, objects, rows_of
 from tests.costs.test_settings import PRICES, written
 
@@ -103,6 +105,34 @@ def test_fees_that_name_no_cluster_are_whose_they_are_if_there_are_enough() -> N
     assert planes(fee("prod-1")) == [both[0], ("eu", "unknown", None), ("us", "unknown", None)]
     # Whose the price would be is not known: a sum with it would have a fee twice.
     assert planes(fee(None), prices=given(any="0.10")) == [both[0], ("eu", "unknown", None), ("us", "unknown", None)]
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "why"),
+    [
+        ("eu", Status.OK, None),
+        (None, Status.OK, None),
+        (
+            "of-another-team",
+            Status.WARN,
+            "assumed to be of a cluster that the bill does not call by a name that is known",
+        ),
+    ],
+)
+def test_c02_a_fee_of_another_name_is_assumed_to_be_a_clusters(
+    name: str | None, status: Status, why: str | None
+) -> None:
+    lines = allocated(charges({"day": MONDAY} | CLUSTERS[0], fee(name)), objects(hours("a")), planes_cost=True)
+    assert [row["why"] for row in records(lines) if row["line"] == "control plane"] == [why]
+    (found,) = checks.costs_covered(costs.coverage(lines), thresholds=Thresholds())
+    assert found.status is status
+    assert ("is assumed" in found.reason) == (why is not None)
+
+
+def test_c02_a_fee_of_somebody_else_beside_ours_is_not_assumed_to_be_ours() -> None:
+    bill = charges({"day": MONDAY} | CLUSTERS[0], fee("eu"), fee("of-another-team"))
+    lines = allocated(bill, objects(hours("a")), planes_cost=True)
+    assert {row["why"] for row in records(lines) if row["line"] == "control plane"} == {None}
 
 
 def test_several_rows_of_one_fee_are_one() -> None:

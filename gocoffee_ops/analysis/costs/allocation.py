@@ -21,7 +21,7 @@ from gocoffee_ops.analysis.costs.identity import identified
 from gocoffee_ops.analysis.costs.matching import Claim, Thing, Things, claim, pays_for
 from gocoffee_ops.analysis.costs.money import WEIGHT, rounded, split
 from gocoffee_ops.analysis.costs.owners import Owner, Teams
-from gocoffee_ops.analysis.costs.planes import NO_FEE, WHOSE, Planes
+from gocoffee_ops.analysis.costs.planes import ASSUMED, NO_FEE, WHOSE, Planes
 from gocoffee_ops.analysis.costs.prices import BILL, HOURS_A_MONTH, Price, PriceBook
 from gocoffee_ops.analysis.costs.schemas import (
     CHARGES,
@@ -157,7 +157,9 @@ class _Allocation:
         if pays_for(charge, claim):
             size = _size_of(claim)
             self._billed |= {(thing.row["cluster"], _name(thing), charge["day"]) for thing in claim.things}
-        home = {"cluster": self._planes.whose(charge)} if claim.line == CONTROL_PLANE else self._home(claim)
+        home = self._home(claim)
+        if claim.line == CONTROL_PLANE:
+            home = {"cluster": self._planes.whose(charge)} | ({"why": ASSUMED} if self._planes.assumed(charge) else {})
         self._line(claim.line, origin | money | home | size, share=1.0)
 
     def _split(self, origin: Row, money: Mapping[str, Decimal | None], things: tuple[Thing, ...]) -> None:

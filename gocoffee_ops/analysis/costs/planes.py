@@ -12,6 +12,7 @@ from gocoffee_ops.analysis.costs.schemas import CONTROL_PLANE
 
 NO_FEE = "a control plane that stands in no bill, and has no price"
 WHOSE = "the bill has fees of fewer control planes than there are, and does not say whose"
+ASSUMED = "assumed to be of a cluster that the bill does not call by a name that is known"
 
 Row = Mapping[str, Any]
 
@@ -64,6 +65,12 @@ class Planes:
         """The cluster whose control plane a row is for, where the row says it."""
         called = [*cluster_names(charge), tail(charge["resource_id"] or ""), (charge["resource_name"] or "").lower()]
         return next((self._names[name] for name in called if name in self._names), None)
+
+    def assumed(self, charge: Row) -> bool:
+        """Whether a fee bears a name that is none of the clusters', and pays for one of them as there are enough of such fees."""
+        named = bool(charge["resource_id"] or charge["resource_name"] or next(cluster_names(charge), None))
+        without = [one for one in self._clusters if (one, charge["day"]) not in self._paid and one not in self._told]
+        return named and self.whose(charge) is None and 0 < len(without) <= len(self._strange[charge["day"]])
 
     def unpaid(self, day: datetime) -> Iterator[tuple[str, bool]]:
         """The clusters that have no fee on a day, and whether that is sure: a fee that names nobody may be one's.

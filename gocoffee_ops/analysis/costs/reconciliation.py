@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from gocoffee_ops.analysis.costs.aggregate import exact_sum
 from gocoffee_ops.analysis.costs.money import total
-from gocoffee_ops.analysis.costs.planes import NO_FEE, WHOSE
+from gocoffee_ops.analysis.costs.planes import ASSUMED, NO_FEE, WHOSE
 from gocoffee_ops.analysis.costs.prices import BILL, LIST_PRICE, OPENCOST
 from gocoffee_ops.analysis.costs.schemas import (
     ALL_LINES,
@@ -73,6 +73,9 @@ COVERAGE = Schema(
         Column("from_list", "Float64", help="priced by the configuration"),
         Column("unpriced", "Float64"),
         Column("unseen", "Float64", help="priced, and what for is not known"),
+        Column(
+            "assumed", "Float64", help="priced by the bill under a name that is not known to be theirs", optional=True
+        ),
         Column("priced_share", "Float64", "ratio", optional=True),
         Column("unseen_share", "Float64", "ratio", optional=True),
     ),
@@ -165,7 +168,7 @@ def _rows(currency: str, estimated: bool, members: Sequence[Mapping[str, Any]], 
 def coverage(lines: pd.DataFrame) -> pd.DataFrame:
     """Of what the clusters have and used on complete days, how much has a price, and from whom?
 
-    Columns: what (string), total, from_bill, from_opencost, from_list, unpriced, unseen (Float64, in the unit of `what`),
+    Columns: what (string), total, from_bill, from_opencost, from_list, unpriced, unseen, assumed (Float64, in the unit of `what`),
     priced_share, unseen_share (Float64, ratio). Time without samples is `unseen`: it may have a price.
     """
     table = [row for row in rows(lines, LINES) if not row["estimated"]]  # a bill that is still to come is no lack
@@ -217,6 +220,7 @@ def _covered(what: str, name: str, table: Sequence[Mapping[str, Any]]) -> dict[s
         "from_list": sums[LIST_PRICE],
         "unpriced": sums[None],
         "unseen": unseen,
+        "assumed": sum(row[name] for row in there if row["why"] == ASSUMED),
         "priced_share": (whole - sums[None]) / whole if whole else None,
         "unseen_share": unseen / whole if whole else None,
     }
