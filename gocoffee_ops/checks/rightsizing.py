@@ -75,9 +75,10 @@ def _stretch(prometheus: str, hours: Sequence[Any], short: Mapping[Any, Sequence
 
 
 def requests_sized(advice: pd.DataFrame, *, thresholds: Thresholds) -> list[Finding]:
-    """Do requests fit what is used? Too small a memory request is told by container; what is too large as one sum by cluster.
+    """Do requests fit what is used? Too small a request, or none, is told by container; what is too large as one sum by cluster.
 
-    Advice of LOW confidence is counted, and not summed. Where nothing could be said is UNKNOWN, by reason.
+    Advice of LOW confidence is counted, and not summed; of it only a memory request that is too small is told. Where nothing could
+    be said is UNKNOWN, by reason; so is all of it where no advice is of HIGH confidence.
 
     >>> import pandas as pd
     >>> row = {"cluster": "eu", "namespace": "go-coffee", "workload": "deployment/orders", "container": "app", "pods": 2,
@@ -92,27 +93,43 @@ def requests_sized(advice: pd.DataFrame, *, thresholds: Thresholds) -> list[Find
     for cluster in sorted({row["cluster"] for row in rows}):
         ours = [row for row in rows if row["cluster"] == cluster]
         findings += [*_too_large(cluster, ours, thresholds), *_not_known(cluster, ours)]
-    low = sum(row["confidence"] != "HIGH" for row in rows)
+    sure = [row for row in rows if row["confidence"] == "HIGH"]
+    low = f"; advice for {len(rows) - len(sure)} more is of LOW confidence" if len(sure) < len(rows) else ""
+    none = f"advice for {counted(len(rows), 'container')} is of LOW confidence: {rows[0]['doubts']}" if rows else ""
     return concluded(
         findings,
         check="requests_sized",
         subject="requests",
-        fine=f"requests of {counted(len(rows), 'container')} fit what is used; advice for {low} of them is of LOW confidence",
-        read=len(rows),
-        none="no container was read",
+        fine=f"requests of {counted(len(sure), 'container')} fit what is used{low}",
+        read=len(sure),
+        none=none or "no container was read",
     )
 
 
 def _too_small(row: Row) -> Finding | None:
-    if row["memory_advice"] != "raise" or not (row["oom_killed"] or row["memory_request_mib"] is not None):
+    """What a container should request more of. Too little memory kills, so that is told of whatever confidence."""
+    short = [one for one in ("cpu", "memory") if row[f"{one}_advice"] == "raise" and row["confidence"] == "HIGH"]
+    kills = row["oom_killed"] or row["memory_request_mib"] is not None
+    if row["memory_advice"] == "raise" and kills and not short:
+        short = ["memory"]
+    if not short:
         return None
-    now = f"requests {row['memory_request_mib']:,.0f} MiB" if row["memory_request_mib"] is not None else "requests none"
-    reason = f"{row['container']}: {now}, and should request {row['memory_advised_mib']:,.0f} MiB: {row['memory_why']}"
-    figures = numbers(row, "memory_request_mib", "memory_advised_mib", "memory_max_mib")
+    figures = {
+        "cpu": ("cpu_request_cores", "cpu_advised_cores"),
+        "memory": ("memory_request_mib", "memory_advised_mib", "memory_max_mib"),
+    }
+    reason = f"{row['container']}: {'; '.join(_short(row, one) for one in short)}"
     return Finding(
-        Status.WARN, "requests_sized", row["workload"], reason, figures, row["cluster"], row["namespace"],
-        next=(MEMORY_OPTIMIZATION,),
+        Status.WARN, "requests_sized", row["workload"], reason, numbers(row, *(name for one in short for name in figures[one])),
+        row["cluster"], row["namespace"], next=(MEMORY_OPTIMIZATION if "memory" in short else COST_ANALYSIS,),
     )  # fmt: skip
+
+
+def _short(row: Row, resource: str) -> str:
+    unit, places, named = ("cores", 3, "CPU") if resource == "cpu" else ("MiB", 0, "memory")
+    now, advised = (row[f"{resource}_{what}_{unit.lower()}"] for what in ("request", "advised"))
+    asked = "none" if now is None else f"{now:,.{places}f} {unit}"
+    return f"{named} requests {asked}, and should request {advised:,.{places}f} {unit}: {row[f'{resource}_why']}"
 
 
 def _too_large(cluster: str, rows: Sequence[Row], thresholds: Thresholds) -> list[Finding]:
@@ -214,12 +231,12 @@ def nodes_needed(removable: pd.DataFrame, advice: pd.DataFrame) -> list[Finding]
     """Is every node needed, as things are and once the advice is applied? Freed requests alone bank nothing. (C15)
 
     What would be with advice is UNKNOWN where there is none, and that no node could go is UNKNOWN while it is not known of every
-    workload what it needs. `advice` is what `removable` was made with.
+    workload what it needs, or advice that lowers a request is not sure. `advice` is what `removable` was made with.
 
     >>> import pandas as pd
     >>> row = {"cluster": "eu", "node": "n1", "removable_now": False, "removable": True, "pods": 7, "why": None}
     >>> about = {"cluster": "eu", "namespace": "go-coffee", "workload": "deployment/orders", "cpu_request_cores": 1.0}
-    >>> about |= {"memory_request_mib": 512.0, "cpu_advice": "lower", "memory_advice": "keep"}
+    >>> about |= {"memory_request_mib": 512.0, "cpu_advice": "lower", "memory_advice": "keep", "confidence": "HIGH"}
     >>> said(nodes_needed(pd.DataFrame([row]), pd.DataFrame([about])))
     ['WARN nodes: of 1 node none could go as things are; 1 once requests are as advised: n1']
     >>> blind = pd.DataFrame([about | {"cpu_advice": "not known", "memory_advice": "not known"}])
@@ -265,19 +282,23 @@ class _Unsized(NamedTuple):
 
     @classmethod
     def of(cls, advice: pd.DataFrame, cluster: str) -> _Unsized:
-        """By what is requested: what requests nothing has nothing to be lowered."""
-        known: dict[str, list[bool]] = {}
+        """By what is requested: what requests nothing has nothing to be lowered. What is not sure is not applied either."""
+        lacking: dict[str, list[str]] = {}
         for row in records(advice):
             for resource, unit in (("cpu", "cores"), ("memory", "mib")):
                 if row["cluster"] == cluster and row[f"{resource}_request_{unit}"]:
-                    workload = known.setdefault(f"{row['namespace']}/{row['workload']}", [])
-                    workload.append(row[f"{resource}_advice"] != "not known")
+                    what, sure = row[f"{resource}_advice"], row["confidence"] == "HIGH"
+                    kind = "unknown" if what == "not known" else "unsure" if what == "lower" and not sure else ""
+                    lacking.setdefault(f"{row['namespace']}/{row['workload']}", []).append(kind)
         if not (advice["cluster"] == cluster).any():
             return cls("no container was read", True)
-        unsized = sum(not all(each) for each in known.values())
-        needs = "what it needs" if unsized == 1 else "what they need"
-        said = f"of {unsized} of {counted(len(known), 'workload')} it is not known {needs}" if unsized else ""
-        return cls(said, bool(unsized) and not any(any(each) for each in known.values()))
+        unknown = sum("unknown" in each for each in lacking.values())
+        unsure = sum("unsure" in each for each in lacking.values())
+        whole = counted(len(lacking), "workload")
+        needs = "what it needs" if unknown == 1 else "what they need"
+        said = [f"of {unknown} of {whole} it is not known {needs}"] if unknown else []
+        said += [f"advice for {unsure}{'' if said else f' of {whole}'} is not sure yet"] if unsure else []
+        return cls(", and ".join(said), bool(said) and all(all(each) for each in lacking.values()))
 
 
 def _named(nodes: Sequence[str], when: str) -> str:
@@ -288,7 +309,8 @@ def savings_bankable(worth: pd.DataFrame, removable: pd.DataFrame, advice: pd.Da
     """What would the nodes that could go save in a month, and what is it worth that advice frees? Two figures, never added. (C15)
 
     WARN where there is money to save. UNKNOWN where a node that counts has no price: the sum is then at least what is told. What
-    would be with advice is UNKNOWN where there is none, and that nothing is bankable is UNKNOWN while advice lacks for a workload.
+    would be with advice is UNKNOWN where there is none, and that nothing is bankable is UNKNOWN while advice lacks for a workload
+    or is not sure.
 
     `worth` is of `rightsizing.worth`, `removable` and `advice` are the tables of nodes and of advice that it was made of.
 

@@ -75,7 +75,17 @@ def test_too_large_requests_are_one_sum_by_cluster_of_high_confidence_alone() ->
         advice(**large), advice(workload="deployment/b", **large), advice(cluster="us", confidence="LOW", **large)
     )
     assert [(one.status, one.cluster, one.numbers["freed_cpu_cores"]) for one in found] == [(Status.WARN, "eu", 3.2)]
-    assert statuses(sized(advice(confidence="LOW", **large))) == [Status.OK]
+
+
+def test_whether_requests_fit_is_unknown_where_no_advice_is_sure() -> None:
+    doubted = advice(confidence="LOW", doubts="seen for 3 of 7 days")
+    lower = {"cpu_advice": "lower", "cpu_advised_cores": 0.2}
+    for row in (doubted, doubted | lower, doubted | {"cpu_advice": "raise", "cpu_advised_cores": 3.0}):
+        (found,) = sized(row)
+        assert (found.status, "seen for 3 of 7 days" in found.reason) == (Status.UNKNOWN, True)
+    (fine,) = sized(doubted, advice(workload="deployment/b"))
+    assert fine.status is Status.OK
+    assert fine.reason == "requests of 1 container fit what is used; advice for 1 more is of LOW confidence"
 
 
 def test_memory_that_should_be_more_is_told_by_container() -> None:
@@ -83,6 +93,28 @@ def test_memory_that_should_be_more_is_told_by_container() -> None:
     (found,) = sized(short)
     assert (found.status, found.subject, found.namespace) == (Status.WARN, "deployment/orders", "go-coffee")
     assert "requests 1,024 MiB, and should request 2,458 MiB: it ran out of memory" in found.reason
+
+
+def test_cpu_that_should_be_more_and_what_requests_nothing_are_told_by_container() -> None:
+    needed = {"memory_advice": "raise", "memory_advised_mib": 14132.0, "memory_why": "peak of 12,288 MiB x 1.15"}
+    hungry = {
+        "cpu_advice": "raise",
+        "cpu_request_cores": 0.05,
+        "cpu_advised_cores": 0.828,
+        "cpu_why": "p95 of 0.720 cores x 1.15",
+    }
+    (found,) = sized(advice(memory_request_mib=None, **needed, **hungry))
+    assert (found.status, found.subject) == (Status.WARN, "deployment/orders")
+    assert found.reason == (
+        "app: CPU requests 0.050 cores, and should request 0.828 cores: p95 of 0.720 cores x 1.15; "
+        "memory requests none, and should request 14,132 MiB: peak of 12,288 MiB x 1.15"
+    )
+    assert found.numbers["cpu_advised_cores"] == 0.828
+    none = hungry | {"cpu_request_cores": None}
+    assert [one.reason.partition(", ")[0] for one in sized(advice(**none))] == ["app: CPU requests none"]
+    doubted = advice(confidence="LOW", memory_request_mib=None, **needed, **hungry)
+    assert statuses(sized(doubted, advice(workload="deployment/b"))) == [Status.OK]
+    assert statuses(sized(doubted | {"memory_request_mib": 512.0})) == [Status.WARN]
 
 
 def test_what_is_not_known_is_unknown_by_its_reason() -> None:
@@ -126,9 +158,12 @@ def gone(name: str, now: bool, then: bool) -> dict[str, Any]:
 
 
 def cpu_advice(*advice: str) -> pd.DataFrame:
-    """What is advised of the CPU of some workloads, that request 1 core each."""
+    """What is advised of the CPU of some workloads, that request 1 core each; "LOW lower" is advice of LOW confidence."""
     usual = {"cluster": "eu", "namespace": "go-coffee", "cpu_request_cores": 1.0}
-    rows = [usual | {"workload": f"deployment/w{n}", "cpu_advice": one} for n, one in enumerate(advice)]
+    rows = []
+    for n, one in enumerate(advice):
+        sure, what = ("LOW", one.removeprefix("LOW ")) if one.startswith("LOW ") else ("HIGH", one)
+        rows.append(usual | {"workload": f"deployment/w{n}", "cpu_advice": what, "confidence": sure})
     return filled(rightsizing.ADVICE, *rows)
 
 
@@ -153,6 +188,14 @@ def test_nodes_that_could_go_are_a_warning_and_none_is_no_saving() -> None:
         ([gone("n1", False, False)], ["keep", "not known"], Status.UNKNOWN, "of 1 of 2 workloads it is not known what it needs"),
         ([gone("n1", False, True)], ["lower", "not known"], Status.WARN, "n1; of 1 of 2 workloads it is not known what it needs"),
         ([gone("n1", False, False)], ["keep", "no change"], Status.OK, "headroom, no money"),
+        ([gone("n1", False, False)], ["LOW keep", "raise", "LOW raise"], Status.OK, "headroom, no money"),
+        ([gone("n1", False, False)], ["LOW lower"], Status.UNKNOWN, "advised: advice for 1 of 1 workload is not sure yet"),
+        ([gone("n1", False, False)], ["keep", "LOW lower"], Status.UNKNOWN, "advice for 1 of 2 workloads is not sure yet"),
+        ([gone("n1", False, True)], ["lower", "LOW lower"], Status.WARN, "n1; advice for 1 of 2 workloads is not sure yet"),
+        (
+            [gone("n1", False, False)], ["keep", "LOW lower", "not known"], Status.UNKNOWN,
+            "of 1 of 3 workloads it is not known what it needs, and advice for 1 is not sure yet",
+        ),
     ],
 )  # fmt: skip
 def test_what_advice_would_empty_is_unknown_where_there_is_none(
@@ -160,3 +203,15 @@ def test_what_advice_would_empty_is_unknown_where_there_is_none(
 ) -> None:
     (found,) = checks.nodes_needed(filled(rightsizing.REMOVABLE, *nodes), cpu_advice(*advice))
     assert (found.status, said in found.reason) == (status, True), found.reason
+
+
+def test_that_nothing_is_bankable_is_unknown_while_advice_is_not_sure() -> None:
+    def saved(*advice: str) -> Finding:
+        kept = filled(rightsizing.REMOVABLE, gone("n1", False, False))
+        (found,) = checks.savings_bankable(filled(rightsizing.WORTH), kept, cpu_advice(*advice))
+        return found
+
+    assert saved("keep").status is Status.OK
+    doubted = saved("keep", "LOW lower")
+    assert (doubted.status, "advice for 1 of 2 workloads is not sure yet" in doubted.reason) == (Status.UNKNOWN, True)
+    assert saved("LOW lower").status is Status.UNKNOWN
