@@ -15,20 +15,22 @@ SHOWN = 3  # days that a sentence names
 
 
 def bill_files_sound(files: pd.DataFrame) -> list[Finding]:
-    """Which files of a bill hold rows twice, negative quantities, or nothing? Their money is counted as it stands.
+    """Which files of a bill hold rows twice (in one file or in two), negative quantities, or nothing; which replaced a larger run?
+
+    Their money is counted as it stands.
 
     >>> import pandas as pd
     >>> row = {"bill": "aws", "file": "a.csv", "rows": 9, "repeated_rows": 1, "negative_quantities": 0, "missing_columns": ()}
     >>> print(said(bill_files_sound(pd.DataFrame([row | {"odd_rows": ("row 3 repeats row 1 (i-1)",)}])))[0])
-    WARN bill/aws: a.csv: 1 of 9 rows the same as another one in every column, and may be charged twice; row 3 repeats row 1 (i-1)
+    WARN bill/aws: a.csv: 1 of 9 rows the same as another one, and may be charged twice; row 3 repeats row 1 (i-1)
     """
     table = records(files)
     findings = []
     for row in table:
-        odd = _odd(row)
+        odd = [*_odd(row), *row["odd_rows"]]
         if odd:
             figures = numbers(row, "rows", "repeated_rows", "negative_quantities")
-            reason = f"{row['file']}: {'; '.join([*odd, *row['odd_rows']])}"
+            reason = f"{row['file']}: {'; '.join(odd)}"
             findings.append(Finding(Status.WARN, "bill_files_sound", f"bill/{row['bill']}", reason, figures))
     rows = counted(sum(row["rows"] for row in table), "row")
     return concluded(
@@ -78,7 +80,7 @@ def _odd(row: dict[str, Any]) -> list[str]:
     if not row["rows"]:
         odd.append("it has no row")
     if row["repeated_rows"]:
-        count = f"{row['repeated_rows']:,} of {counted(row['rows'], 'row')} the same as another one in every column"
+        count = f"{row['repeated_rows']:,} of {counted(row['rows'], 'row')} the same as another one"
         odd.append(f"{count}, and may be charged twice")
     if row["negative_quantities"]:
         odd.append(f"{counted(row['negative_quantities'], 'row')} with a negative quantity, and no correction")

@@ -111,10 +111,14 @@ FILES = Schema(
             "repeated_rows",
             "Int64",
             "rows",
-            "the same as another row of the file in every column; their money is counted",
+            "the same as another row of the file, or of a file before it; their money is counted",
         ),
         Column("negative_quantities", "Int64", "rows", "of rows that are no correction; their money is counted"),
-        Column("odd_rows", "list[string]", help="the first of both, by their number after the header"),
+        Column(
+            "odd_rows",
+            "list[string]",
+            help="the first of both, by their number after the header; which files share rows; a larger run that was replaced",
+        ),
         Column("missing_columns", "list[string]", help="mandatory ones that the questions do without"),
     ),
 )

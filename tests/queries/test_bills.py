@@ -285,6 +285,23 @@ def test_of_the_runs_of_an_export_the_last_complete_one_counts(tmp_path: Path) -
     for run in RUNS[:2]:
         (month / run / "manifest.json").write_text("{}")
     assert bills.charges(ops, **WEEK)["rows"].sum() == 2, "the last one is still being written"
+    (fine,) = checks.bill_files_sound(bills.files(ops, **WEEK))
+    assert fine.status is Status.OK
+
+
+def test_a_run_that_is_smaller_than_one_that_it_replaces_may_be_half_written(tmp_path: Path) -> None:
+    month = tmp_path / "bill" / "export" / "20261101-20261130"
+    for i, rows in enumerate((3, 5, 4)):
+        path = write_csv(month / RUNS[i] / "part_0.csv", [charge(hour=hour) for hour in range(rows)])
+        os.utime(path, (1_800_000_000 + i, 1_800_000_000 + i))
+    (found,) = checks.bill_files_sound(bills.files(session(tmp_path, tmp_path / "bill"), **WEEK))
+    assert found.status is Status.WARN
+    assert "an earlier run of the month is larger (" in found.reason
+    assert RUNS[1] in found.reason
+    assert "this one may be half written" in found.reason
+    (month / RUNS[2] / "manifest.json").write_text("{}")
+    (fine,) = checks.bill_files_sound(bills.files(session(tmp_path / "complete", tmp_path / "bill"), **WEEK))
+    assert fine.status is Status.OK
 
 
 def test_a_file_that_changed_is_read_anew(tmp_path: Path) -> None:

@@ -69,14 +69,19 @@ class Bill:
             return Answer(found, _notes(stock, looked))
 
     def files(self, since: date, deadline: Deadline) -> Sequence[tuple[Looked, int, Sequence[str]]]:
-        """Every file that is read, with how many of its rows repeat another row of it in every column; the first odd rows named."""
-        found = []
-        with self._opened(since, deadline) as (look, _, looked):
-            for one in looked:
-                deadline.check("look for rows that repeat", target=self.target, last_seen=one.table.file.name)
-                repeated = look.repeated(one.table)
-                found.append((one, repeated, look.odd(one, repeated)))
-        return found
+        """Every file that is read, with how many of its rows repeat one of it or of a file before it, and what is odd in words."""
+        with self._opened(since, deadline) as (look, stock, looked):
+            deadline.check("look for rows that repeat", target=self.target, last_seen=f"{len(looked)} files")
+            found = []
+            for one, repeated in zip(looked, look.repeated(looked), strict=True):
+                larger = stock.larger.get(one.table.file.name)
+                run = (
+                    [f"an earlier run of the month is larger ({larger}): this one may be half written"]
+                    if larger
+                    else []
+                )
+                found.append((one, repeated.rows, [*run, *look.odd(one, repeated)]))
+            return found
 
     @contextmanager
     def _opened(self, since: date, deadline: Deadline) -> Iterator[tuple[Look, Stock, Sequence[Looked]]]:

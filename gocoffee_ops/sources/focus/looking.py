@@ -5,7 +5,7 @@ What is wrong is named by file and row. Rows count from 1 after the header.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NoReturn
@@ -14,13 +14,26 @@ import duckdb
 
 from gocoffee_ops.errors import Malformed, ServerFault
 from gocoffee_ops.sources.focus.columns import CATEGORIES, CLASSES, STATUSES
-from gocoffee_ops.sources.focus.scanning import Rule, Table, quoted, rules, scan, source, text
+from gocoffee_ops.sources.focus.scanning import MONEY, Rule, Table, by_columns, quoted, rules, scan, source, text
 from gocoffee_ops.sources.focus.shelf import BillFile
 
 WHAT = "read the bill"
 SHOWN = 3  # odd rows of each kind that are named
 COUNTED = ("charge_start", "charge_end", "provider", "billing_account", "service", "billed", "effective")
 
+# What is the same in two files with other columns, or other types of them, where both hold a charge.
+KEY = (
+    "billing_account, sub_account, service, resource_id, sku_id, charge_start, charge_end, "
+    f"CAST(billed AS {MONEY}), CAST(effective AS {MONEY})"
+)
+COSTLY = "WHERE billed <> 0 OR effective <> 0"
+KEY_SAID = "account, service, resource, SKU, period and costs"
+SAME_ROWS = """first AS (SELECT digest, min(file) AS file FROM held GROUP BY digest HAVING sum(n) > 1)
+SELECT held.file, first.file, sum(held.n - (held.file = first.file)::INT) AS again FROM held JOIN first USING (digest)
+GROUP BY ALL HAVING again > 0 ORDER BY ALL"""
+SAME_CHARGES = """first AS (SELECT digest FROM held GROUP BY digest HAVING min(alike) < max(alike))
+SELECT later.file, earlier.file, sum(least(later.n, earlier.n)) FROM first JOIN held AS later USING (digest)
+JOIN held AS earlier USING (digest) WHERE earlier.file < later.file AND earlier.alike <> later.alike GROUP BY ALL ORDER BY ALL"""
 NEGATIVE = "charge_class IS NULL AND (pricing_quantity < 0 OR usage_quantity < 0)"
 
 
@@ -34,6 +47,19 @@ class Looked:
     last: datetime | None
     currency: str
     negative_quantities: int
+
+
+@dataclass(frozen=True)
+class Repeated:
+    """How many rows of a file repeat one of it, and how many are in files before it too, by where."""
+
+    within: int
+    before: Mapping[str, int]
+
+    @property
+    def rows(self) -> int:
+        """Of both."""
+        return self.within + sum(self.before.values())
 
 
 @dataclass(frozen=True)
@@ -72,18 +98,43 @@ class Look:
             sum(group[7] for group in groups),
         )
 
-    def repeated(self, table: Table) -> int:
-        """How many rows are the same as another in every column (by a hash of 64 bits)."""
-        rows = f"(SELECT hash(whole) AS digest FROM {source([table.file])} AS whole)"
-        groups = f"(SELECT count(*) AS n FROM {rows} GROUP BY digest HAVING count(*) > 1)"
-        found = self.connection.execute(f"SELECT coalesce(sum(n - 1), 0) FROM {groups}").fetchone()
-        return int(found[0]) if found else 0
+    def repeated(self, looked: Sequence[Looked]) -> Sequence[Repeated]:
+        """How many rows of each file are the same as another of it, or as one of a file before it.
 
-    def odd(self, looked: Looked, repeated: int) -> list[str]:
+        Of files with the same columns, in every column (by a hash of 64 bits); else what a charge is of and costs.
+        """
+        tables = [one.table for one in looked]
+        number = {table.file.name: n for n, table in enumerate(tables)}
+        alike = [[number[table.file.name] for table in group] for group in by_columns(tables)]
+        within, before = [0] * len(tables), [dict[str, int]() for _ in tables]
+        for group in alike:
+            parts = [
+                f"SELECT {n} AS file, hash(whole) AS digest FROM {source([tables[n].file])} AS whole" for n in group
+            ]
+            for n, first, count in self._counted(parts, SAME_ROWS):
+                if n == first:
+                    within[n] = int(count)
+                else:
+                    before[n][f"in {tables[first].file.name} too"] = int(count)
+        parts = [
+            f"SELECT {n} AS file, {g} AS alike, hash({KEY}) AS digest FROM ({scan([tables[n]])}) {COSTLY}"
+            for g, group in enumerate(alike)
+            for n in group
+        ]
+        for n, first, count in self._counted(parts, SAME_CHARGES) if len(alike) > 1 else ():
+            before[n][f"in {tables[first].file.name} too, by {KEY_SAID}"] = int(count)
+        return [Repeated(*both) for both in zip(within, before, strict=True)]
+
+    def _counted(self, parts: Sequence[str], asked: str) -> list[tuple[int, int, int]]:
+        rows = " UNION ALL ".join(parts)
+        found = self.connection.execute(f"WITH held AS (SELECT *, count(*) AS n FROM ({rows}) GROUP BY ALL), {asked}")
+        return [(n, first, count) for n, first, count in found.fetchall()]
+
+    def odd(self, looked: Looked, repeated: Repeated) -> list[str]:
         """The first rows of a file that repeat another, and those with a negative quantity that correct nothing, by number."""
-        table, named = looked.table, []
+        table, named = looked.table, [f"{count:,} of them {where}" for where, count in repeated.before.items()]
         self.connection.execute("SET preserve_insertion_order = true")
-        if repeated:
+        if repeated.within:
             resource = next((quoted(name) for name in table.columns if name.lower() == "resourceid"), "NULL")
             asked = (
                 f"WITH numbered AS (SELECT row_number() OVER () AS row, hash(whole) AS digest, {resource} AS resource "

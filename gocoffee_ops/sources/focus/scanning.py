@@ -79,10 +79,15 @@ def scan(tables: Sequence[Table], *, counted: bool = False) -> str:
 
 def scan_all(tables: Sequence[Table]) -> str:
     """The SELECT that reads all files, those of the same columns at once."""
+    return "\nUNION ALL BY NAME\n".join(scan(group) for group in by_columns(tables))
+
+
+def by_columns(tables: Sequence[Table]) -> list[list[Table]]:
+    """Files, those of one kind with the same columns together."""
     alike: dict[tuple[Any, ...], list[Table]] = {}
     for table in tables:
         alike.setdefault((table.file.kind, *table.columns.items()), []).append(table)
-    return "\nUNION ALL BY NAME\n".join(scan(group) for group in alike.values())
+    return list(alike.values())
 
 
 def source(files: Sequence[BillFile]) -> str:

@@ -6,8 +6,8 @@ import hashlib
 import os
 import re
 import stat
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Protocol
@@ -47,6 +47,9 @@ class Stock:
     earlier: tuple[str, ...]
     replaced: tuple[str, ...]
     ignored: tuple[str, ...]
+    larger: Mapping[str, str] = field(
+        default_factory=dict
+    )  # by a file of a run: a run that it replaced and that was larger
 
 
 class Shelf(Protocol):
@@ -194,7 +197,7 @@ def chosen(what: str, target: str, where: str, files: Iterable[BillFile], since:
     last = _last_runs(needed, ignored)
     files = tuple(file for file in needed if run_of(file.name) in last)
     replaced = tuple(file.name for file in needed if run_of(file.name) not in last)
-    return Stock(files, tuple(earlier), replaced, tuple(ignored))
+    return Stock(files, tuple(earlier), replaced, tuple(ignored), _larger(needed, last, ignored))
 
 
 def run_of(name: str) -> tuple[str, str]:
@@ -225,6 +228,23 @@ def _last_runs(files: Iterable[BillFile], others: Sequence[str]) -> set[tuple[st
         complete = {run for run in runs if f"{run}/{MANIFEST}" in others}
         last.add((month, max(complete or runs, key=lambda run: (runs[run], run))))
     return last
+
+
+def _larger(files: Sequence[BillFile], last: set[tuple[str, str]], others: Sequence[str]) -> dict[str, str]:
+    """Of each run that was taken and does not say that it is complete, the largest that it replaced, if that is larger.
+
+    A run writes the month so far, so that a smaller one may have been cut, or be half written. It stands by the run's first file.
+    """
+    sizes: dict[tuple[str, str], int] = {}
+    for file in files:
+        sizes[run_of(file.name)] = sizes.get(run_of(file.name), 0) + file.size
+    found: dict[str, str] = {}
+    for month, run in sorted(last):
+        largest = max((one for one in sizes if one[0] == month), key=lambda one: (sizes[one], one), default=None)
+        if run and largest and sizes[largest] > sizes[month, run] and f"{run}/{MANIFEST}" not in others:
+            first = next(file.name for file in files if run_of(file.name) == (month, run))
+            found[first] = f"{largest[1]}, {sizes[largest]:,} bytes after which come {sizes[month, run]:,}"
+    return found
 
 
 def twice(target: str, first: str, second: str) -> Malformed:

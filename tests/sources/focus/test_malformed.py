@@ -13,7 +13,7 @@ import pytest
 
 from gocoffee_ops import checks
 from gocoffee_ops.errors import DeadlineExceeded, Malformed, NotFound
-from gocoffee_ops.model import Status, Target
+from gocoffee_ops.model import Finding, Status, Target
 from gocoffee_ops.queries import bills
 from gocoffee_ops.sources.deadline import Deadline
 from gocoffee_ops.sources.focus import Answer, Bill, Folder
@@ -187,11 +187,15 @@ def test_the_same_file_twice_is_refused_as_every_charge_would_count_twice(tmp_pa
 
 
 def _files(tmp_path: Path) -> tuple[Status, str]:
+    (found,) = _all_files(tmp_path)
+    return found.status, found.reason
+
+
+def _all_files(tmp_path: Path) -> list[Finding]:
     source = Bill("bill/aws", Folder("bill/aws", tmp_path / "bill"))
     as_of = datetime(2026, 11, 9, tzinfo=UTC)
     ops = live_session(tmp_path, as_of=as_of, sources={Target("bill", "aws"): source})
-    (found,) = checks.bill_files_sound(bills.files(ops))
-    return found.status, found.reason
+    return checks.bill_files_sound(bills.files(ops))
 
 
 def test_rows_that_repeat_are_counted_and_warned_of(tmp_path: Path) -> None:
@@ -199,9 +203,42 @@ def test_rows_that_repeat_are_counted_and_warned_of(tmp_path: Path) -> None:
     write_csv(tmp_path / "bill" / "a.csv", [charge(), charge(), charge(**other), charge(), charge(**other)])
     assert read(tmp_path / "bill").table.column("rows").to_pylist() == [3, 2]
     assert _files(tmp_path) == (
-        Status.WARN, "a.csv: 3 of 5 rows the same as another one in every column, and may be charged twice; "
+        Status.WARN, "a.csv: 3 of 5 rows the same as another one, and may be charged twice; "
         "row 2 repeats row 1 (i-1); row 4 repeats row 1 (i-1); row 5 repeats row 3 (i-2)",
     )  # fmt: skip
+
+
+def test_snapshots_of_one_month_are_warned_of_as_the_rows_of_one_are_in_the_other(tmp_path: Path) -> None:
+    day, next_day = charge(), charge(hour=24)
+    write_csv(tmp_path / "bill" / "bill-11.csv", [day, day])
+    write_csv(tmp_path / "bill" / "bill-12.csv", [next_day, day])
+    found = _all_files(tmp_path)
+    assert [one.reason for one in found] == [
+        "bill-11.csv: 1 of 2 rows the same as another one, and may be charged twice; row 2 repeats row 1 (i-1)",
+        "bill-12.csv: 1 of 2 rows the same as another one, and may be charged twice; 1 of them in bill-11.csv too",
+    ]
+    assert {one.status for one in found} == {Status.WARN}
+
+
+@pytest.mark.parametrize("money", [pa.decimal128(18, 6), pa.float64()])
+def test_a_parquet_file_beside_the_same_as_csv_is_warned_of(tmp_path: Path, money: pa.DataType) -> None:
+    rows = [charge(), charge(), charge(hour=1, SkuId=None), charge(hour=2, BilledCost="0", EffectiveCost="0")]
+    write_csv(tmp_path / "bill" / "a.csv.gz", [*rows[:1], *rows[2:]])
+    write_parquet(tmp_path / "bill" / "b.parquet", [rows[0], *rows[2:], charge(hour=3)], money=money)
+    assert _files(tmp_path) == (
+        Status.WARN, "b.parquet: 2 of 4 rows the same as another one, and may be charged twice; "
+        "2 of them in a.csv.gz too, by account, service, resource, SKU, period and costs",
+    )  # fmt: skip
+
+
+def test_parts_of_a_bill_that_share_no_row_are_sound(tmp_path: Path) -> None:
+    free = {"BilledCost": "0", "EffectiveCost": "0"}
+    write_csv(tmp_path / "bill" / "a.csv", [charge(), charge(Tags=None), charge(hour=1)])
+    write_csv(tmp_path / "bill" / "b.csv", [charge(Tags="{}"), charge(hour=2)])
+    write_csv(
+        tmp_path / "bill" / "later.csv", [without(charge(hour=9), "Tags"), without(charge(hour=8, **free), "Tags")]
+    )
+    assert _files(tmp_path) == (Status.OK, "3 files with 7 rows: none repeated, nothing lacking")
 
 
 def test_of_many_odd_rows_the_first_of_each_kind_are_named(tmp_path: Path) -> None:
@@ -210,7 +247,7 @@ def test_of_many_odd_rows_the_first_of_each_kind_are_named(tmp_path: Path) -> No
     write_parquet(tmp_path / "bill" / "a.parquet", [*rows, *late])
     _, said = _files(tmp_path)
     assert said == (
-        "a.parquet: 2,500 of 5,009 rows the same as another one in every column, and may be charged twice; "
+        "a.parquet: 2,500 of 5,009 rows the same as another one, and may be charged twice; "
         "9 rows with a negative quantity, and no correction; "
         "row 2 repeats row 1 (i-0); row 4 repeats row 3 (i-1); row 6 repeats row 5 (i-2); "
         "row 5,001 has a quantity of -1.5; row 5,002 has a quantity of -1.5; row 5,003 has a quantity of -1.5"
