@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -207,21 +208,27 @@ def _covered(row: Mapping[str, Any], thresholds: Thresholds) -> Finding:
 def costs_tagged(by_team_and_line: pd.DataFrame, *, thresholds: Thresholds) -> list[Finding]:
     """Has what somebody owns a team? Idle, taxes, the control plane and the like are nobody's, and not looked at.
 
-    What it is not known of what it was for may be somebody's without a team: UNKNOWN where the verdict hangs on that.
+    What it is not known of what it was for may be somebody's without a team, and what has list prices only is in no sum: UNKNOWN
+    where the verdict hangs on either.
 
     >>> import pandas as pd
-    >>> row = {"line": "used", "currency": "EUR", "team": "shop", "effective": Decimal(80), "unpriced": 0}
-    >>> said(costs_tagged(pd.DataFrame([row, row | {"team": None, "effective": Decimal(20)}]), thresholds=Thresholds()))
-    ['WARN costs/EUR: 20 % has no team: 20.00 EUR of 100.00 EUR']
+    >>> row = {"line": "used", "currency": "EUR", "team": "shop", "effective": Decimal(80), "list": None, "unpriced": 0}
+    >>> row["estimated"] = False
+    >>> print(said(costs_tagged(pd.DataFrame([row, row | {"team": None, "effective": Decimal(20)}]), thresholds=Thresholds()))[0])
+    WARN costs/EUR: 20 % of what somebody owns (no idle, system, tax, …) has no team: 20.00 EUR of 100.00 EUR
     """
     sums: defaultdict[str, defaultdict[str, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
-    unpriced = 0
+    estimated, unpriced = set(), 0
     for row in records(by_team_and_line):
-        if row["effective"] is not None and (row["line"] in OWNED or row["line"] == "unknown"):
-            kind = "tagged" if row["team"] is not None else "unseen" if row["line"] == "unknown" else "untagged"
-            sums[row["currency"]][kind] += row["effective"]
-        unpriced += row["unpriced"] if row["line"] in (*OWNED, "unknown") else 0
-    findings = [_tagged(currency, parts, thresholds) for currency, parts in sums.items()]
+        if row["line"] not in (*OWNED, "unknown"):
+            continue
+        kind = "tagged" if row["team"] is not None else "unseen" if row["line"] == "unknown" else "untagged"
+        for basis, at in (("effective", ""), ("list", " at list prices")):
+            if row[basis] is not None:
+                sums[row["currency"]][f"{kind}{at}"] += row[basis]
+        estimated |= {row["currency"]} if row["estimated"] else set()
+        unpriced += row["unpriced"]
+    findings = [_tagged(currency, parts, currency in estimated, thresholds) for currency, parts in sums.items()]
     shares = "; ".join(finding.reason for finding in findings)
     return concluded(
         findings,
@@ -233,21 +240,31 @@ def costs_tagged(by_team_and_line: pd.DataFrame, *, thresholds: Thresholds) -> l
     )
 
 
-def _tagged(currency: str, parts: Mapping[str, Decimal], thresholds: Thresholds) -> Finding:
-    untagged, unseen = parts.get("untagged", Decimal(0)), parts.get("unseen", Decimal(0))
-    whole = untagged + parts.get("tagged", Decimal(0))
+def _tagged(currency: str, parts: Mapping[str, Decimal], estimated: bool, thresholds: Thresholds) -> Finding:
+    nothing = Decimal(0)
+    tagged, untagged, unseen = (parts.get(kind, nothing) for kind in ("tagged", "untagged", "unseen"))
+    listed = {kind: parts.get(f"{kind} at list prices", nothing) for kind in ("tagged", "untagged", "unseen")}
+    whole = untagged + tagged
     low = float(untagged / whole) if whole else None
     high = float((untagged + unseen) / (whole + unseen)) if whole + unseen else None
-    least, most = (grade(share, thresholds.cost_untagged_warn, thresholds.cost_untagged_crit) for share in (low, high))
+    dearer = [part + listed[kind] for kind, part in (("tagged", tagged), ("untagged", untagged + unseen))]
+    dearer[1] += listed["unseen"]
+    dearest = float(dearer[1] / sum(dearer)) if sum(dearer) else None
+    warn, crit = thresholds.cost_untagged_warn, thresholds.cost_untagged_crit
+    least, most, with_list = (grade(share, warn, crit) for share in (low, high, dearest))
     reason = (
-        f"{percent(low)} has no team: {money(untagged, currency)} of {money(whole, currency)}"
+        f"{percent(low)} of what somebody owns (no idle, system, tax, …) has no team: "
+        f"{money(untagged, currency)} of {money(whole, currency)}{', with days that are estimates' if estimated else ''}"
         if low is not None
-        else "what somebody owns costs nothing"
+        else "nothing that somebody owns has an effective cost"
     )
-    if least is most or least is Status.CRIT:
-        return Finding(least, "costs_tagged", f"costs/{currency}", reason, next=NEXT)
-    reason = f"{reason}; of {money(unseen, currency)} more it is not known what for"
-    return Finding(Status.UNKNOWN, "costs_tagged", f"costs/{currency}", reason, next=NEXT)
+    status = least if least is most or least is Status.CRIT else Status.UNKNOWN
+    if status is not least:
+        reason = f"{reason}; of {money(unseen, currency)} more it is not known what for"
+    if any(listed.values()):
+        reason += f"; {money(sum(listed.values(), nothing), currency)} more has list prices only, and is not in this"
+        status = Status.UNKNOWN if with_list.severity > status.severity else status
+    return Finding(status, "costs_tagged", f"costs/{currency}", reason, next=NEXT)
 
 
 def costs_steady(weeks: pd.DataFrame, *, thresholds: Thresholds) -> list[Finding]:
@@ -283,23 +300,26 @@ def costs_steady(weeks: pd.DataFrame, *, thresholds: Thresholds) -> list[Finding
 def nodes_used(lines: pd.DataFrame, *, thresholds: Thresholds) -> list[Finding]:
     """How much of what nodes cost stood idle, or was requested and not used? (C01, C07)
 
-    Of complete days and effective cost. What was not seen may have been either: UNKNOWN where the verdict hangs on that.
+    Of complete days and effective cost. What was not seen may have been either, and nodes that have list prices only are in no sum:
+    UNKNOWN where the verdict hangs on either.
 
     >>> import pandas as pd
-    >>> row = {"node": "n1", "line": "used", "estimated": False, "currency": "EUR", "effective": Decimal(80)}
-    >>> said(nodes_used(pd.DataFrame([row, row | {"line": "idle", "effective": Decimal(120)}]), thresholds=Thresholds()))
-    ['WARN nodes/EUR: 60 % of what nodes cost was not used: 120.00 idle and 0.00 requested and unused, of 200.00 EUR']
+    >>> row = {"node": "n1", "line": "used", "day": 1, "estimated": False, "currency": "EUR", "effective": Decimal(80)}
+    >>> table = pd.DataFrame([row, row | {"line": "idle", "effective": Decimal(120)}]).assign(list=None)
+    >>> print(nodes_used(table, thresholds=Thresholds())[0].reason)
+    60 % of what nodes cost in 1 settled day was not used: 120.00 idle and 0.00 requested and unused, of 200.00 EUR
     """
-    sums: defaultdict[str, defaultdict[str, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
+    found: defaultdict[str, _Nodes] = defaultdict(_Nodes)
     for row in records(lines):
-        if (
-            row["node"] is not None
-            and row["line"] != "network"
-            and not row["estimated"]
-            and row["effective"] is not None
-        ):
-            sums[row["currency"]][row["line"]] += row["effective"]
-    findings = [_used(currency, parts, thresholds) for currency, parts in sorted(sums.items())]
+        if row["node"] is None or row["line"] == "network" or row["estimated"]:
+            continue
+        if row["effective"] is not None:
+            found[row["currency"]].billed[row["line"]] += row["effective"]
+            found[row["currency"]].days.add(row["day"])
+        elif row["list"] is not None:
+            found[row["currency"]].listed[row["line"]] += row["list"]
+            found[row["currency"]].unbilled.add(row["node"])
+    findings = [_used(currency, of, thresholds) for currency, of in sorted(found.items())]
     return concluded(
         findings,
         check="nodes_used",
@@ -310,19 +330,39 @@ def nodes_used(lines: pd.DataFrame, *, thresholds: Thresholds) -> list[Finding]:
     )
 
 
-def _used(currency: str, parts: Mapping[str, Decimal], thresholds: Thresholds) -> Finding:
-    whole, unseen = sum(parts.values(), Decimal(0)), parts.get("unknown", Decimal(0))
-    idle, requested = (parts.get(line, Decimal(0)) for line in UNUSED)
+@dataclass
+class _Nodes:
+    """What nodes cost in one currency, by line: in a bill, and at list prices where no bill has it."""
+
+    billed: defaultdict[str, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
+    listed: defaultdict[str, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
+    days: set[object] = field(default_factory=set)
+    unbilled: set[str] = field(default_factory=set)
+
+
+def _used(currency: str, nodes: _Nodes, thresholds: Thresholds) -> Finding:
+    def found(status: Status, reason: str, **numbers: float) -> Finding:
+        return Finding(status, "nodes_used", f"nodes/{currency}", reason, numbers, next=NEXT)
+
+    whole, unseen = sum(nodes.billed.values(), Decimal(0)), nodes.billed["unknown"]
+    at_list = sum(nodes.listed.values(), Decimal(0))
+    idle, requested = (nodes.billed[line] for line in UNUSED)
+    have = "has list prices only, and is" if len(nodes.unbilled) == 1 else "have list prices only, and are"
+    listed = f"; {counted(len(nodes.unbilled), 'node')} {have} not in this: {money(at_list, currency)}"
+    listed = listed if nodes.unbilled else ""
     if whole <= 0:
-        return Finding(Status.UNKNOWN, "nodes_used", f"nodes/{currency}", "nodes cost nothing", next=NEXT)
+        said = "no complete day of a node has an effective cost" if listed else "nodes cost nothing"
+        return found(Status.UNKNOWN, f"{said}{listed}")
     low, high = (float(part / whole) for part in (idle + requested, idle + requested + unseen))
-    least, most = (grade(share, thresholds.cost_unused_warn, thresholds.cost_unused_crit) for share in (low, high))
-    reason = (
-        f"{percent(low)} of what nodes cost was not used: {idle:,.2f} idle and {requested:,.2f} requested and unused, "
-    )
-    reason += f"of {money(whole, currency)}"
+    unused = idle + requested + sum(nodes.listed[line] for line in (*UNUSED, "unknown"))
+    with_list = float(unused / (whole + at_list))
+    warn, crit = thresholds.cost_unused_warn, thresholds.cost_unused_crit
+    least, most, dearest = (grade(share, warn, crit) for share in (low, high, with_list))
+    reason = f"{percent(low)} of what nodes cost in {counted(len(nodes.days), 'settled day')} was not used: "
+    reason += f"{idle:,.2f} idle and {requested:,.2f} requested and unused, of {money(whole, currency)}"
     if least is not most:
         reason += f"; of {money(unseen, currency)} it is not known"
     status = least if least is most or least is Status.CRIT else Status.UNKNOWN
-    numbers = {"unused": round(low, 4), "unseen": round(high - low, 4)}
-    return Finding(status, "nodes_used", f"nodes/{currency}", reason, numbers, next=NEXT)
+    if dearest.severity > status.severity:
+        status = Status.UNKNOWN
+    return found(status, f"{reason}{listed}", unused=round(low, 4), unseen=round(high - low, 4))

@@ -52,7 +52,7 @@ def covered(**row: Any) -> pd.DataFrame:
 
 def tagged(share: int) -> pd.DataFrame:
     columns: dict[str, Any] = dict.fromkeys(BY_TEAM_AND_LINE.columns)
-    about = columns | EURO | {"line": "used", "unpriced": 0}
+    about = columns | EURO | {"line": "used", "unpriced": 0, "estimated": False}
     return pd.DataFrame(
         [about | {"team": "shop", "effective": Decimal(share)}, about | {"effective": Decimal(100 - share)}]
     )
@@ -138,6 +138,20 @@ def on_nodes(unused: int, unseen: int = 0, **row: Any) -> pd.DataFrame:
     return filled(LINES, *(about | {"line": line, "effective": Decimal(n)} for line, n in parts.items()), *elsewhere)
 
 
+def beside_listed(unused: int, **at_list: int) -> pd.DataFrame:
+    """The same beside a node that no bill has, with its amounts at list prices by line."""
+    about = EURO | {"node": "n2", "estimated": False}
+    listed = filled(LINES, *(about | {"line": line, "list": Decimal(n)} for line, n in at_list.items()))
+    return pd.concat([on_nodes(unused), listed], ignore_index=True)
+
+
+def tagged_beside_listed(share: int, **more: Any) -> pd.DataFrame:
+    """Costs with a team, beside some at list prices."""
+    table = tagged(share)
+    about = table.iloc[0].to_dict() | {"effective": None, "team": None, "list": Decimal(100)} | more
+    return pd.concat([table, pd.DataFrame([about])], ignore_index=True)
+
+
 CASES: list[tuple[str, Status, list[pd.DataFrame]]] = [
     ("allocators_agree", OK, compared("104")),
     ("allocators_agree", WARN, compared("105.01")),
@@ -177,6 +191,10 @@ CASES: list[tuple[str, Status, list[pd.DataFrame]]] = [
     ("nodes_used", UNKNOWN, [on_nodes(45, unseen=10)]),
     ("nodes_used", UNKNOWN, [on_nodes(75, unseen=10)]),
     ("nodes_used", UNKNOWN, [on_nodes(45, estimated=True)]),
+    ("nodes_used", UNKNOWN, [beside_listed(40, idle=99)]),
+    ("nodes_used", OK, [beside_listed(40, used=50, idle=40)]),
+    ("nodes_used", WARN, [beside_listed(60, used=900)]),
+    ("nodes_used", CRIT, [beside_listed(80, idle=900)]),
     ("costs_covered", OK, [covered()]),
     ("costs_covered", WARN, [covered(unseen_share=0.04)]),
     ("costs_covered", CRIT, [covered(priced_share=0.4)]),
@@ -185,6 +203,11 @@ CASES: list[tuple[str, Status, list[pd.DataFrame]]] = [
     ("costs_tagged", WARN, [tagged(90)]),
     ("costs_tagged", CRIT, [tagged(50)]),
     ("costs_tagged", UNKNOWN, [BY_TEAM_AND_LINE]),
+    ("costs_tagged", UNKNOWN, [tagged_beside_listed(95)]),
+    ("costs_tagged", UNKNOWN, [tagged_beside_listed(90)]),
+    ("costs_tagged", OK, [tagged_beside_listed(95, team="shop")]),
+    ("costs_tagged", OK, [tagged_beside_listed(95, line="idle")]),
+    ("costs_tagged", CRIT, [tagged_beside_listed(40)]),
     ("costs_steady", OK, [fortnight(119)]),
     ("costs_steady", WARN, [fortnight(120)]),
     ("costs_steady", CRIT, [fortnight(200)]),
