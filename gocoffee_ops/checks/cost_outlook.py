@@ -148,7 +148,9 @@ def _budget(row: Mapping[str, Any], unseen: float, thresholds: Thresholds) -> Fi
         return found(Status.CRIT, f"its budget of {row['month']} is spent: {percent(row['known_share'])} of it")
     if row["expected_share"] is None:
         return found(Status.UNKNOWN, row["why"] or "there is no forecast")
-    unread = f"; {counted(row['days_unread'], 'day')} of it were not read" if row["days_unread"] else ""
+    unread = (
+        f", with {counted(row['days_unread'], 'day')} of it that no bill has (predicted)" if row["days_unread"] else ""
+    )
     expected = money(row["effective_expected"], row["currency"])
     reason = f"{row['month']} is expected to cost {expected}, {percent(row['expected_share'])} of its budget{unread}"
     if row["low_share"] >= 1:

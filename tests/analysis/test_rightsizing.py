@@ -216,6 +216,11 @@ def test_the_patch_is_yaml_of_what_changes_and_of_nothing_else() -> None:
         "initContainers": [{"name": "mesh", "resources": {"requests": {"cpu": "230m", "memory": "345Mi"}}}],
     }
     assert "# pod/alone in go-coffee has no template" in rightsizing.patch(made)
+    left_out = (
+        "# left out, LOW confidence: statefulset/k in go-coffee, app: cpu: 230m, memory: 345Mi (seen for 3 of 7 days)"
+    )
+    assert rightsizing.patch(made).splitlines()[-1] == left_out
+    assert "left out" not in rightsizing.patch(made, confidence="LOW")
     kinds = [one["kind"] for one in yaml.safe_load_all(rightsizing.patch(made, confidence="LOW")) if one]
     assert kinds == ["Deployment", "StatefulSet"]
     assert rightsizing.patch(made, cluster="us").startswith("# no advice")

@@ -23,9 +23,9 @@ def test_c17_the_volume_of_a_scaled_down_statefulset_is_no_orphan() -> None:
     assert "volume/postgres-0" not in found
     assert {(row["subject"], row["sure"]) for row in table} == {
         ("volume/old-uploads", "high"),
-        ("volume///compute.googleapis.com/projects/gocoffee/zones/europe-west3-a/disks/pvc-left-behind", "high"),
+        ("volume/pvc-left-behind", "high"),
         ("service/canary", "medium"),
-        ("snapshot///compute.googleapis.com/projects/gocoffee/global/snapshots/before-upgrade", "low"),
+        ("snapshot/before-upgrade", "low"),
     }
     old = found["volume/old-uploads"]
     assert old["monthly_effective"] == Decimal("1.46")  # 20 GiB at 0.073

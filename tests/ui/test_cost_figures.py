@@ -72,6 +72,10 @@ def test_the_areas_of_a_level_add_up_to_the_one_above() -> None:
     }
     assert {"all  16.00 EUR", "shop  15.00 EUR", "web", "(no team)"} <= set(trace["labels"])
     assert "-2.50 EUR of credits and corrections has no area" in stated(figure)
+    alt = drawn(figure)["layout"]["meta"]["alt"]
+    assert (
+        alt == "Costs of 16.00 EUR, without -2.50 of credits and corrections, by team, then namespace; most is shop's."
+    )
 
 
 def test_a_level_that_the_table_lacks_is_named() -> None:

@@ -261,7 +261,16 @@ def _loose(
         if unread and what != "snapshot":
             found = LOW, f"{found[1]}; but a cluster was not read, and may have it"
         cost = owner | _monthly(members, week) | {"resource_id": identity}
-        yield _candidate(what, f"{what.replace(' ', '-')}/{identity}", {"age_s": age_s}, found, cost)
+        yield _candidate(what, f"{what.replace(' ', '-')}/{_named(identity)}", {"age_s": age_s}, found, cost)
+
+
+def _named(identity: str) -> str:
+    """An id as people know it: of a path of Google or Azure its last part.
+
+    >>> _named("//compute.googleapis.com/projects/p/zones/z/disks/pvc-1"), _named("vol-1")
+    ('pvc-1', 'vol-1')
+    """
+    return identity.rstrip("/").rpartition("/")[2] if identity.startswith("/") else identity
 
 
 def _pools(

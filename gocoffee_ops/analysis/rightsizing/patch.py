@@ -32,7 +32,8 @@ SAVINGS = Schema(
 def patch(advice: pd.DataFrame, *, cluster: str = "", confidence: str = HIGH) -> str:
     """The patch that would apply the advice, as YAML: a document for each workload, for `kubectl apply --server-side`.
 
-    With confidence HIGH, advice of LOW is left out. What has no template of its own (a bare pod, a Job) is named in a comment.
+    With confidence HIGH, advice of LOW is left out, and named in a comment with what speaks against it; so is what has no template
+    of its own (a bare pod, a Job).
 
     >>> import pandas as pd
     >>> row = {"cluster": "eu", "namespace": "go-coffee", "workload": "deployment/orders", "container": "app", "sidecar": False,
@@ -55,12 +56,17 @@ def patch(advice: pd.DataFrame, *, cluster: str = "", confidence: str = HIGH) ->
               limits: {memory: 615Mi}
     """
     found: dict[tuple[str, str, str], list[Row]] = {}
+    left_out = []
     for row in records(advice):
-        sure = confidence == LOW or row["confidence"] == HIGH
-        if sure and cluster in ("", row["cluster"]) and _amounts(row, "advised"):
+        amounts = _amounts(row, "advised") if cluster in ("", row["cluster"]) else []
+        if amounts and (confidence == LOW or row["confidence"] == HIGH):
             found.setdefault((row["cluster"], row["namespace"], row["workload"]), []).append(row)
+        elif amounts:
+            of = f"{row['workload']} in {row['namespace']}, {row['container']}"
+            left_out.append(f"# left out, LOW confidence: {of}: {', '.join(amounts)} ({row['doubts']})")
     documents = [_document(key, rows) for key, rows in sorted(found.items())]
-    return "\n---\n".join(documents) or "# no advice of that confidence changes anything"
+    text = "\n---\n".join(documents) or "# no advice of that confidence changes anything"
+    return "\n".join([text, *left_out])
 
 
 def _document(key: tuple[str, str, str], rows: Sequence[Row]) -> str:

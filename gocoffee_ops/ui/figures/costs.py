@@ -90,7 +90,9 @@ def cost_treemap(costs_by: pd.DataFrame, *levels: str) -> go.Figure:
         },
     )
     figure.update_layout(uniformtext={"minsize": 10, "mode": "hide"})  # what does not fit legibly is told at a touch
-    alt = f"Costs of {sums[()]:,.2f} {currency} by {', then '.join(levels)}; most is {outer[0][0]}'s."
+    within = f", without {below:,.2f} of credits and corrections" if below else ""
+    within += ", with days that are estimates" if any(row["estimated"] for row in rows) else ""
+    alt = f"Costs of {sums[()]:,.2f} {currency}{within}, by {', then '.join(levels)}; most is {outer[0][0]}'s."
     return _framed(figure, alt, stated)
 
 
