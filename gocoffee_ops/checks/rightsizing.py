@@ -129,7 +129,8 @@ def _short(row: Row, resource: str) -> str:
     unit, places, named = ("cores", 3, "CPU") if resource == "cpu" else ("MiB", 0, "memory")
     now, advised = (row[f"{resource}_{what}_{unit.lower()}"] for what in ("request", "advised"))
     asked = "none" if now is None else f"{now:,.{places}f} {unit}"
-    return f"{named} requests {asked}, and should request {advised:,.{places}f} {unit}: {row[f'{resource}_why']}"
+    why = row[f"{resource}_why"].removesuffix("; it requests none")
+    return f"{named} requests {asked}, and should request {advised:,.{places}f} {unit}: {why}"
 
 
 def _too_large(cluster: str, rows: Sequence[Row], thresholds: Thresholds) -> list[Finding]:

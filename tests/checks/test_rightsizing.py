@@ -96,7 +96,11 @@ def test_memory_that_should_be_more_is_told_by_container() -> None:
 
 
 def test_cpu_that_should_be_more_and_what_requests_nothing_are_told_by_container() -> None:
-    needed = {"memory_advice": "raise", "memory_advised_mib": 14132.0, "memory_why": "peak of 12,288 MiB x 1.15"}
+    needed = {
+        "memory_advice": "raise",
+        "memory_advised_mib": 14132.0,
+        "memory_why": "peak of 12,288 MiB x 1.15; it requests none",
+    }
     hungry = {
         "cpu_advice": "raise",
         "cpu_request_cores": 0.05,

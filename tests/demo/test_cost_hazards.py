@@ -210,6 +210,10 @@ def test_c14_advice_is_not_below_what_was_seen(run: Run) -> None:
     assert (amount(killed["memory_advised_mib"]), killed["memory_advice"]) == (615, "raise")
     assert "it ran out of memory at 512 MiB" in run.said("requests_sized", Status.WARN, "deployment/payment-service")
     assert (held["cpu_advice"], held["cpu_advised_cores"]) == ("no change", "n/a")
+    hungry = run.said("requests_sized", Status.WARN, "deployment/analytics-worker")
+    assert "CPU requests none, and should request" in hungry
+    assert "memory requests none, and should request" in hungry
+    assert "CPU requests 0.050 cores" in run.said("requests_sized", Status.WARN, "deployment/kitchen-service")
     assert "held back in 6" in held["cpu_why"]
 
 

@@ -243,7 +243,7 @@ def _larger(files: Sequence[BillFile], last: set[tuple[str, str]], others: Seque
         largest = max((one for one in sizes if one[0] == month), key=lambda one: (sizes[one], one), default=None)
         if run and largest and sizes[largest] > sizes[month, run] and f"{run}/{MANIFEST}" not in others:
             first = next(file.name for file in files if run_of(file.name) == (month, run))
-            found[first] = f"{largest[1]}, {sizes[largest]:,} bytes after which come {sizes[month, run]:,}"
+            found[first] = f"{largest[1]}: {sizes[largest]:,} bytes, and this one has {sizes[month, run]:,}"
     return found
 
 
