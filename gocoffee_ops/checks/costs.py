@@ -208,27 +208,26 @@ def _covered(row: Mapping[str, Any], thresholds: Thresholds) -> Finding:
 def costs_tagged(by_team_and_line: pd.DataFrame, *, thresholds: Thresholds) -> list[Finding]:
     """Has what somebody owns a team? Idle, taxes, the control plane and the like are nobody's, and not looked at.
 
-    What it is not known of what it was for may be somebody's without a team, and what has list prices only is in no sum: UNKNOWN
-    where the verdict hangs on either.
+    Of complete days. What it is not known of what it was for may be somebody's without a team, and what has list prices only is in
+    no sum: UNKNOWN where the verdict hangs on either.
 
     >>> import pandas as pd
-    >>> row = {"line": "used", "currency": "EUR", "team": "shop", "effective": Decimal(80), "list": None, "unpriced": 0}
-    >>> row["estimated"] = False
-    >>> print(said(costs_tagged(pd.DataFrame([row, row | {"team": None, "effective": Decimal(20)}]), thresholds=Thresholds()))[0])
-    WARN costs/EUR: 20 % of what somebody owns (no idle, system, tax, …) has no team: 20.00 EUR of 100.00 EUR
+    >>> row = {"line": "used", "currency": "EUR", "team": "shop", "effective_settled": Decimal(80), "unpriced": 0}
+    >>> table = pd.DataFrame([row, row | {"team": None, "effective_settled": Decimal(20)}]).assign(list_settled=None)
+    >>> print(costs_tagged(table, thresholds=Thresholds())[0].reason)
+    20 % of what somebody owns (no idle, system, tax, …) on settled days has no team: 20.00 EUR of 100.00 EUR
     """
     sums: defaultdict[str, defaultdict[str, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
-    estimated, unpriced = set(), 0
+    unpriced = 0
     for row in records(by_team_and_line):
         if row["line"] not in (*OWNED, "unknown"):
             continue
         kind = "tagged" if row["team"] is not None else "unseen" if row["line"] == "unknown" else "untagged"
         for basis, at in (("effective", ""), ("list", " at list prices")):
-            if row[basis] is not None:
-                sums[row["currency"]][f"{kind}{at}"] += row[basis]
-        estimated |= {row["currency"]} if row["estimated"] else set()
+            if row[f"{basis}_settled"] is not None:
+                sums[row["currency"]][f"{kind}{at}"] += row[f"{basis}_settled"]
         unpriced += row["unpriced"]
-    findings = [_tagged(currency, parts, currency in estimated, thresholds) for currency, parts in sums.items()]
+    findings = [_tagged(currency, parts, thresholds) for currency, parts in sums.items()]
     shares = "; ".join(finding.reason for finding in findings)
     return concluded(
         findings,
@@ -236,11 +235,13 @@ def costs_tagged(by_team_and_line: pd.DataFrame, *, thresholds: Thresholds) -> l
         subject="costs",
         fine=shares,
         read=len(findings),
-        none=f"{counted(unpriced, 'line')} without a price" if unpriced else "no cost that somebody owns was read",
+        none=f"{counted(unpriced, 'line')} without a price"
+        if unpriced
+        else "no cost of a complete day that somebody owns was read",
     )
 
 
-def _tagged(currency: str, parts: Mapping[str, Decimal], estimated: bool, thresholds: Thresholds) -> Finding:
+def _tagged(currency: str, parts: Mapping[str, Decimal], thresholds: Thresholds) -> Finding:
     nothing = Decimal(0)
     tagged, untagged, unseen = (parts.get(kind, nothing) for kind in ("tagged", "untagged", "unseen"))
     listed = {kind: parts.get(f"{kind} at list prices", nothing) for kind in ("tagged", "untagged", "unseen")}
@@ -253,8 +254,8 @@ def _tagged(currency: str, parts: Mapping[str, Decimal], estimated: bool, thresh
     warn, crit = thresholds.cost_untagged_warn, thresholds.cost_untagged_crit
     least, most, with_list = (grade(share, warn, crit) for share in (low, high, dearest))
     reason = (
-        f"{percent(low)} of what somebody owns (no idle, system, tax, …) has no team: "
-        f"{money(untagged, currency)} of {money(whole, currency)}{', with days that are estimates' if estimated else ''}"
+        f"{percent(low)} of what somebody owns (no idle, system, tax, …) on settled days has no team: "
+        f"{money(untagged, currency)} of {money(whole, currency)}"
         if low is not None
         else "nothing that somebody owns has an effective cost"
     )

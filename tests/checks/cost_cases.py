@@ -52,9 +52,12 @@ def covered(**row: Any) -> pd.DataFrame:
 
 def tagged(share: int) -> pd.DataFrame:
     columns: dict[str, Any] = dict.fromkeys(BY_TEAM_AND_LINE.columns)
-    about = columns | EURO | {"line": "used", "unpriced": 0, "estimated": False}
+    about = columns | EURO | {"line": "used", "unpriced": 0}
     return pd.DataFrame(
-        [about | {"team": "shop", "effective": Decimal(share)}, about | {"effective": Decimal(100 - share)}]
+        [
+            about | {"team": "shop", "effective_settled": Decimal(share)},
+            about | {"effective_settled": Decimal(100 - share)},
+        ]
     )
 
 
@@ -148,7 +151,7 @@ def beside_listed(unused: int, **at_list: int) -> pd.DataFrame:
 def tagged_beside_listed(share: int, **more: Any) -> pd.DataFrame:
     """Costs with a team, beside some at list prices."""
     table = tagged(share)
-    about = table.iloc[0].to_dict() | {"effective": None, "team": None, "list": Decimal(100)} | more
+    about = table.iloc[0].to_dict() | {"effective_settled": None, "team": None, "list_settled": Decimal(100)} | more
     return pd.concat([table, pd.DataFrame([about])], ignore_index=True)
 
 

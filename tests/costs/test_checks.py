@@ -228,6 +228,14 @@ def test_costs_without_a_team_are_told(untagged: str, status: Status) -> None:
     assert statuses(checks.costs_tagged(table, thresholds=LIMITS)) == {status}
 
 
+def test_days_that_may_still_grow_say_nothing_about_teams() -> None:
+    bill = charges(bucket("95"), bucket("5", team=None), bucket("900", 1, team=None))
+    table = aggregate(allocated(bill, objects(), as_of=MONDAY + 3 * DAY), ["team", "line"])
+
+    (found,) = checks.costs_tagged(table, thresholds=LIMITS)
+    assert (found.status, "5.00 EUR of 100.00 EUR" in found.reason) == (OK, True)
+
+
 @pytest.mark.parametrize(("unseen", "status"), [("1", OK), ("10", UNKNOWN), ("500", UNKNOWN)])
 def test_what_was_not_seen_may_be_somebodys_without_a_team(unseen: str, status: Status) -> None:
     lines = allocated(charges(bucket("95"), bucket("5", team=None)), objects())

@@ -34,6 +34,8 @@ SUMS = (
     Column("lines", "Int64"),
     Column("unpriced", "Int64", help="lines without any price: the sums are too low by these"),
     Column("estimated", "boolean", help="a day is younger than the billing lag"),
+    Column("effective_settled", "decimal", help="of it, of the other days", optional=True),
+    Column("list_settled", "decimal", help="of it, of the other days", optional=True),
 )
 
 
@@ -43,8 +45,8 @@ def aggregate(lines: pd.DataFrame, by: str | Sequence[str]) -> pd.DataFrame:
     What lacks the key stays, with the key missing: all rows together are the bill, whatever the key. Currencies stay apart.
 
     Columns: the keys (string, or day as timestamp); billed, effective, list (decimal, in currency), of_effective (Float64, ratio),
-    core_hours, gib_hours (Float64), lines, unpriced (Int64), estimated (boolean). The dearest first. Raises UsageError for a key
-    that there is not.
+    core_hours, gib_hours (Float64), lines, unpriced (Int64), estimated (boolean), effective_settled, list_settled (decimal). The
+    dearest first. Raises UsageError for a key that there is not.
     """
     keys = [by] if isinstance(by, str) else list(by)
     if not keys or len(set(keys)) < len(keys):
@@ -71,6 +73,10 @@ def aggregate(lines: pd.DataFrame, by: str | Sequence[str]) -> pd.DataFrame:
 def summed(members: Sequence[Mapping[str, Any]], currency: str | None, whole: Decimal) -> dict[str, Any]:
     """The sums of some lines of one currency; a basis that none of them has is missing, and no 0."""
     money = {basis: exact_sum(row[basis] for row in members) for basis in ("billed", "effective", "list")}
+    money |= {
+        f"{basis}_settled": exact_sum(row[basis] for row in members if not row["estimated"])
+        for basis in ("effective", "list")
+    }
     hours = {name: float_sum(row[name] for row in members) for name in ("core_hours", "gib_hours")}
     share = float(money["effective"] / whole) if money["effective"] is not None and whole else None
     return {
