@@ -4,7 +4,8 @@ A check always says something: what is not OK, or one OK that names what was loo
 read. `session.judge` passes the environment's thresholds and records the findings.
 """
 
-from gocoffee_ops.checks.alerts import alerts_fired, alerts_quiet, alerts_sent
+from gocoffee_ops.checks.alerts import alerts_fired, alerts_quiet
+from gocoffee_ops.checks.alerts_sent import alerts_sent
 from gocoffee_ops.checks.bills import bill_days_present, bill_files_sound
 from gocoffee_ops.checks.capacity import node_headroom, node_health, node_usage, replicas_fit
 from gocoffee_ops.checks.changes import changed_before_onset, places_answer, since_previous_run, usage_up

@@ -1,4 +1,4 @@
-"""What fires, what is silenced, what fired in the night, and would we hear of it?"""
+"""What fires, what is silenced, and what fired in the night?"""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 CRITICAL = frozenset({"critical", "page", "emergency"})
+WARNINGS = frozenset({"warning", "warn"})
 QUIET = frozenset({"none", "info"})
 RULES_LOST_S = 300.0  # without the alert that always fires: Prometheus' own look-back
 Row = Mapping[str, Any]
@@ -43,11 +44,11 @@ def alerts_quiet(alerts: pd.DataFrame, status: pd.DataFrame, *, watchdog: str = 
     rows = [row for row in table if row["alert"] != watchdog or not watchdog]
     firing = [row for row in rows if row["state"] != "suppressed"]
     suppressed = [row for row in rows if row["state"] == "suppressed"]
-    for group in _groups(firing):
-        if (found := _severity(group[0])) is not Status.OK:
+    for group in grouped(firing):
+        if (found := severity_of(group[0])) is not Status.OK:
             findings.append(_firing(found, group))
-    told = [_suppressed(group) for group in _groups(suppressed)]
-    informing = sorted({row["alert"] for row in firing if _severity(row) is Status.OK})
+    told = [_suppressed(group) for group in grouped(suppressed)]
+    informing = sorted({row["alert"] for row in firing if severity_of(row) is Status.OK})
     fine = "no alert fires" + (f" but for information: {', '.join(informing)}" if informing else "")
     said = concluded(
         findings,
@@ -66,7 +67,8 @@ def alerts_quiet(alerts: pd.DataFrame, status: pd.DataFrame, *, watchdog: str = 
 def alerts_fired(fired: pd.DataFrame, watched: pd.DataFrame, *, watchdog: str = "Watchdog") -> list[Finding]:
     """Which critical alerts fired and resolved since? Others are named; what fires still is Alertmanager's (`alerts_quiet`).
 
-    Where nothing was recorded, or `watchdog` (the alert that always fires; "" for none) did not fire, nobody knows.
+    One whose severity is missing or not known counts with the critical ones: it may be one. Where nothing was recorded, or
+    `watchdog` (the alert that always fires; "" for none) did not fire, nobody knows.
 
     >>> import pandas as pd
     >>> from datetime import UTC, datetime
@@ -84,16 +86,16 @@ def alerts_fired(fired: pd.DataFrame, watched: pd.DataFrame, *, watchdog: str = 
     table = records(fired)
     seen = records(watched)
     findings = [finding for row in seen if (finding := _unwatched(row, table, watchdog))]
-    groups = _groups([row for row in table if row["alert"] != watchdog], "prometheus")
+    groups = grouped([row for row in table if row["alert"] != watchdog], "prometheus")
     still = sorted(
         {
             group[0]["alert"]
             for group in groups
-            if any(row["firing"] for row in group) and _severity(group[0]) is not Status.OK
+            if any(row["firing"] for row in group) and severity_of(group[0]) is not Status.OK
         }
     )
     resolved = [group for group in groups if not any(row["firing"] for row in group)]
-    serious = [group for group in resolved if _severity(group[0]) is Status.CRIT]
+    serious = [group for group in resolved if _serious(group[0])]
     findings += [_resolved(group) for group in serious]
     others = [f"{group[0]['alert']} {_spells(group)}" for group in resolved if group not in serious]
     told = [f"resolved: {'; '.join(others)}"] if others else []
@@ -115,42 +117,6 @@ def alerts_fired(fired: pd.DataFrame, watched: pd.DataFrame, *, watchdog: str = 
             Finding(Status.OK, "alerts_fired", "alerts", reason, {"resolved": len(others), "firing": len(still)})
         )
     return found
-
-
-def alerts_sent(fired: pd.DataFrame, alerts: pd.DataFrame, *, watchdog: str = "Watchdog") -> list[Finding]:
-    """Does an Alertmanager know of what fires in Prometheus? Of what it does not, nobody is told.
-
-    Where nothing fires, not even `watchdog`, it cannot be seen; "" for an environment without one.
-
-    >>> import pandas as pd
-    >>> row = {"prometheus": "main", "alert": "OrdersDown", "severity": "critical", "namespace": "go-coffee", "firing": True,
-    ...     "fired_s": 1560.0, "step_s": 60.0}
-    >>> said(alerts_sent(pd.DataFrame([row]), pd.DataFrame(columns=["alert"])))
-    ['CRIT alert/OrdersDown: fires in Prometheus main (26 min), and no Alertmanager has it: nobody is told']
-    """
-    known = {row["alert"] for row in records(alerts)}
-    # What has only begun may still be on its way.
-    firing = [row for row in records(fired) if row["firing"] and row["fired_s"] > 2 * row["step_s"]]
-    findings = []
-    for group in _groups([row for row in firing if row["alert"] not in {*known, watchdog}], "prometheus"):
-        longest = max(group, key=lambda row: row["fired_s"])
-        reason = (
-            f"fires in Prometheus {longest['prometheus']} ({seconds(longest['fired_s'])}), and no Alertmanager has it: "
-            "nobody is told"
-        )
-        subject, status, namespace = f"alert/{longest['alert']}", _severity(longest), longest["namespace"] or ""
-        figures = {"alerts": len(group)}
-        findings.append(
-            Finding(status, "alerts_sent", subject, reason, figures, namespace=namespace, next=(SERVICE_DOWN,))
-        )
-    return concluded(
-        findings,
-        check="alerts_sent",
-        subject="alerts",
-        fine=f"Alertmanager has what fires in Prometheus and somebody should hear of (looked at {counted(len(firing), 'alert')})",
-        read=len(firing) if watchdog else 1,
-        none="nothing fires in Prometheus: whether alerts are sent from there cannot be seen",
-    )
 
 
 def _window_s(watched: Row) -> float:
@@ -185,7 +151,7 @@ def _resolved(group: Sequence[Row]) -> Finding:
         Status.WARN,
         "alerts_fired",
         f"alert/{first['alert']}",
-        f"{_spells(group)}, and resolved",
+        f"{_spells(group)}, and resolved{_unrated(first)}",
         figures,
         namespace=first["namespace"] or "",
         next=(FORENSICS,),
@@ -203,7 +169,7 @@ def _spells(group: Sequence[Row]) -> str:
     return f"{said}, {seconds(max(row['fired_s'] for row in group))} in all{of}"
 
 
-def _groups(rows: Iterable[Row], source: str = "alertmanager") -> list[Sequence[Row]]:
+def grouped(rows: Iterable[Row], source: str = "alertmanager") -> list[Sequence[Row]]:
     """One alert of many pods is one problem."""
     groups: dict[tuple[Any, ...], list[Row]] = {}
     for row in rows:
@@ -212,22 +178,38 @@ def _groups(rows: Iterable[Row], source: str = "alertmanager") -> list[Sequence[
     return list(groups.values())
 
 
-def _severity(row: Row) -> Status:
-    """A severity that is not known warns: somebody wanted to hear of it."""
-    severity = (row["severity"] or "").lower()
+def severity_of(row: Row) -> Status:
+    """How bad an alert is that fires; a severity that is not known warns: somebody wanted to hear of it."""
+    severity = _word(row)
     if severity in CRITICAL:
         return Status.CRIT
     return Status.OK if severity in QUIET else Status.WARN
 
 
+def _serious(row: Row) -> bool:
+    """Whether an alert is told although it resolved: all but a warning that is known as one, and what only informs."""
+    return _word(row) not in WARNINGS | QUIET
+
+
+def _word(row: Row) -> str:
+    return (row["severity"] or "").lower()
+
+
+def _unrated(row: Row) -> str:
+    """What is to be said of a severity that is none of those that are known."""
+    if not row["severity"]:
+        return "; it has no severity"
+    known = _word(row) in CRITICAL | WARNINGS | QUIET
+    return "" if known else f"; its severity {row['severity']} is not known"
+
+
 def _firing(status: Status, group: Sequence[Row]) -> Finding:
     first = min(group, key=lambda row: row["starts_at"])
     times = f"{counted(len(group), 'time')}, the first " if len(group) > 1 else ""
-    known = "" if first["severity"] else "; it has no severity"
     new = "; not processed yet" if all(row["state"] == "unprocessed" for row in group) else ""
     reason = (
         f"fires {times}since {first['starts_at']:%Y-%m-%d %H:%M} UTC ({seconds(max(0.0, first['age_s']))}): "
-        f"{first['summary'] or 'without a summary'}{known}{new}"
+        f"{first['summary'] or 'without a summary'}{_unrated(first)}{new}"
     )
     subject = f"alert/{first['alert']}"
     figures = {"alerts": len(group), "age_s": round(first["age_s"], 1)}

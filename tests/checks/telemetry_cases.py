@@ -119,14 +119,21 @@ CASES: list[tuple[str, Status, list[pd.DataFrame]]] = [
     ("alerts_fired", OK, with_fired(AWAKE)),
     ("alerts_fired", OK, with_fired(AWAKE, FIRED | {"severity": "warning"})),
     ("alerts_fired", OK, with_fired(AWAKE, FIRED | {"firing": True})),
+    ("alerts_fired", OK, with_fired(AWAKE, FIRED | {"severity": "info"})),
     ("alerts_fired", WARN, with_fired(AWAKE, FIRED)),
+    *(
+        ("alerts_fired", WARN, with_fired(AWAKE, FIRED | {"severity": word}))
+        for word in (None, "P1", "error", "disaster")
+    ),
     ("alerts_fired", UNKNOWN, with_fired()),
     ("alerts_fired", UNKNOWN, with_fired(AWAKE | {"fired_s": 80_000.0})),
     ("alerts_fired", UNKNOWN, with_fired(AWAKE, seen=SEEN | GAP)),
     ("alerts_fired", UNKNOWN, [table(alerts.fired), table(alerts.watched)]),
-    ("alerts_sent", OK, [table(alerts.fired, AWAKE), table(alerts.alerts)]),
-    ("alerts_sent", OK, [table(alerts.fired, AWAKE, FIRED), table(alerts.alerts)]),
+    ("alerts_sent", OK, [table(alerts.fired, AWAKE), table(alerts.alerts, WATCHDOG)]),
+    ("alerts_sent", CRIT, [table(alerts.fired, AWAKE), table(alerts.alerts)]),
+    ("alerts_sent", OK, [table(alerts.fired, AWAKE, FIRED), table(alerts.alerts, WATCHDOG)]),
     ("alerts_sent", UNKNOWN, [table(alerts.fired, FIRED), table(alerts.alerts)]),
+    ("alerts_sent", UNKNOWN, [table(alerts.fired, FIRED | {"firing": True, "severity": "info"}), table(alerts.alerts)]),
     ("alerts_sent", OK, [table(alerts.fired, FIRED | {"firing": True}), table(alerts.alerts, ALERT)]),
     ("alerts_sent", WARN, [table(alerts.fired, FIRED | {"firing": True, "severity": "warning"}), table(alerts.alerts)]),
     ("alerts_sent", CRIT, [table(alerts.fired, FIRED | {"firing": True}), table(alerts.alerts)]),

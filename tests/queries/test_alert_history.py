@@ -18,9 +18,10 @@ from gocoffee_ops.frames import records
 from gocoffee_ops.model import Finding, Status, Target
 from gocoffee_ops.queries import alerts
 from gocoffee_ops.session import Session
+from gocoffee_ops.sources.alertmanager import Alertmanager
 from gocoffee_ops.sources.prometheus import Prometheus
 from tests.support import live_session
-from tests.testbed.prometheus import Exporter, PrometheusServer
+from tests.testbed.prometheus import AlertmanagerServer, Exporter, PrometheusServer
 
 MAIN = Target("prometheus", "main")
 STEP = timedelta(minutes=1)
@@ -187,7 +188,7 @@ def test_the_timeline_takes_them_at_their_first_sight(source: Prometheus, tmp_pa
     assert moments.attrs["untimed"] == 1  # the one that fired before
 
 
-def test_a_rule_that_fires_and_resolves_is_seen_to_and_what_fires_unsent_is_critical(
+def test_a_rule_that_fires_and_resolves_is_seen_to_and_what_an_alertmanager_has_was_sent(
     prometheus_programs: None, tmp_path: Path
 ) -> None:
     rules: list[dict[str, Any]] = [
@@ -195,11 +196,20 @@ def test_a_rule_that_fires_and_resolves_is_seen_to_and_what_fires_unsent_is_crit
         {"alert": "CupsLow", "expr": "cups < 1", "labels": {"severity": "critical"}},
         {"alert": "BeansLow", "expr": "beans < 1", "labels": {"severity": "critical"}},
     ]
+    again = ["--rules.alert.resend-delay=1s"]  # what fires before it knows its Alertmanager
     with (
         Exporter("cups 0\nbeans 0\n") as exporter,
-        PrometheusServer(jobs={"shop": exporter.port}, rules=rules) as server,
+        AlertmanagerServer() as hears,
+        PrometheusServer(
+            jobs={"shop": exporter.port},
+            rules=rules,
+            flags=again,
+            alertmanager=hears.port,
+            external_labels={"cluster": "eu"},
+        ) as server,
     ):
         source = Prometheus("prometheus/main", server.url, metrics=MetricNames())
+        alertmanager = Alertmanager("alertmanager/main", hears.url)
 
         def now() -> dict[str, dict[str, Any]]:
             ops = _ops(source, tmp_path, datetime.now(UTC))
@@ -218,6 +228,17 @@ def test_a_rule_that_fires_and_resolves_is_seen_to_and_what_fires_unsent_is_crit
         assert found["BeansLow"]["firing"]
         assert found["Watchdog"]["firing"]
         fired = alerts.fired(_ops(source, tmp_path, datetime.now(UTC)), hours=0.02, step_s=1.0)
+        ops = live_session(tmp_path, sources={Target("alertmanager", "main"): alertmanager})
+        stop = time.monotonic() + 30
+        while not {"Watchdog", "BeansLow"} <= set((known := alerts.alerts(ops))["alert"]):
+            assert time.monotonic() < stop, known
+            time.sleep(0.2)
+        alertmanager.close()
         source.close()
-    sent = checks.alerts_sent(fired, alerts.alerts.schema.empty())
-    assert [(f.status, f.subject) for f in sent] == [(Status.CRIT, "alert/BeansLow")]
+    assert all("cluster=eu" in labels for labels in known["labels"])
+    (sent,) = checks.alerts_sent(fired, known)
+    assert (sent.status, sent.numbers) == (Status.OK, {"read": 2})
+    lacking = checks.alerts_sent(fired, known[known["alert"] == "Watchdog"])
+    assert [(f.status, f.subject) for f in lacking] == [(Status.CRIT, "alert/BeansLow")]
+    none = checks.alerts_sent(fired, alerts.alerts.schema.empty())
+    assert {(f.status, f.subject) for f in none} == {(Status.CRIT, f"alert/{name}") for name in ("Watchdog", "BeansLow")}

@@ -180,7 +180,7 @@ class PrometheusServer(_Server):
     """A Prometheus with a history (lines of OpenMetrics, with times), which scrapes exporters (job -> port).
 
     `blocks` is a folder of more history, which was made before (`create_blocks`); it moves in. `rules` are alerting rules, which
-    are evaluated as often as is scraped.
+    are evaluated as often as is scraped; they are sent to an Alertmanager at port `alertmanager`, with the external labels.
     """
 
     def __init__(
@@ -192,10 +192,14 @@ class PrometheusServer(_Server):
         scrape_interval_s: float = 1.0,
         blocks: Path | None = None,
         rules: Sequence[Mapping[str, Any]] = (),
+        alertmanager: int | None = None,
+        external_labels: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__()
         self._blocks = blocks
         self._rules = rules
+        self._alertmanager = alertmanager
+        self._external_labels = dict(external_labels or {})
         self._history = history
         self._jobs = jobs or {}
         self._flags = flags
@@ -209,8 +213,11 @@ class PrometheusServer(_Server):
         every = f"{self._scrape_interval_s:g}s"
         group = {"name": "alerts", "rules": [dict(rule) for rule in self._rules]}
         (self.folder / "rules.yml").write_text(yaml.safe_dump({"groups": [group]}))
+        times = {"scrape_interval": every, "scrape_timeout": "1s", "evaluation_interval": every}
+        sent_to = [] if self._alertmanager is None else [f"127.0.0.1:{self._alertmanager}"]
         config = {
-            "global": {"scrape_interval": every, "scrape_timeout": "1s", "evaluation_interval": every},
+            "global": {**times, "external_labels": self._external_labels},
+            "alerting": {"alertmanagers": [{"static_configs": [{"targets": sent_to}]}]},
             "rule_files": [str(self.folder / "rules.yml")],
             "scrape_configs": [
                 # What an exporter says of instances stays: one may speak for the kubelets of several nodes.

@@ -1,0 +1,114 @@
+"""Would we hear of what fires?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from gocoffee_ops.checks.alerts import grouped, severity_of
+from gocoffee_ops.checks.grading import SERVICE_DOWN, concluded, counted, seconds
+from gocoffee_ops.frames import records
+from gocoffee_ops.model import Finding, Status
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Row = Mapping[str, Any]
+Labels = Mapping[str, str]
+
+
+def alerts_sent(fired: pd.DataFrame, alerts: pd.DataFrame, *, watchdog: str = "Watchdog") -> list[Finding]:
+    """Does an Alertmanager know of what fires in Prometheus? Of what it does not, nobody is told.
+
+    An alert is known where one of its name has no label of another value: a Prometheus adds labels of its own (external labels)
+    on the way, and may drop some. Two Prometheus that fire the same are two alerts only where such labels tell them apart;
+    whether one sends whose alerts are all known from another as well is UNKNOWN. Compared is what somebody should hear of, and
+    `watchdog`, the alert that always fires, without which silence proves nothing; "" for none.
+
+    >>> import pandas as pd
+    >>> row = {"prometheus": "main", "alert": "OrdersDown", "severity": "critical", "namespace": "go-coffee", "firing": True,
+    ...     "fired_s": 1560.0, "step_s": 60.0, "labels": ("namespace=go-coffee", "service=orders", "severity=critical")}
+    >>> known = {"alert": "OrdersDown", "labels": ("alertname=OrdersDown", "namespace=tea", "service=orders", "severity=critical")}
+    >>> said(alerts_sent(pd.DataFrame([row]), pd.DataFrame([known])))
+    ['CRIT alert/OrdersDown: fires in Prometheus main (26 min), and no Alertmanager has it: nobody is told']
+    """
+    known = list({tuple(sorted(labels.items())): labels for labels in map(_labels, records(alerts))}.values())
+    # What has only begun may still be on its way.
+    firing = [row for row in records(fired) if row["firing"] and row["fired_s"] > 2 * row["step_s"]]
+    compared = [row for row in firing if _always(row, watchdog) or severity_of(row) is not Status.OK]
+    there = [_matching(_labels(row), known) for row in compared]
+    unsent = [row for row, found in zip(compared, there, strict=True) if not found]
+    findings = [_unsent(group, alerts, watchdog) for group in grouped(unsent, "prometheus")]
+    findings += _untold(fired, compared, there, watchdog)
+    if not compared and not watchdog:
+        fine = (
+            "nothing fires in Prometheus that somebody should hear of, and no alert that always fires is configured: "
+        )
+        return [Finding(Status.OK, "alerts_sent", "alerts", f"{fine}whether alerts are sent was not seen", {"read": 0})]
+    return concluded(
+        findings,
+        check="alerts_sent",
+        subject="alerts",
+        fine=f"Alertmanager has what fires in Prometheus and somebody should hear of (compared {counted(len(compared), 'alert')})",
+        read=len(compared),
+        none="nothing fires in Prometheus: whether alerts are sent from there cannot be seen",
+    )
+
+
+def _unsent(group: Sequence[Row], alerts: pd.DataFrame, watchdog: str) -> Finding:
+    """What no Alertmanager has; where one did not answer, it may be there."""
+    longest = max(group, key=lambda row: row["fired_s"])
+    status = Status.CRIT if _always(longest, watchdog) else severity_of(longest)
+    where = "no Alertmanager has it: nobody is told"
+    if _always(longest, watchdog):
+        where = "no Alertmanager has it: are alerts sent from there at all?"
+    if gaps := alerts.attrs.get("gaps"):
+        status, where = Status.UNKNOWN, f"it is not in those Alertmanagers that answered; not read: {'; '.join(gaps)}"
+    reason = f"fires in Prometheus {longest['prometheus']} ({seconds(longest['fired_s'])}), and {where}"
+    subject, namespace = f"alert/{longest['alert']}", longest["namespace"] or ""
+    figures = {"alerts": len(group)}
+    return Finding(status, "alerts_sent", subject, reason, figures, namespace=namespace, next=(SERVICE_DOWN,))
+
+
+def _untold(
+    fired: pd.DataFrame, compared: Sequence[Row], there: Sequence[Sequence[Labels]], watchdog: str
+) -> Iterator[Finding]:
+    """Which Prometheus cannot be told to send, as nothing that Alertmanager has is of it alone."""
+    sources: dict[tuple[tuple[str, str], ...], set[str]] = {}
+    for row in compared:
+        sources.setdefault(_key(row), set()).add(row["prometheus"])
+    known = [(row, found) for row, found in zip(compared, there, strict=True) if found]
+    told = {row["prometheus"] for row, found in known if len(found) >= len(sources[_key(row)])}
+    shared: dict[str, Row] = {}
+    for row, _ in known:
+        if row["prometheus"] not in told:
+            shared.setdefault(row["prometheus"], row)
+    for where, row in sorted(shared.items()):
+        others = ", ".join(sorted(sources[_key(row)] - {where}))
+        reason = (
+            f"whether it sends alerts cannot be told: {row['alert']} fires in {others} too, and Alertmanager has it once: "
+            "give each Prometheus an external label of its own"
+        )
+        yield Finding(Status.UNKNOWN, "alerts_sent", f"prometheus/{where}", reason)
+    silent = set(fired.attrs.get("notes", ())) - {row["prometheus"] for row in compared}
+    for where in sorted(silent) if watchdog and compared else ():
+        reason = f"nothing fires there, not even {watchdog}: whether it sends alerts cannot be seen"
+        yield Finding(Status.UNKNOWN, "alerts_sent", f"prometheus/{where}", reason)
+
+
+def _always(row: Row, watchdog: str) -> bool:
+    return bool(watchdog) and row["alert"] == watchdog
+
+
+def _key(row: Row) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted(_labels(row).items()))
+
+
+def _labels(row: Row) -> Labels:
+    """An alert's labels, its name among them."""
+    return dict(text.partition("=")[::2] for text in row["labels"]) | {"alertname": row["alert"]}
+
+
+def _matching(labels: Labels, known: Sequence[Labels]) -> list[Labels]:
+    """Those alerts that may be this one: none of the labels that both have differs."""
+    return [one for one in known if all(one[name] == text for name, text in labels.items() if name in one)]

@@ -1,0 +1,102 @@
+"""Which alert of which Prometheus an Alertmanager has, and what is said where that cannot be told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from gocoffee_ops import alerts, checks
+from gocoffee_ops.model import Finding, Status
+from tests.checks.tables import table
+
+OK, CRIT, UNKNOWN = Status.OK, Status.CRIT, Status.UNKNOWN
+Told = dict[str, str]
+EU, US = {"cluster": "eu"}, {"cluster": "us"}  # external labels
+
+
+def _said(labels: Told) -> dict[str, Any]:
+    named = {name: labels.get(name) for name in ("severity", "namespace")}
+    return named | {"labels": tuple(f"{name}={text}" for name, text in labels.items() if name != "alertname")}
+
+
+def fires(where: str, alert: str, **labels: str) -> dict[str, Any]:
+    """An alert that fires in a Prometheus for ten minutes."""
+    about = {"prometheus": where, "alert": alert, "firing": True, "fired_s": 600.0, "step_s": 60.0}
+    return about | _said(labels)
+
+
+def known(alert: str, *, at: str = "main", **labels: str) -> dict[str, Any]:
+    """An alert that an Alertmanager has."""
+    return {"alertmanager": at, "alert": alert} | _said(labels)
+
+
+def judged(
+    fired: list[dict[str, Any]],
+    there: list[dict[str, Any]],
+    *,
+    gaps: tuple[str, ...] = (),
+    silent: tuple[str, ...] = (),
+) -> list[Finding]:
+    told, has = table(alerts.fired, *fired), table(alerts.alerts, *there)
+    told.attrs["notes"] = {row["prometheus"]: {} for row in fired} | {name: {} for name in silent}
+    has.attrs["gaps"] = list(gaps)
+    return checks.alerts_sent(told, has)
+
+
+def lines(found: list[Finding]) -> list[tuple[Status, str, str]]:
+    return [(one.status, one.subject, one.namespace) for one in found]
+
+
+ORDERS = {"severity": "critical", "service": "orders"}
+BOTH = [fires(where, "Watchdog", severity="none") for where in ("eu", "us")]
+
+
+def test_alerts_of_one_name_are_told_apart_by_their_labels() -> None:
+    down = [fires(where, "OrdersDown", namespace=f"shop-{where}", **ORDERS) for where in ("eu", "us")]
+    has = [known("Watchdog", severity="none", **EU), known("OrdersDown", namespace="shop-eu", **ORDERS, **EU)]
+    assert lines(judged([*BOTH, *down], has)) == [
+        (CRIT, "alert/OrdersDown", "shop-us"),
+        (UNKNOWN, "prometheus/us", ""),
+    ]
+
+
+def test_what_two_fire_alike_is_two_alerts_by_their_external_labels() -> None:
+    one, two = (known("Watchdog", severity="none", **labels) for labels in (EU, US))
+    (found,) = judged(BOTH, [one, two])
+    assert (found.status, found.numbers) == (OK, {"read": 2})
+    alike = judged(BOTH, [one, one | {"alertmanager": "its peer"}])
+    assert lines(alike) == [(UNKNOWN, "prometheus/eu", ""), (UNKNOWN, "prometheus/us", "")]
+    assert "Watchdog fires in us too, and Alertmanager has it once" in alike[0].reason
+
+
+@pytest.mark.parametrize("dropped", ["instance", "severity"])
+def test_a_label_that_was_dropped_on_the_way_does_not_part_them(dropped: str) -> None:
+    labels = {"severity": "critical", "instance": "n1"}
+    there = known("DiskFills", **{name: text for name, text in labels.items() if name != dropped})
+    assert lines(judged([fires("eu", "DiskFills", **labels)], [there])) == [(OK, "alerts", "")]
+
+
+def test_nothing_sent_at_all_is_critical_although_only_the_watchdog_fires() -> None:
+    (found,) = judged(BOTH[:1], [])
+    assert (found.status, found.subject) == (CRIT, "alert/Watchdog")
+    assert "are alerts sent from there at all?" in found.reason
+
+
+def test_what_the_alertmanagers_that_answered_lack_may_be_at_one_that_did_not() -> None:
+    (found,) = judged([fires("eu", "OrdersDown", **ORDERS)], [], gaps=("alertmanager/us: refused",))
+    assert found.status is UNKNOWN
+    assert "it is not in those Alertmanagers that answered; not read: alertmanager/us: refused" in found.reason
+
+
+def test_a_prometheus_in_which_nothing_fires_is_not_vouched_for_by_another() -> None:
+    has = [known("Watchdog", severity="none", **EU)]
+    assert lines(judged(BOTH[:1], has)) == [(OK, "alerts", "")]
+    (found,) = judged(BOTH[:1], has, silent=("us",))
+    assert (found.status, found.subject) == (UNKNOWN, "prometheus/us")
+
+
+def test_what_only_informs_is_not_missed() -> None:
+    has = [known("Watchdog", severity="none", **EU)]
+    (found,) = judged([BOTH[0], fires("eu", "CPUThrottlingHigh", severity="info")], has)
+    assert (found.status, found.numbers) == (OK, {"read": 1})
