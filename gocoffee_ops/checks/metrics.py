@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 HIGH_ERROR_RATE = "high-error-rate"
+NO_SERIES = "no series"  # as the tables say it
 Row = Mapping[str, Any]
 
 
@@ -128,17 +129,20 @@ def saturation(containers: pd.DataFrame, *, thresholds: Thresholds) -> list[Find
             status = grade(row["cpu_throttled"], thresholds.cpu_throttled_warn, thresholds.cpu_throttled_crit)
             reason = f"held back for CPU in {percent(row['cpu_throttled'])} of its periods"
             findings.append(_container(status, "saturation", row, reason))
+        untold = row["memory_mib"] is None or row["memory_limited"] is None
         status = grade(row["memory_of_limit"], thresholds.memory_limit_warn, thresholds.memory_limit_crit)
         if status is not Status.UNKNOWN:
             reason = f"memory is {percent(row['memory_of_limit'])} of its limit"
             findings.append(_container(status, "saturation", row, reason))
-        elif row["memory_mib"] is None or row["memory_limited"] is None:
+        elif untold:
             findings.append(_container(status, "saturation", row, row["missing"] or "its memory is not told"))
+        if not untold and NO_SERIES in (row["missing"] or ""):
+            findings.append(_container(Status.UNKNOWN, "saturation", row, row["missing"]))
     unlimited = sum(row["memory_limited"] is False for row in table)
     free = sum(row["cpu_throttled"] is None for row in table)
     fine = f"{counted(len(table), 'container')} below their limits"
     fine += f"; {unlimited} without a memory limit" if unlimited else ""
-    fine += f"; {free} without a CPU limit, or idle" if free else ""
+    fine += f"; {free} of which no CPU periods are told: without a CPU limit, idle, or not measured" if free else ""
     return concluded(
         findings,
         check="saturation",

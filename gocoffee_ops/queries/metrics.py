@@ -219,7 +219,8 @@ def saturation(
     """How near are these services' containers to their limits: CPU that is held back, memory against the limit?
 
     A service's pods are those whose names a Deployment, StatefulSet or DaemonSet of its name gives. One of several without any
-    container is an UNKNOWN finding beside the others' rows.
+    container is an UNKNOWN finding beside the others' rows, and so are pods with a container that ran throughout the window, as
+    kube-state-metrics says where it is scraped, and has no metrics.
 
     Columns: namespace, pod, container (string), cpu_throttled (Float64, ratio of scheduler periods; missing without a CPU
     limit), memory_mib, memory_limit_mib (Float64, MiB), memory_limited (boolean), memory_of_limit (Float64, ratio), missing
@@ -242,8 +243,10 @@ def saturation(
         vector(names.memory, latest),
         vector(names.memory_limit, latest, matches("resource", "|memory")),
     )
+    steady = f"max by ({', '.join(CONTAINERS)}) ((min_over_time({{0}}[{window_s:g}s]) == 1) and ({{0}} offset {window_s:g}s))"
     rows = []
     known = sorted(used_bytes | periods)
+    unseen = sorted({pod for _, pod, _ in vector(names.container_running, steady).keys() - set(known)})
     lacking = [one for one in services if not any(re.fullmatch(_pod_names([one]), pod) for _, pod, _ in known)]
     for key in known:
         used, limit, ran, held = (found.get(key) for found in (used_bytes, limits, periods, throttled))
@@ -262,8 +265,9 @@ def saturation(
                 "missing": "; ".join(why) or None,
             }
         )
-    unread = f"no container of {', '.join(lacking)} is known there" if rows and lacking else ""
-    return Rows(rows, truncated=asked.stated(), unread=unread, notes=asked.notes())
+    unread = [f"no container of {', '.join(lacking)} is known there"] if rows and lacking else []
+    unread += [f"containers of {', '.join(unseen)} run and have no metrics"] if rows and unseen else []
+    return Rows(rows, truncated=asked.stated(), unread="; ".join(unread), notes=asked.notes())
 
 
 @query("prometheus", schemas.MEMORY)

@@ -161,6 +161,16 @@ CASES: list[tuple[str, Status, list[pd.DataFrame]]] = [
     ("saturation", CRIT, [table(metrics.saturation, CONTAINER | {"memory_of_limit": 0.95})]),
     ("saturation", UNKNOWN, [table(metrics.saturation, CONTAINER | {"memory_mib": None, "memory_of_limit": None})]),
     ("saturation", UNKNOWN, [table(metrics.saturation, CONTAINER | {"memory_limited": None, "memory_of_limit": None})]),
+    (
+        "saturation",
+        UNKNOWN,
+        [table(metrics.saturation, CONTAINER | {"cpu_throttled": None, "missing": "no series throttled"})],
+    ),
+    (
+        "saturation",
+        OK,
+        [table(metrics.saturation, CONTAINER | {"cpu_throttled": None, "missing": "no CPU limit, or it did not run"})],
+    ),
     ("saturation", UNKNOWN, [table(metrics.saturation)]),
     ("memory_trend", OK, [trend(0.0)]),
     ("memory_trend", OK, [trend(9.0)]),

@@ -14,6 +14,7 @@ FREE = 'namespace="go-coffee",pod="orders-7d9fbcd5f6-zzzzz",container="orders"'
 RESTARTED = 'namespace="go-coffee",pod="orders-7d9fbcd5f6-bbbbb",container="orders"'
 ENDED = 'namespace="go-coffee",pod="orders-7d9fbcd5f6-ccccc",container="orders"'
 OTHER = 'namespace="go-coffee",pod="orders-worker-7d9fbcd5f6-x2x4z",container="orders"'
+SEAT = 'namespace="go-coffee",pod="seats-{}",container="seat"'
 
 
 def history() -> list[str]:
@@ -53,5 +54,9 @@ def _samples(minute: int) -> Iterator[tuple[str, str, float]]:
         yield limit, ENDED, 256 * MIB
     yield memory, OTHER, 250 * MIB
     yield limit, OTHER, 256 * MIB
+    yield memory, SEAT.format(0), 9 * MIB
+    yield limit, SEAT.format(0), 256 * MIB
+    for number in range(3 if minute == MINUTES else 2):
+        yield "kube_pod_container_status_running", SEAT.format(number), 1
     yield "container_cpu_cfs_periods_total", ORDERS, 600 * minute
     yield "container_cpu_cfs_throttled_periods_total", ORDERS, 180 * minute

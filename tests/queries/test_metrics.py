@@ -155,6 +155,14 @@ def test_saturation_of_several_services_says_which_has_no_container(ops: Session
         metrics.saturation(ops, [])
 
 
+def test_pods_that_run_and_have_no_metrics_are_missed_beside_those_that_have(ops: Session) -> None:
+    table = metrics.saturation(ops, ["seats"])
+    assert table["pod"].tolist() == ["seats-0"]
+    (finding,) = ops.findings
+    assert finding.status is Status.UNKNOWN
+    assert "containers of seats-1 run and have no metrics" in finding.reason  # seats-2 has only begun
+
+
 def test_h28_memory_has_a_history_a_slope_and_a_time_to_its_limit(ops: Session) -> None:
     samples = metrics.memory(ops, "orders", hours=2.0)
     trend = memory_trend(samples)
