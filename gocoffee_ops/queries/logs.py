@@ -50,9 +50,9 @@ def lines(
 
     `of` is a label selector (`app=orders`), an owner (`deployment/orders`), a pod (`pod/orders-0`), or empty for all pods of the
     namespace; a list names several owners, each with its kind or by its name alone (`["orders", "payments"]`), and one that
-    has no pod is an UNKNOWN finding beside the others' lines. Of the pods it is every container, or the one that is named:
-    init, sidecar and ephemeral ones too, and the run before the last restart. The window ends at `end` (else when the run
-    began) and begins at `start` (else `window_s` before its end).
+    has no pod, or none with the container that is named, is an UNKNOWN finding beside the others' lines. Of the pods it is every
+    container, or the one that is named: init, sidecar and ephemeral ones too, and the run before the last restart. The window
+    ends at `end` (else when the run began) and begins at `start` (else `window_s` before its end).
 
     At most `log_mib` are read of one log and `read_mib` of all, oldest lines first: the table says when that cut something.
     It keeps at most `keep_mib`: of a log that has more, the newest lines and the first and last line of each shape, while
@@ -71,6 +71,8 @@ def lines(
     lists = Lists(ask)
     pods, without = _pods(lists, namespace, of)
     wanted = _streams(lists, pods, container)
+    owners = {pod.metadata.name: owner_of(pod) for pod in pods}
+    lacking = "" if isinstance(of, str) else _lacking(owners, wanted, container)
     reading = Deadline(ask.deadline.at - (1 - READING_SHARE) * ask.deadline.left(), ask.deadline.seconds)
     spool = Spool(ask.redactor)
     try:
@@ -80,13 +82,12 @@ def lines(
         taken = dict(spool.taken(range(len(logs)), int(keep_mib * MIB)))
     finally:
         spool.close()
-    owners = {pod.metadata.name: owner_of(pod) for pod in pods}
     rows = [_coverage_row(log, taken[i], window, owners) for i, log in enumerate(logs)]
     shapes = [_shapes_row(log, taken[i]) for i, log in enumerate(logs) if taken[i].shapes]
     return Rows(
         _table(wanted, taken),
         truncated=_cut(logs, rows, keep_mib),
-        unread="; ".join(filter(None, [without, _unread(logs)])),
+        unread="; ".join(filter(None, [without, lacking, _unread(logs)])),
         notes=lists.notes(logs=rows, **({"shapes": shapes} if shapes else {})),
     )
 
@@ -174,6 +175,13 @@ def _streams(lists: Lists, pods: Sequence[LogPod], container: str) -> list[Strea
         why = f"of {len(pods)} pods none has a container {container}"
         raise NotFound("read logs", target=lists.target, why=why, hint=hint)
     return sorted(wanted, key=lambda stream: not stream.previous)  # what is lost soonest is read first
+
+
+def _lacking(owners: Mapping[str, str | None], wanted: Sequence[Stream], container: str) -> str:
+    """Which owners have no container of the name that others' pods have, in a sentence."""
+    named = {name: owner or f"pod/{name}" for name, owner in owners.items()}
+    without = sorted(set(named.values()) - {named[stream.pod] for stream in wanted})
+    return f"no pod of {', '.join(without)} has a container {container}" if without else ""
 
 
 def _selected(of: str | Sequence[str]) -> tuple[tuple[str, ...], str, str]:

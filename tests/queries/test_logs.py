@@ -247,7 +247,7 @@ def test_several_owners_are_read_at_once_and_one_without_pods_is_unknown(stage: 
         stage.cluster.kubectl("create", "configmap", name, "-n", stage.namespace)
         uid = stage.cluster.get("configmap", name, "-n", stage.namespace)["metadata"]["uid"]
         owner = {"apiVersion": "v1", "kind": "ConfigMap", "name": name, "uid": uid, "controller": True}
-        made = pod(f"{name}-0")
+        made = pod(f"{name}-0", containers=("till",) if name == "payments" else ("app",))
         made["metadata"]["ownerReferences"] = [owner]
         pods.append(made)
         files[f"{name}-0"] = [{"logsFile": stage.write(name, cri(minutes_before(1), f"of {name}"))}]
@@ -261,6 +261,10 @@ def test_several_owners_are_read_at_once_and_one_without_pods_is_unknown(stage: 
     (finding,) = ops.findings
     assert (finding.status, finding.subject) == (Status.UNKNOWN, "cluster/planted")
     assert f"namespace {stage.namespace} has no pod of gone" in finding.reason
+    named = logs.lines(ops, namespace=stage.namespace, of=["orders", "payments"], container="till")
+    assert named["line"].tolist() == ["of payments"]
+    assert any("no pod of configmap/orders has a container till" in one.reason for one in ops.findings)
+    assert len(named.attrs["gaps"]) == 1
     with pytest.raises(NotFound, match="has no pod of gone, lost"):
         logs.lines(ops, namespace=stage.namespace, of=["gone", "lost"])
     with pytest.raises(ParameterError, match="of is an empty list"):
