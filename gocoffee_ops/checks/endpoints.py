@@ -14,7 +14,9 @@ from gocoffee_ops.model import Finding, Status, Thresholds
 if TYPE_CHECKING:
     import pandas as pd
 
-OVER_TLS = re.compile(r"https://(?:[^/@?#]*@)?(?P<host>[^/:?#\[\]]+|\[[^\]]*\])", re.IGNORECASE)
+OVER_TLS = re.compile(  # on the port where Ingresses serve it
+    r"https://(?:[^/@?#]*@)?(?P<host>[^/:?#\[\]]+|\[[^\]]*\])(?::443)?(?=[/?#]|$)", re.IGNORECASE
+)
 NO_ENDPOINTS = "no endpoint was probed"
 NO_DEPENDENCIES = "no dependency was probed"
 ANSWERED = {"status", "body"}  # where an answer that came is wrong
@@ -122,16 +124,18 @@ def ingress_certificates(ingresses: pd.DataFrame, health: pd.DataFrame) -> list[
     """Is the certificate of each host that an Ingress serves over TLS seen by an endpoint of the configuration?
 
     It lies in a Secret, which the reader may not read, and no host is called because an object of the cluster names it. So the
-    environment's endpoints are what shows certificates (`certificates_valid`): a host that none of them has is UNKNOWN.
+    environment's endpoints are what shows certificates (`certificates_valid`): a host of which none of them saw one, on port 443,
+    is UNKNOWN. Where several clusters serve a host, an endpoint sees the one that its name leads to.
 
     >>> import pandas as pd
     >>> row = {"cluster": "eu", "namespace": "go-coffee", "ingress": "shop", "host": "shop.example.com", "tls": True,
     ...     "addresses": ("203.0.113.10",)}
-    >>> probed = {"endpoint": "api", "url": "https://api.example.com/health"}
+    >>> probed = {"endpoint": "api", "url": "https://api.example.com/", "certificate_left_days": 60.0, "certificate_error": None}
     >>> print(said(ingress_certificates(pd.DataFrame([row]), pd.DataFrame([probed])))[0])
     UNKNOWN ingress/shop: the certificate of shop.example.com was not seen: no endpoint of the environment has this host
     """
-    seen = {found["host"].strip("[]").lower() for row in records(health) if (found := OVER_TLS.match(row["url"]))}
+    asked = {host: row["endpoint"] for row in records(health) if (host := _host(row["url"]))}
+    seen = {_host(row["url"]) for row in records(health) if _certificate_seen(row)} - {""}
     served: dict[tuple[str, str, str], dict[str, bool]] = {}
     for row in records(ingresses):
         if row["tls"]:
@@ -140,14 +144,16 @@ def ingress_certificates(ingresses: pd.DataFrame, health: pd.DataFrame) -> list[
     findings = []
     for (cluster, namespace, ingress), hosts in served.items():
         if unseen := sorted(host for host, judged in hosts.items() if not judged):
-            these = "this host" if len(unseen) == 1 else "these hosts"
-            reason = f"the certificate of {', '.join(unseen)} was not seen: no endpoint of the environment has {these}"
+            reason = f"the certificate of {', '.join(unseen)} was not seen: {_why_unseen(unseen, asked)}"
             subject, figures = f"ingress/{ingress}", {"hosts": len(hosts), "unseen": len(unseen)}
             findings.append(
                 Finding(Status.UNKNOWN, "ingress_certificates", subject, reason, figures, cluster, namespace)
             )
     count = sum(map(len, served.values()))
     fine = f"endpoints show the certificate of {counted(count, 'host')} that Ingresses serve over TLS"
+    at = {(host, cluster) for (cluster, _, _), hosts in served.items() for host in hosts}
+    several = sorted({host for host, _ in at if sum(host == other for other, _ in at) > 1})
+    fine += f"; of {', '.join(several)}, which several clusters serve, that of the one that answers" if several else ""
     return concluded(
         findings,
         check="ingress_certificates",
@@ -156,6 +162,28 @@ def ingress_certificates(ingresses: pd.DataFrame, health: pd.DataFrame) -> list[
         read=1,
         none="",
     )
+
+
+def _host(url: str) -> str:
+    """The host that an address asks over TLS, on the port where Ingresses serve it; empty where it asks none.
+
+    >>> _host("https://A.example.com/health"), _host("https://a.example.com:8443/"), _host("http://a.example.com/")
+    ('a.example.com', '', '')
+    """
+    found = OVER_TLS.match(url)
+    return found["host"].strip("[]").lower() if found else ""
+
+
+def _why_unseen(hosts: list[str], asked: Mapping[str, str]) -> str:
+    """Which endpoints asked these hosts in vain, by host, and of which there is none."""
+    failed = [f"{asked[host]} was shown none of {host}" for host in hosts if host in asked]
+    without = [host for host in hosts if host not in asked]
+    these = "this host" if len(hosts) == 1 else ", ".join(without) if failed else "these hosts"
+    return "; ".join([*failed, *([f"no endpoint of the environment has {these}"] if without else [])])
+
+
+def _certificate_seen(row: Mapping[str, Any]) -> bool:
+    return row["certificate_left_days"] is not None or row["certificate_error"] is not None
 
 
 def _seen(host: str | None, addresses: tuple[str, ...], seen: set[str]) -> bool:

@@ -72,7 +72,14 @@ INGRESS = {"ingress": "shop", "namespace": "go-coffee", "tls": True, "addresses"
 @pytest.mark.parametrize(
     ("rows", "urls", "status", "said"),
     [
-        ([{"host": "a.example.com"}], ["https://A.example.com:8443/health"], Status.OK, "the certificate of 1 host"),
+        ([{"host": "a.example.com"}], ["https://A.example.com:443/health"], Status.OK, "the certificate of 1 host"),
+        ([{"host": "a.example.com"}], ["https://A.example.com:8443/health"], Status.UNKNOWN, "of a.example.com"),
+        (
+            [{"host": "a.example.com", "cluster": "eu"}, {"host": "a.example.com", "cluster": "us"}],
+            ["https://a.example.com/"],
+            Status.OK,
+            "of a.example.com, which several clusters serve, that of the one that answers",
+        ),
         (
             [{"host": "a.example.com"}, {"host": "b.example.com"}],
             ["https://a.example.com/"],
@@ -93,9 +100,21 @@ def test_the_certificate_of_an_ingress_host_that_no_endpoint_shows_is_unknown(
     rows: list[dict[str, object]], urls: list[str], status: Status, said: str
 ) -> None:
     there = table(network.ingresses, *(INGRESS | row for row in rows))
-    (found,) = checks.ingress_certificates(there, table(endpoints.health, *(PROBED | {"url": url} for url in urls)))
+    probed = (PROBED | {"url": url, "certificate_left_days": 60.0} for url in urls)
+    (found,) = checks.ingress_certificates(there, table(endpoints.health, *probed))
     assert found.status is status
     assert said in found.reason
+
+
+def test_an_endpoint_that_was_shown_no_certificate_vouches_for_none() -> None:
+    there = table(network.ingresses, INGRESS | {"host": "a.example.com"})
+    row = PROBED | {"endpoint": "shop", "url": "https://a.example.com/", "reason": "refused"}
+    (found,) = checks.ingress_certificates(there, table(endpoints.health, row))
+    assert found.status is Status.UNKNOWN
+    assert "was not seen: shop was shown none of a.example.com" in found.reason
+    untrusted = row | {"certificate_error": "self-signed certificate"}  # seen, and judged by certificates_valid
+    (found,) = checks.ingress_certificates(there, table(endpoints.health, untrusted))
+    assert found.status is Status.OK
 
 
 def test_a_dependency_that_fails_in_part_is_a_warning() -> None:
