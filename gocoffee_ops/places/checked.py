@@ -84,8 +84,8 @@ class Elsewhere:
 
     environment: Environment
 
-    def answers(self, seconds: float) -> list[dict[str, Any]]:
-        """Its systems, and whether they answer within so many seconds."""
+    def answers(self, as_of: datetime, seconds: float) -> list[dict[str, Any]]:
+        """Its systems, and whether they answer within so many seconds; windows end at `as_of`."""
         return [
             {
                 "target": one.target,
@@ -94,7 +94,7 @@ class Elsewhere:
                 "where": one.where,
                 "said": None if one.status is Status.OK else one.result,
             }
-            for one in check_environment(self.environment, within_s=seconds * ANSWER_SHARE)
+            for one in check_environment(self.environment, now=as_of, within_s=seconds * ANSWER_SHARE)
         ]
 
 
@@ -116,13 +116,17 @@ def elsewhere(own: str, *, now: datetime, start: Path | None = None) -> tuple[Pl
     )
 
 
-def check_environment(environment: Environment, *, within_s: float | None = None) -> list[Checked]:
+def check_environment(
+    environment: Environment, *, now: datetime | None = None, within_s: float | None = None
+) -> list[Checked]:
     """Ask every place of an environment its first question, within its deadline (or a shorter one); secrets are hidden.
+
+    Windows end at `now`; left out, that is when it is called.
 
     What it answered is judged too: a role that sees too little or could do more than read, and an address that is down, are not
     OK. The exit status of it all is that of the worst: see `Status.exit_code`.
     """
-    opened = open_places(environment, now=datetime.now(UTC))
+    opened = open_places(environment, now=now or datetime.now(UTC))
     sources: dict[Target, Any] = {}
     checked: list[Checked] = []
     with tempfile.TemporaryDirectory(prefix="gocoffee-ops-check-") as folder:

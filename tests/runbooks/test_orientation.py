@@ -14,11 +14,11 @@ from gocoffee_ops.evidence.redact import Redactor
 from gocoffee_ops.frames import records
 from gocoffee_ops.model import Status, Target, Thresholds
 from gocoffee_ops.places import replay_places
-from gocoffee_ops.places.checked import elsewhere
+from gocoffee_ops.places.checked import Elsewhere, elsewhere
 from gocoffee_ops.places.live import open_system
 from gocoffee_ops.runbooks import orientation
 from gocoffee_ops.session import Place, Session
-from tests.http_server import Answer, serving, unused_port
+from tests.http_server import Answer, Asked, serving, unused_port
 
 CONFIG = """
 [environments.prod]
@@ -157,6 +157,22 @@ def test_every_other_environment_is_asked_and_one_that_is_down_costs_its_own_row
         ledger=Ledger(tmp_path / "again"),
     )  # fmt: skip
     assert orientation.answers_elsewhere(again).equals(table)
+
+
+def test_another_environment_is_asked_as_of_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(CONFIG_VARIABLE, raising=False)
+    as_of = datetime(2026, 1, 5, 3, tzinfo=UTC)
+    asked: list[str] = []
+
+    def answer(request: Asked) -> Answer:
+        asked.append(request.query.get("time", ""))
+        return Answer(body=b'{"status": "success", "data": {"resultType": "vector", "result": []}}')
+
+    with serving(answer) as prometheus:
+        systems = {"prometheus": [{"name": "main", "url": prometheus.url}]}
+        rows = Elsewhere(Environment.model_validate({"name": "staging", **systems})).answers(as_of, 10.0)
+    assert [row["target"] for row in rows] == ["prometheus/main"]
+    assert any(one.startswith(f"{as_of.timestamp():.0f}") for one in asked), asked
 
 
 def test_where_no_other_environment_is_configured_that_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
