@@ -8,7 +8,7 @@ import ssl
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from tests.testbed.incident.journal import Journal
 from tests.testbed.incident.story import BAD_CAUSE, SERVICE, Story
 
 HOST = "localhost"
+CERTIFICATE = timedelta(days=80)  # it lasts so long
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ def web(story: Story, folder: Path) -> Iterator[Web]:
     ca_file = folder / "ca.pem"
     authority.cert_pem.write_to_path(str(ca_file))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert(HOST).configure_cert(context)
+    authority.issue_cert(HOST, not_after=datetime.now(UTC) + CERTIFICATE).configure_cert(context)
     with ExitStack() as stack:
         yield Web(
             ca_file,
