@@ -291,12 +291,13 @@ def test_every_threshold_says_its_unit_meaning_and_source() -> None:
 def test_what_an_environment_states_reaches_a_session_and_its_replay(tmp_path: Path) -> None:
     text = """[environments.p]
 at_rest = ["shop/deployment/promo", "c/shop/statefulset/batch"]
+watchdog = "DeadMansSwitch"
 clusters = [{ name = "c", context = "c" }]
 redis = [{ name = "main", url = "redis://main", min_replicas = 2 }, { name = "copy", url = "redis://copy" }]
 """
     environment = load_config(_written(tmp_path, text)).environments["p"]
     opened = open_places(environment, now=datetime(2026, 1, 5, tzinfo=UTC))
-    assert opened.expectations == Expectations(environment.at_rest, {"main": 2})
+    assert opened.expectations == Expectations(environment.at_rest, {"main": 2}, "DeadMansSwitch")
     Session(
         runbook="r",
         environment="p",

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from gocoffee_ops.checks.grading import FORENSICS, SERVICE_DOWN, concluded, counted, seconds
+from gocoffee_ops.checks.grading import FORENSICS, RUNBOOKS, SERVICE_DOWN, concluded, counted, seconds
+from gocoffee_ops.expectations import Expectations
 from gocoffee_ops.frames import records
 from gocoffee_ops.model import Finding, Status
 
@@ -15,26 +16,32 @@ if TYPE_CHECKING:
 CRITICAL = frozenset({"critical", "page", "emergency"})
 WARNINGS = frozenset({"warning", "warn"})
 QUIET = frozenset({"none", "info"})
+UNPROVEN = "no alert that always fires is configured, so that silence proves nothing"
 RULES_LOST_S = 300.0  # without the alert that always fires: Prometheus' own look-back
 Row = Mapping[str, Any]
 
 
-def alerts_quiet(alerts: pd.DataFrame, status: pd.DataFrame, *, watchdog: str = "Watchdog") -> list[Finding]:
+def alerts_quiet(
+    alerts: pd.DataFrame, status: pd.DataFrame, *, expectations: Expectations | None = None
+) -> list[Finding]:
     """Which alerts fire? Silenced and inhibited ones are named, with by what, but not counted. (H14)
 
-    `watchdog` is the alert that always fires: without it, that nothing fires may mean that nothing arrives. "" for none.
+    The label `runbook` of an alert names the runbook that goes on from it, else that is service-down.
+
+    `expectations` names the alert that always fires: without it, that nothing fires may mean that nothing arrives.
 
     >>> import pandas as pd
     >>> from datetime import UTC, datetime
     >>> row = {"alertmanager": "main", "alert": "OrdersDown", "severity": "critical", "state": "active", "age_s": 300.0,
     ...     "starts_at": datetime(2026, 1, 5, 3, tzinfo=UTC), "namespace": "go-coffee", "summary": "no replica is ready",
-    ...     "silences": (), "inhibited_by": (), "muted_by": ()}
+    ...     "silences": (), "inhibited_by": (), "muted_by": (), "labels": ()}
     >>> status = pd.DataFrame([{"alertmanager": "main"}])
-    >>> said(alerts_quiet(pd.DataFrame([row]), status, watchdog=""))
+    >>> said(alerts_quiet(pd.DataFrame([row]), status, expectations=Expectations(watchdog="")))
     ['CRIT alert/OrdersDown: fires since 2026-01-05 03:00 UTC (5 min): no replica is ready']
     >>> said(alerts_quiet(pd.DataFrame([row]).head(0), status))
     ['UNKNOWN alertmanager/main: Watchdog, which always fires, does not: do alerts arrive there at all?']
     """
+    watchdog = (expectations or Expectations()).watchdog
     table = records(alerts)
     findings = []
     for where in (row["alertmanager"] for row in records(status)):
@@ -47,7 +54,7 @@ def alerts_quiet(alerts: pd.DataFrame, status: pd.DataFrame, *, watchdog: str = 
     for group in grouped(firing):
         if (found := severity_of(group[0])) is not Status.OK:
             findings.append(_firing(found, group))
-    told = [_suppressed(group) for group in grouped(suppressed)]
+    told = [_suppressed(group) for group in grouped(suppressed)] + ([] if watchdog else [UNPROVEN])
     informing = sorted({row["alert"] for row in firing if severity_of(row) is Status.OK})
     fine = "no alert fires" + (f" but for information: {', '.join(informing)}" if informing else "")
     said = concluded(
@@ -58,17 +65,19 @@ def alerts_quiet(alerts: pd.DataFrame, status: pd.DataFrame, *, watchdog: str = 
         read=len(status),
         none="no Alertmanager answered",
     )
-    if told and said[0].status is not Status.OK:
+    if suppressed and said[0].status is not Status.OK:
         reason = f"not counted: {'; '.join(told)}"
         said.append(Finding(Status.OK, "alerts_quiet", "alerts", reason, {"suppressed": len(suppressed)}))
     return said
 
 
-def alerts_fired(fired: pd.DataFrame, watched: pd.DataFrame, *, watchdog: str = "Watchdog") -> list[Finding]:
+def alerts_fired(
+    fired: pd.DataFrame, watched: pd.DataFrame, *, expectations: Expectations | None = None
+) -> list[Finding]:
     """Which critical alerts fired and resolved since? Others are named; what fires still is Alertmanager's (`alerts_quiet`).
 
     One whose severity is missing or not known counts with the critical ones: it may be one. Where nothing was recorded, or
-    `watchdog` (the alert that always fires; "" for none) did not fire, nobody knows.
+    the alert that always fires (`expectations`) did not, nobody knows.
 
     >>> import pandas as pd
     >>> from datetime import UTC, datetime
@@ -77,12 +86,13 @@ def alerts_fired(fired: pd.DataFrame, watched: pd.DataFrame, *, watchdog: str = 
     ...     "firing": False, "from_before": False, "fired_s": 1560.0, "step_s": 60.0, "window_s": 86400.0}
     >>> seen = {"prometheus": "main", "gaps": (), "unseen_s": 0.0, "step_s": 60.0,
     ...     "window_start_at": datetime(2026, 1, 4, 7, tzinfo=UTC), "window_end_at": datetime(2026, 1, 5, 7, tzinfo=UTC)}
-    >>> said(alerts_fired(pd.DataFrame([row]), pd.DataFrame([seen]), watchdog=""))
+    >>> said(alerts_fired(pd.DataFrame([row]), pd.DataFrame([seen]), expectations=Expectations(watchdog="")))
     ['WARN alert/OrdersDown: fired 2 times between 2026-01-05 03:10 and 03:50 UTC, 26 min in all, and resolved']
     >>> seen |= {"gaps": ("2026-01-05 01:00 to 04:00 UTC",), "unseen_s": 10800.0}
-    >>> print(said(alerts_fired(pd.DataFrame([row]).head(0), pd.DataFrame([seen]), watchdog=""))[0])
+    >>> print(said(alerts_fired(pd.DataFrame([row]).head(0), pd.DataFrame([seen]), expectations=Expectations(watchdog="")))[0])
     UNKNOWN prometheus/main: nothing was recorded from 2026-01-05 01:00 to 04:00 UTC (3 h of 1 d): an alert of then is not known
     """
+    watchdog = (expectations or Expectations()).watchdog
     table = records(fired)
     seen = records(watched)
     findings = [finding for row in seen if (finding := _unwatched(row, table, watchdog))]
@@ -107,7 +117,7 @@ def alerts_fired(fired: pd.DataFrame, watched: pd.DataFrame, *, watchdog: str = 
         findings,
         check="alerts_fired",
         subject="alerts",
-        fine="; ".join([fine, *told]),
+        fine="; ".join([fine, *told, *([] if watchdog else [UNPROVEN])]),
         read=len(seen),
         none="no Prometheus answered",
     )
@@ -214,8 +224,14 @@ def _firing(status: Status, group: Sequence[Row]) -> Finding:
     subject = f"alert/{first['alert']}"
     figures = {"alerts": len(group), "age_s": round(first["age_s"], 1)}
     return Finding(
-        status, "alerts_quiet", subject, reason, figures, namespace=first["namespace"] or "", next=(SERVICE_DOWN,)
+        status, "alerts_quiet", subject, reason, figures, namespace=first["namespace"] or "", next=(_runbook(first),)
     )
+
+
+def _runbook(row: Row) -> str:
+    """The runbook that the label `runbook` of an alert names, where it is one of ours."""
+    named = [text.removeprefix("runbook=") for text in row["labels"] if text.startswith("runbook=")]
+    return next((name for name in named if name in RUNBOOKS), SERVICE_DOWN)
 
 
 def _suppressed(group: Sequence[Row]) -> str:

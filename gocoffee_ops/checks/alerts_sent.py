@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from gocoffee_ops.checks.alerts import grouped, severity_of
+from gocoffee_ops.checks.alerts import UNPROVEN, grouped, severity_of
 from gocoffee_ops.checks.grading import SERVICE_DOWN, concluded, counted, seconds
+from gocoffee_ops.expectations import Expectations
 from gocoffee_ops.frames import records
 from gocoffee_ops.model import Finding, Status
 
@@ -17,13 +18,15 @@ Row = Mapping[str, Any]
 Labels = Mapping[str, str]
 
 
-def alerts_sent(fired: pd.DataFrame, alerts: pd.DataFrame, *, watchdog: str = "Watchdog") -> list[Finding]:
+def alerts_sent(
+    fired: pd.DataFrame, alerts: pd.DataFrame, *, expectations: Expectations | None = None
+) -> list[Finding]:
     """Does an Alertmanager know of what fires in Prometheus? Of what it does not, nobody is told.
 
     An alert is known where one of its name has no label of another value: a Prometheus adds labels of its own (external labels)
     on the way, and may drop some. Two Prometheus that fire the same are two alerts only where such labels tell them apart;
     whether one sends whose alerts are all known from another as well is UNKNOWN. Compared is what somebody should hear of, and
-    `watchdog`, the alert that always fires, without which silence proves nothing; "" for none.
+    the alert that always fires, which `expectations` names: without one, silence proves nothing.
 
     >>> import pandas as pd
     >>> row = {"prometheus": "main", "alert": "OrdersDown", "severity": "critical", "namespace": "go-coffee", "firing": True,
@@ -32,6 +35,7 @@ def alerts_sent(fired: pd.DataFrame, alerts: pd.DataFrame, *, watchdog: str = "W
     >>> said(alerts_sent(pd.DataFrame([row]), pd.DataFrame([known])))
     ['CRIT alert/OrdersDown: fires in Prometheus main (26 min), and no Alertmanager has it: nobody is told']
     """
+    watchdog = (expectations or Expectations()).watchdog
     known = list({tuple(sorted(labels.items())): labels for labels in map(_labels, records(alerts))}.values())
     # What has only begun may still be on its way.
     firing = [row for row in records(fired) if row["firing"] and row["fired_s"] > 2 * row["step_s"]]
@@ -41,10 +45,8 @@ def alerts_sent(fired: pd.DataFrame, alerts: pd.DataFrame, *, watchdog: str = "W
     findings = [_unsent(group, alerts, watchdog) for group in grouped(unsent, "prometheus")]
     findings += _untold(fired, compared, there, watchdog)
     if not compared and not watchdog:
-        fine = (
-            "nothing fires in Prometheus that somebody should hear of, and no alert that always fires is configured: "
-        )
-        return [Finding(Status.OK, "alerts_sent", "alerts", f"{fine}whether alerts are sent was not seen", {"read": 0})]
+        reason = f"nothing fires in Prometheus that somebody should hear of; {UNPROVEN}: whether alerts are sent was not seen"
+        return [Finding(Status.OK, "alerts_sent", "alerts", reason, {"read": 0})]
     return concluded(
         findings,
         check="alerts_sent",

@@ -16,6 +16,9 @@ QUERY_TUNING = "query-tuning"
 MEMORY_OPTIMIZATION = "memory-optimization"
 CLUSTER_UPDATE = "cluster-update"
 COST_ANALYSIS = "cost-analysis"
+RUNBOOKS = frozenset(
+    (SERVICE_DOWN, HIGH_ERROR_RATE, FORENSICS, DATABASE_SLOWDOWN, QUERY_TUNING, MEMORY_OPTIMIZATION, CLUSTER_UPDATE)
+)  # those that an alert may name
 
 
 def grade(value: float | None, warn: float, crit: float | None = None) -> Status:

@@ -26,7 +26,7 @@ from gocoffee_ops.config.systems import (
     RedisConfig,
     System,
 )
-from gocoffee_ops.model import Thresholds
+from gocoffee_ops.model import WATCHDOG, Thresholds
 
 DEMO = "demo"
 LOWER_IS_WORSE = ("cache_hit", "certificate", "time_to_limit", "restarted")  # thresholds
@@ -114,6 +114,7 @@ class Environment(Section):
     elasticsearch: Many[ElasticsearchConfig] = ()
     grafana: Many[GrafanaConfig] = ()
     at_rest: Many[Workload] = ()
+    watchdog: str = WATCHDOG
     prices: Prices | None = None
     budgets: Budgets | None = None
     teams: Teams = Field(default_factory=dict)

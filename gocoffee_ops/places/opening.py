@@ -63,7 +63,7 @@ def open_places(environment: Environment, *, now: datetime, replay: Path | None 
 
 def _expectations(environment: Environment) -> Expectations:
     replicas = {one.name: one.min_replicas for one in environment.redis if one.min_replicas is not None}
-    return Expectations(environment.at_rest, replicas)
+    return Expectations(environment.at_rest, replicas, environment.watchdog)
 
 
 def _contacts(environment: Environment, now: datetime) -> Contacts:

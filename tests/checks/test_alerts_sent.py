@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from gocoffee_ops import alerts, checks
+from gocoffee_ops.expectations import Expectations
 from gocoffee_ops.model import Finding, Status
 from tests.checks.tables import table
 
@@ -94,6 +95,16 @@ def test_a_prometheus_in_which_nothing_fires_is_not_vouched_for_by_another() -> 
     assert lines(judged(BOTH[:1], has)) == [(OK, "alerts", "")]
     (found,) = judged(BOTH[:1], has, silent=("us",))
     assert (found.status, found.subject) == (UNKNOWN, "prometheus/us")
+
+
+def test_another_alert_may_be_the_one_that_always_fires_or_none() -> None:
+    switch = fires("eu", "DeadMansSwitch", severity="none")
+    stated = Expectations(watchdog="DeadMansSwitch")
+    (found,) = checks.alerts_sent(table(alerts.fired, switch), table(alerts.alerts), expectations=stated)
+    assert (found.status, found.subject) == (CRIT, "alert/DeadMansSwitch")
+    without = Expectations(watchdog="")
+    (found,) = checks.alerts_sent(table(alerts.fired), table(alerts.alerts), expectations=without)
+    assert (found.status, "silence proves nothing" in found.reason) == (OK, True)
 
 
 def test_what_only_informs_is_not_missed() -> None:

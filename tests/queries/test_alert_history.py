@@ -14,6 +14,7 @@ from gocoffee_ops import checks
 from gocoffee_ops.analysis import timeline
 from gocoffee_ops.config import MetricNames
 from gocoffee_ops.errors import ParameterError
+from gocoffee_ops.expectations import Expectations
 from gocoffee_ops.frames import records
 from gocoffee_ops.model import Finding, Status, Target
 from gocoffee_ops.queries import alerts
@@ -91,7 +92,7 @@ def _ops(source: Prometheus, folder: Path, as_of: datetime) -> Session:
     return live_session(folder, sources={MAIN: source}, as_of=as_of, query_deadline_s=20.0)
 
 
-def _judged(ops: Session, **options: str) -> list[Finding]:
+def _judged(ops: Session, **options: Any) -> list[Finding]:
     return checks.alerts_fired(alerts.fired(ops), alerts.watched(ops), **options)
 
 
@@ -148,7 +149,7 @@ def test_one_that_recorded_nothing_in_the_window_is_unknown(source: Prometheus, 
     (seen,) = records(alerts.watched(ops))
     assert (seen["points_found"], seen["unseen_s"]) == (0, 86_400.0)
     assert [f.status for f in _judged(ops)] == [Status.UNKNOWN]
-    assert [f.status for f in _judged(ops, watchdog="")] == [Status.UNKNOWN]
+    assert [f.status for f in _judged(ops, expectations=Expectations(watchdog=""))] == [Status.UNKNOWN]
 
 
 def test_rules_that_were_not_evaluated_are_seen_by_the_alert_that_always_fires(
@@ -159,8 +160,8 @@ def test_rules_that_were_not_evaluated_are_seen_by_the_alert_that_always_fires(
     (found,) = _judged(ops)
     assert (found.status, found.subject) == (Status.UNKNOWN, "prometheus/main")
     assert "Watchdog, which always fires, did so for 21 h 2 min of 1 d" in found.reason
-    assert [f.status for f in _judged(ops, watchdog="")] == [Status.OK]
-    (lacking, *_) = _judged(ops, watchdog="DeadMansSwitch")
+    assert [f.status for f in _judged(ops, expectations=Expectations(watchdog=""))] == [Status.OK]
+    (lacking, *_) = _judged(ops, expectations=Expectations(watchdog="DeadMansSwitch"))
     assert "are alerting rules evaluated there?" in lacking.reason
 
 
@@ -241,4 +242,6 @@ def test_a_rule_that_fires_and_resolves_is_seen_to_and_what_an_alertmanager_has_
     lacking = checks.alerts_sent(fired, known[known["alert"] == "Watchdog"])
     assert [(f.status, f.subject) for f in lacking] == [(Status.CRIT, "alert/BeansLow")]
     none = checks.alerts_sent(fired, alerts.alerts.schema.empty())
-    assert {(f.status, f.subject) for f in none} == {(Status.CRIT, f"alert/{name}") for name in ("Watchdog", "BeansLow")}
+    assert {(f.status, f.subject) for f in none} == {
+        (Status.CRIT, f"alert/{name}") for name in ("Watchdog", "BeansLow")
+    }

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from gocoffee_ops import checks
+from gocoffee_ops.expectations import Expectations
 from gocoffee_ops.frames import records
 from gocoffee_ops.model import Finding, Status, Target
 from gocoffee_ops.queries import alerts
@@ -38,7 +39,7 @@ def settled(ops: Session, *names: str) -> dict[str, dict[str, Any]]:
         time.sleep(0.1)
 
 
-def judged(ops: Session, **options: str) -> list[Finding]:
+def judged(ops: Session, **options: Any) -> list[Finding]:
     return checks.alerts_quiet(alerts.alerts(ops), alerts.status(ops), **options)
 
 
@@ -80,7 +81,8 @@ def test_silences_tell_who_made_them_and_what_they_match(ops: Session, alertmana
 
 def test_an_alertmanager_that_hears_nothing_is_unknown_not_quiet(ops: Session) -> None:
     assert [f.status for f in judged(ops)] == [Status.UNKNOWN]
-    assert [f.status for f in judged(ops, watchdog="")] == [Status.OK]
+    (stated,) = judged(ops, expectations=Expectations(watchdog=""))
+    assert (stated.status, "silence proves nothing" in stated.reason) == (Status.OK, True)
 
 
 def test_with_its_watchdog_alone_it_is_quiet(ops: Session, alertmanager_server: AlertmanagerServer) -> None:

@@ -69,7 +69,15 @@ def fire(server: AlertmanagerServer, story: Story) -> None:
     """The alerts of the incident; returns when all are processed."""
     share = "more than 5 % of requests fail at api-gateway"
     _fire(
-        server, story, ALERTS_S, "HighErrorRate", share, severity="critical", service="api-gateway", namespace=NAMESPACE
+        server,
+        story,
+        ALERTS_S,
+        "HighErrorRate",
+        share,
+        severity="critical",
+        service="api-gateway",
+        namespace=NAMESPACE,
+        runbook="high-error-rate",
     )
     crash = "pods of order-service restart again and again"
     _fire(
@@ -84,7 +92,7 @@ def fire(server: AlertmanagerServer, story: Story) -> None:
     )
     slow = "look-ups of orders take more than a second"
     _fire(server, story, ALERTS_S + 20, "SlowStatements", slow, severity="warning", service="postgres-primary",
-          namespace=NAMESPACE)  # fmt: skip
+          namespace=NAMESPACE, runbook="database-slowdown")  # fmt: skip
 
 
 def _fire(server: AlertmanagerServer, story: Story, at_s: float, alert: str, summary: str, **labels: str) -> None:
