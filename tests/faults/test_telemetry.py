@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import socket
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from tests.faults import tcp_proxy
 from tests.http_server import Answer, HttpServer, serving
 from tests.review.environment import Configured, Ran, cli
 from tests.runbooks.written import runbook
+from tests.testbed.incident.telemetry import WATCHDOG
 from tests.testbed.prometheus import AlertmanagerServer, Exporter, PrometheusServer
 from tests.testbed.redis import READER, RedisServer
 
@@ -31,10 +33,11 @@ ops = runbook.start("{name}", env=env)
 SECTIONS = (
     "server = redis.server(ops)\nops.judge(checks.redis_healthy, server)",
     "ops.judge(checks.redis_memory, redis.memory(ops))",
-    "ops.judge(checks.alerts_quiet, alerts.alerts(ops), alerts.status(ops))",
+    "known = alerts.alerts(ops)\nops.judge(checks.alerts_quiet, known, alerts.status(ops))",
     "ops.show(metrics.server(ops))",
     'ops.show(metrics.instant(ops, "up"))',
-    "ops.show(alerts.fired(ops))",
+    "fired = alerts.fired(ops, hours=0.02, step_s=1.0)\nops.judge(checks.alerts_sent, fired, known)",
+    "watched = alerts.watched(ops, hours=0.02, step_s=1.0)\nops.judge(checks.alerts_fired, fired, watched)",
     "ops.show(opencost.allocation(ops))",
     "ops.show(opencost.assets(ops))",
     "ops.show(kubecost.allocation(ops))",
@@ -58,13 +61,26 @@ def sound(redis_program: str, prometheus_programs: None) -> Iterator[Sound]:
         RedisServer() as redis,
         AlertmanagerServer() as alertmanager,
         Exporter("cups_total 1\n") as exporter,
-        PrometheusServer(jobs={"cups": exporter.port}) as prometheus,
+        PrometheusServer(
+            jobs={"cups": exporter.port},
+            rules=[WATCHDOG],
+            flags=["--rules.alert.resend-delay=1s"],
+            alertmanager=alertmanager.port,
+        ) as prometheus,
         serving(cost_apis.sound) as costs,
     ):
         with redis.admin() as admin:
             admin.execute_command("ACL", "SETUSER", "sees_nothing", "on", ">sees-nothing", "-@all")
-        alertmanager.fire("Watchdog", severity="none")
+        _until_fired(prometheus, alertmanager)
         yield Sound(redis, alertmanager, prometheus, costs)
+
+
+def _until_fired(prometheus: PrometheusServer, alertmanager: AlertmanagerServer) -> None:
+    """Its watchdog fires for a while, and Alertmanager has it."""
+    stop, samples = time.monotonic() + 60, "/api/v1/query?query=count_over_time(ALERTS%5B1m%5D)%3E3"
+    while not (prometheus.get(samples)["data"]["result"] and alertmanager.get("/api/v2/alerts")):
+        assert time.monotonic() < stop, "the alert that always fires does not arrive"
+        time.sleep(0.2)
 
 
 @dataclass(frozen=True)
@@ -203,4 +219,6 @@ def test_what_is_sound_beside_it_is_read_whole(run_of: Callable[[str], Ran], sou
         answered, asked = ran.covered(f"{kind}/sound")
         assert answered == asked > 0, ran.run["findings"]
     assert not [f for f in ran.run["findings"] if f["subject"].endswith("/sound") and f["status"] != "OK"]
+    told = {f["check"]: f["status"] for f in ran.run["findings"] if f["subject"] == "alerts"}
+    assert told == dict.fromkeys(("alerts_quiet", "alerts_fired", "alerts_sent"), "OK")
     assert sound.redis.passwords[READER] not in ran.report + ran.printed
