@@ -81,14 +81,16 @@ def _untold(
         sources.setdefault(_key(row), set()).add(row["prometheus"])
     known = [(row, found) for row, found in zip(compared, there, strict=True) if found]
     told = {row["prometheus"] for row, found in known if len(found) >= len(sources[_key(row)])}
-    shared: dict[str, Row] = {}
-    for row, _ in known:
+    shared: dict[str, tuple[Row, int]] = {}
+    for row, found in known:
         if row["prometheus"] not in told:
-            shared.setdefault(row["prometheus"], row)
-    for where, row in sorted(shared.items()):
+            shared.setdefault(row["prometheus"], (row, len(found)))
+    for where in sorted(shared):
+        row, often = shared[where]
         others = ", ".join(sorted(sources[_key(row)] - {where}))
+        times = "once" if often == 1 else f"{often} times"
         reason = (
-            f"whether it sends alerts cannot be told: {row['alert']} fires in {others} too, and Alertmanager has it once: "
+            f"whether it sends alerts cannot be told: {row['alert']} fires in {others} too, and Alertmanager has it {times}: "
             "give each Prometheus an external label of its own"
         )
         yield Finding(Status.UNKNOWN, "alerts_sent", f"prometheus/{where}", reason)
