@@ -1,0 +1,71 @@
+"""The steps of the incident runbooks that say what changed before it, on a timeline that is known."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gocoffee_ops import checks, figures
+from gocoffee_ops.analysis import timeline
+from gocoffee_ops.evidence.ledger import Ledger
+from gocoffee_ops.model import Finding, Target, Thresholds
+from gocoffee_ops.runbooks import catalog
+from gocoffee_ops.session import Place, Session
+
+END = datetime(2026, 11, 25, 3, 0, tzinfo=UTC)
+STEPS = {  # the cells that rank what changed, and judge it
+    "service-down": ["acc93448"],
+    "high-error-rate": ["864b28c1", "8855bc9a"],
+    "forensics": ["d1563c6e", "be264bf8"],
+}
+SERVICE = "order-service"
+RELEASED = {"kind": "rollout", "subject": f"deployment/{SERVICE}", "service": SERVICE, "cluster": "eu"}
+BEGAN = {"kind": "error onset", "subject": "service/api-gateway", "service": "api-gateway", "cluster": "eu"}
+LOGGED = BEGAN | {"kind": "log onset", "subject": f"service/{SERVICE}", "service": SERVICE}
+
+
+def before(minutes: float) -> dict[str, datetime]:
+    """So many minutes before the window's end."""
+    return {"time": END - timedelta(minutes=minutes)}
+
+
+class Shown(Session):
+    """Keeps what it shows, with the columns."""
+
+    def show(self, value: object, *columns: str) -> None:
+        self.shown: list[tuple[object, tuple[str, ...]]] = [*getattr(self, "shown", []), (value, columns)]
+
+
+def ran(name: str, folder: Path, *moments: dict[str, Any], started: str = "") -> tuple[Finding, Shown]:
+    """What a runbook's steps say of moments, and what they show."""
+    plain = dict.fromkeys(("cluster", "namespace", "service", "node", "resolution_s"))
+    rows = [plain | {"what": "it changed", "source": "", "evidence": ""} | row for row in moments]
+    place = Place(Target("cluster", "eu"), END, connect=lambda: None)
+    ops = Shown(runbook=name, environment="e", places=[place], thresholds=Thresholds(), ledger=Ledger(folder))
+    ops.mark(timeline.MOMENTS.from_rows(rows))
+    window = ops.window()
+    names: dict[str, Any] = {"ops": ops, "window": window, "baseline": window.before(1.0), "timeline": timeline}
+    names |= {"checks": checks, "figures": figures, "gateway": "api-gateway", "namespace": "go-coffee"}
+    names |= {"service": SERVICE, "services": [SERVICE], "started": started}
+    cells = {cell["id"]: "".join(cell["source"]) for cell in catalog.load(catalog.find(name).path)["cells"]}
+    for step in STEPS[name]:
+        exec(cells[step], names)
+    (said,) = [finding for finding in ops.findings if finding.check == "changed_before_onset"]
+    return said, ops
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_a_release_hours_before_the_first_sign_is_named(name: str, tmp_path: Path) -> None:
+    said, _ = ran(name, tmp_path, RELEASED | before(200), LOGGED | before(20))
+    assert "look first at deployment/order-service" in said.reason
+    assert "3 h before" in said.reason
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_what_another_service_logs_is_no_onset(name: str, tmp_path: Path) -> None:
+    other = LOGGED | {"subject": "service/menu", "service": "menu"}
+    said, _ = ran(name, tmp_path, RELEASED | before(25), other | before(50), LOGGED | before(20))
+    assert "before 2026-11-25 02:40:00 UTC" in said.reason
