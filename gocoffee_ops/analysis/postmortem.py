@@ -115,7 +115,9 @@ def _factors(candidates: pd.DataFrame, onset: datetime | None) -> Part:
         "What changed before the onset, in the order in which to look at it. To have come first is not to be the cause."
     )
     if onset is None:
-        sentence = "Without an onset, no change can be said to have come before it."
+        since = "the window's end" if candidates.attrs.get("unseen") else "the first alert"
+        counted = f" The minutes are counted back from {since}." if rows else ""
+        sentence = f"Without an onset, no change can be said to have come before it.{counted}"
     shown = tuple(
         (f"{row['before_onset_s'] / 60:.1f}", row["kind"], row["subject"], row["what"], f"{row['score']:.2f}")
         for row in rows[:CANDIDATES_SHOWN]

@@ -26,6 +26,7 @@ from gocoffee_ops.analysis.moments import (
     rollouts,
     server_starts,
 )
+from gocoffee_ops.errors import UsageError
 from gocoffee_ops.frames import Column, Schema, Tables, records
 from gocoffee_ops.model import read_time
 
@@ -100,8 +101,9 @@ def within(timeline: pd.DataFrame, start: datetime, end: datetime) -> pd.DataFra
 def candidates(
     timeline: pd.DataFrame,
     *,
-    onset: datetime,
+    onset: datetime | None,
     service: str | Sequence[str],
+    otherwise: datetime | None = None,
     namespace: str = "",
     cluster: str = "",
     nodes: Iterable[str] = (),
@@ -117,14 +119,19 @@ def candidates(
     What was changed within what the onset is known to may have come before it, and is a candidate with a `before_onset_s`
     below 0. Events and restarts from then are as likely what came of it, and are none. `service` is one, or several that an
     incident touches. `nodes` are those that they run on (see `nodes_of`); without any, that is stated.
+
+    Without an onset it is counted back from `otherwise`, and `attrs["unseen"]` says so. Raises UsageError where there is neither.
     """
+    counted_from = onset or otherwise
+    if counted_from is None:
+        raise UsageError("rank what changed", why="there is neither an onset nor a time to count back from otherwise")
     own, own_nodes = _services(service), frozenset(nodes)
     rows = records(timeline)
     often = Counter((row["kind"], row["subject"]) for row in rows)
-    slack_s = _slack(rows, onset)
+    slack_s = _slack(rows, counted_from)
     found = []
     for row in rows:
-        before = (onset - row["time"]).total_seconds()
+        before = (counted_from - row["time"]).total_seconds()
         late = -before >= slack_s if row["kind"] in CHANGES else before < 0.0
         if row["kind"] in SYMPTOMS or late or before > REACH_S or _sound(row):
             continue
@@ -140,6 +147,7 @@ def candidates(
     found.sort(key=lambda row: (row["role"] == "aftermath", -row["score"], row["before_onset_s"], row["subject"]))
     frame = CANDIDATES.from_rows(found)
     frame.attrs["evidence"] = list(dict.fromkeys(row["evidence"] for row in found if row["evidence"]))
+    frame.attrs["unseen"] = onset is None
     if not own_nodes:
         frame.attrs["truncated"] = [
             f"on which nodes {' and '.join(own)} runs was not read, so that none counts as its own"
@@ -206,11 +214,9 @@ def first_onset(timeline: pd.DataFrame, *, service: Sequence[str] = ()) -> datet
     return min(times, default=None)
 
 
-def onset_of(
-    timeline: pd.DataFrame, *, otherwise: datetime, service: Sequence[str] = (), started: str = ""
-) -> datetime:
+def onset_of(timeline: pd.DataFrame, *, service: Sequence[str] = (), started: str = "") -> datetime | None:
     """The moment before which changes are looked for: when somebody says that it `started`, else the first onset of these
-    services (see `first_onset`), else when the first alert of theirs began to fire, else `otherwise`.
+    services (see `first_onset`), else when the first alert of theirs began to fire. None where no sign of it was seen.
 
     An alert is late, and says no more than that it began before; without services it may be anybody's, and is passed over.
     Raises UsageError for a `started` that is no time.
@@ -218,7 +224,7 @@ def onset_of(
     if started:
         return read_time(started)
     fired = [row["time"] for row in records(timeline) if row["kind"] == "alert" and row["service"] in service]
-    return first_onset(timeline, service=service) or min(fired, default=otherwise)
+    return first_onset(timeline, service=service) or min(fired, default=None)
 
 
 def _overlap(row: Row, services: Sequence[str], namespace: str, cluster: str, nodes: frozenset[str]) -> float:

@@ -38,26 +38,29 @@ def changed_before_onset(timeline: pd.DataFrame, candidates: pd.DataFrame) -> li
     """What changed before the onset? It names what to look at first and claims no cause; a change is no verdict.
 
     A timeline on which something could not be read is UNKNOWN: the change that matters may be the one that is missing. What the
-    environment does not let us ask is said beside the answer.
+    environment does not let us ask is said beside the answer, as it is where no sign of an onset was seen.
 
     >>> import pandas as pd
     >>> said(changed_before_onset(pd.DataFrame(), pd.DataFrame()))
     ['OK timeline: nothing on the timeline changed in the hours before the onset']
     """
+    unseen = bool(candidates.attrs.get("unseen"))
+    origin = "the end of the window, as no sign of an onset was seen" if unseen else "the onset"
     unread = tuple(timeline.attrs.get("gaps", ()))
     rows = records(candidates)
     if rows:
         first = rows[0]
         before = first["before_onset_s"]
         when = f"{seconds(before)} before" if before >= 0 else f"{seconds(-before)} after, within what it is known to"
-        onset = first["time"] + timedelta(seconds=before)  # which may be the run's own moment, where no symptom began
+        onset = first["time"] + timedelta(seconds=before)
+        at = f"{onset:%Y-%m-%d %H:%M:%S} UTC" + (f" ({origin})" if unseen else "")
         reason = (
-            f"{counted(len(rows), 'moment')} before {onset:%Y-%m-%d %H:%M:%S} UTC; look first at {first['subject']}, "
+            f"{counted(len(rows), 'moment')} before {at}; look first at {first['subject']}, "
             f"{when} ({first['kind']}: {first['what']})"
         )
         figures = numbers(first, "score", "before_onset_s") | {"changes": len(rows)}
     else:
-        reason, figures = "nothing on the timeline changed in the hours before the onset", {"changes": 0}
+        reason, figures = f"nothing on the timeline changed in the hours before {origin}", {"changes": 0}
     if unread:
         reason += f"; not read: {', '.join(unread)}"
     if absent := timeline.attrs.get("absent"):

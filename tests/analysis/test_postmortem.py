@@ -46,7 +46,7 @@ UNREAD = Finding(Status.UNKNOWN, "alerts.alerts", "alertmanager/main", "not read
 
 def drafted(*findings: Finding, onset: datetime | None = ONSET, rows: tuple[dict[str, Any], ...] = ()) -> str:
     moments = timeline.MOMENTS.from_rows(rows)
-    before = timeline.candidates(moments, onset=onset or END, service="orders")
+    before = timeline.candidates(moments, onset=onset, otherwise=END, service="orders")
     options: dict[str, Any] = {
         "service": "orders",
         "start": START,

@@ -193,29 +193,27 @@ def test_the_first_onset_is_the_services_own() -> None:
     assert timeline.first_onset(moments()) is None
 
 
-def test_the_onset_is_what_somebody_says_else_the_first_symptom_else_the_end() -> None:
+def test_the_onset_is_what_somebody_says_else_the_first_symptom_else_none() -> None:
     base = {"kind": "error onset", "subject": "service/x"}
     found = moments(base | {"service": "gateway", "time": at(-9)}, base | {"service": "orders", "time": at(-2)})
-    end = at(30)
-    assert timeline.onset_of(found, otherwise=end, started="2026-11-25T02:00Z") == at(-60)
-    assert timeline.onset_of(found, otherwise=end, service=("orders", "gateway")) == at(-9)
-    assert timeline.onset_of(found, otherwise=end, service=("orders",)) == at(-2)
-    assert timeline.onset_of(found, otherwise=end) == at(-9)
-    assert timeline.onset_of(moments(), otherwise=end) == end
+    assert timeline.onset_of(found, started="2026-11-25T02:00Z") == at(-60)
+    assert timeline.onset_of(found, service=("orders", "gateway")) == at(-9)
+    assert timeline.onset_of(found, service=("orders",)) == at(-2)
+    assert timeline.onset_of(found) == at(-9)
+    assert timeline.onset_of(moments()) is None
     with pytest.raises(UsageError, match="names no zone"):
-        timeline.onset_of(found, otherwise=end, started="2026-11-25T02:00")
+        timeline.onset_of(found, started="2026-11-25T02:00")
 
 
 def test_without_an_onset_a_services_own_first_alert_is_the_moment_to_count_back_from() -> None:
     fires = {"kind": "alert", "subject": "alert/Down", "service": "orders"}
     always = fires | {"subject": "alert/Watchdog", "service": None}
     found = moments(fires | {"time": at(-5)}, fires | {"time": at(-3)}, always | {"time": at(-600)})
-    end = at(30)
-    assert timeline.onset_of(found, otherwise=end, service=("orders",)) == at(-5)
-    assert timeline.onset_of(found, otherwise=end, service=("menu",)) == end
-    assert timeline.onset_of(found, otherwise=end) == end
+    assert timeline.onset_of(found, service=("orders",)) == at(-5)
+    assert timeline.onset_of(found, service=("menu",)) is None
+    assert timeline.onset_of(found) is None
     later = timeline.merge(found, moments(fires | {"kind": "log onset", "time": at(-4)}))
-    assert timeline.onset_of(later, otherwise=end, service=("orders",)) == at(-4)
+    assert timeline.onset_of(later, service=("orders",)) == at(-4)
 
 
 RESTARTED = {
@@ -351,6 +349,22 @@ def test_every_score_is_between_nothing_and_one_and_nothing_is_ranked_twice(
     ranked = records(timeline.candidates(found, onset=ONSET, service="orders"))
     assert all(0 < row["score"] <= 1 for row in ranked)
     assert len(ranked) == sum(k not in timeline.SYMPTOMS and -360 <= m < 1 for k, m, _ in rows)
+
+
+def test_where_no_sign_was_seen_it_is_said_what_is_counted_back_from() -> None:
+    released = moments(RELEASED | {"time": at(-3)})
+    ranked = timeline.candidates(released, onset=None, otherwise=ONSET, service="orders")
+    (found,) = checks.changed_before_onset(released, ranked)
+    assert "UTC (the end of the window, as no sign of an onset was seen); look first" in found.reason
+    (quiet,) = checks.changed_before_onset(
+        moments(), timeline.candidates(moments(), onset=None, otherwise=ONSET, service="orders")
+    )
+    assert (quiet.status, quiet.reason) == (
+        Status.OK,
+        "nothing on the timeline changed in the hours before the end of the window, as no sign of an onset was seen",
+    )
+    with pytest.raises(UsageError, match="neither an onset nor"):
+        timeline.candidates(released, onset=None, service="orders")
 
 
 def test_a_timeline_that_lacks_a_source_is_unknown_whatever_else_it_shows() -> None:

@@ -69,3 +69,12 @@ def test_what_another_service_logs_is_no_onset(name: str, tmp_path: Path) -> Non
     other = LOGGED | {"subject": "service/menu", "service": "menu"}
     said, _ = ran(name, tmp_path, RELEASED | before(25), other | before(50), LOGGED | before(20))
     assert "before 2026-11-25 02:40:00 UTC" in said.reason
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_where_nothing_was_felt_the_end_of_the_window_is_no_onset(name: str, tmp_path: Path) -> None:
+    said, ops = ran(name, tmp_path, RELEASED | before(25))
+    assert "before 2026-11-25 03:00:00 UTC (the end of the window, as no sign of an onset was seen)" in said.reason
+    drawn = [value.to_json() for value, _ in ops.shown if hasattr(value, "to_json") and not hasattr(value, "attrs")]
+    assert len(drawn) == (0 if name == "service-down" else 1)
+    assert not any("onset 0" in one for one in drawn)
