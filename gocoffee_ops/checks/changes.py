@@ -54,8 +54,10 @@ def changed_before_onset(timeline: pd.DataFrame, candidates: pd.DataFrame) -> li
         when = f"{seconds(before)} before" if before >= 0 else f"{seconds(-before)} after, within what it is known to"
         onset = first["time"] + timedelta(seconds=before)
         at = f"{onset:%Y-%m-%d %H:%M:%S} UTC" + (f" ({origin})" if unseen else "")
+        several = len({row["cluster"] for row in rows if row["cluster"]}) > 1
+        where = f" of {first['cluster']}" if several and first["cluster"] else ""
         reason = (
-            f"{counted(len(rows), 'moment')} before {at}; look first at {first['subject']}, "
+            f"{counted(len(rows), 'moment')} before {at}; look first at {first['subject']}{where}, "
             f"{when} ({first['kind']}: {first['what']})"
         )
         figures = numbers(first, "score", "before_onset_s") | {"changes": len(rows)}

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from gocoffee_ops import checks, figures
@@ -62,6 +63,15 @@ def test_a_release_hours_before_the_first_sign_is_named(name: str, tmp_path: Pat
     said, _ = ran(name, tmp_path, RELEASED | before(200), LOGGED | before(20))
     assert "look first at deployment/order-service" in said.reason
     assert "3 h before" in said.reason
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_of_two_clusters_it_is_said_which_one_to_look_at(name: str, tmp_path: Path) -> None:
+    said, ops = ran(
+        name, tmp_path, RELEASED | before(25), RELEASED | before(90) | {"cluster": "us"}, LOGGED | before(20)
+    )
+    assert "look first at deployment/order-service of eu, 5 min before" in said.reason
+    assert all("cluster" in columns for value, columns in ops.shown if isinstance(value, pd.DataFrame))
 
 
 @pytest.mark.parametrize("name", STEPS)
