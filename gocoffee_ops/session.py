@@ -302,7 +302,7 @@ class Session:
             found = [Finding(Status.UNKNOWN, name, name, "the check gave no finding", evidence=tuple(evidence))]
         recorded = [self._find(finding) for finding in found]
         if new := [one for one in recorded if self._cell.told.setdefault(_sentence(one), one.check) == one.check]:
-            self.show(FindingsPanel(new, demo=self.demo))
+            self.show(FindingsPanel(new, runbook=self.runbook, demo=self.demo))
 
     def contacts(self, severity: str = "", started: str = "") -> None:
         """Show whom to call for an incident, by severity (or for one), how soon, and where to look.
@@ -375,7 +375,7 @@ class Session:
         entries = list(self.ledger.entries())
         found, failed, coverage = record.findings(entries), record.failed_cells(entries), record.coverage(entries)
         status = worst([f.status for f in found] + [Status.UNKNOWN] * bool(failed))
-        panel = VerdictPanel(status, found, coverage, failed, demo=self.demo)
+        panel = VerdictPanel(status, found, coverage, failed, runbook=self.runbook, demo=self.demo)
         self.ledger.append(
             "verdict",
             {

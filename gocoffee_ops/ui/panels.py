@@ -19,17 +19,24 @@ __all__ = ["DEMO_BANNER", "FindingsPanel", "VerdictPanel"]
 
 
 class FindingsPanel:
-    """The findings of one check, worst first; those that are OK fold away beside worse ones."""
+    """The findings of one check, worst first, each with the runbooks that go on from it but `runbook`, which shows them.
 
-    def __init__(self, findings: Sequence[Finding], *, demo: bool = False) -> None:
+    Those that are OK fold away beside worse ones.
+    """
+
+    def __init__(self, findings: Sequence[Finding], *, runbook: str = "", demo: bool = False) -> None:
         self.findings = sorted(findings, key=lambda f: -f.status.severity)
+        self.runbook = runbook
         self.demo = demo
 
     def _repr_html_(self) -> str:
         return wrap(f"{self._banner()}{self._tables()}")
 
     def __repr__(self) -> str:
-        lines = [visible(f"{f.status.value:8}{_where(f)}{f.subject}: {f.reason}") for f in self.findings]
+        lines = [
+            visible(" · ".join([f"{f.status.value:8}{_where(f)}{f.subject}: {f.reason}", *_next(f, self.runbook)]))
+            for f in self.findings
+        ]
         return "\n".join(([DEMO_BANNER] if self.demo else []) + lines)
 
     def _banner(self) -> str:
@@ -39,10 +46,10 @@ class FindingsPanel:
         bad = [f for f in self.findings if f.status is not Status.OK]
         fine = [f for f in self.findings if f.status is Status.OK]
         if len(fine) <= 3:
-            return _table(self.findings)
+            return _table(self.findings, self.runbook)
         count = f"{len(fine)} finding is OK" if len(fine) == 1 else f"{len(fine)} findings are OK"
-        folded = f"<details><summary>{badge(Status.OK)} {count}</summary>{_table(fine)}</details>"
-        return (_table(bad) if bad else "") + folded
+        folded = f"<details><summary>{badge(Status.OK)} {count}</summary>{_table(fine, self.runbook)}</details>"
+        return (_table(bad, self.runbook) if bad else "") + folded
 
 
 class VerdictPanel(FindingsPanel):
@@ -55,9 +62,10 @@ class VerdictPanel(FindingsPanel):
         coverage: Coverage,
         failed: Mapping[str, str],
         *,
+        runbook: str = "",
         demo: bool = False,
     ) -> None:
-        super().__init__(findings, demo=demo)
+        super().__init__(findings, runbook=runbook, demo=demo)
         self.status = status
         self.coverage = coverage
         self.failed = failed
@@ -115,9 +123,9 @@ def _where(finding: Finding) -> str:
     return "".join(f"{part}/" for part in (finding.cluster, finding.namespace) if part)
 
 
-def _table(findings: Sequence[Finding]) -> str:
+def _table(findings: Sequence[Finding], runbook: str) -> str:
     rows = "".join(
-        f"<tr><td>{badge(f.status)}</td><td>{_place(f)}{escaped(f.subject)}</td><td>{_said(f)}</td></tr>"
+        f"<tr><td>{badge(f.status)}</td><td>{_place(f)}{escaped(f.subject)}</td><td>{_said(f, runbook)}</td></tr>"
         for f in findings
     )
     head = "".join(f"<th scope='col'>{name}</th>" for name in ("status", "subject", "reason"))
@@ -125,11 +133,19 @@ def _table(findings: Sequence[Finding]) -> str:
     return f"<div class='gc-box'>{table}</div>"
 
 
-def _said(finding: Finding) -> str:
-    """Its sentence, and below it those of what was folded into it."""
+def _said(finding: Finding, runbook: str) -> str:
+    """Its sentence, below it those of what was folded into it, and which runbook goes on from it."""
     reason, others = told(finding)
     also = "".join(f"<li>{escaped(one)}</li>" for one in others)
-    return f"{escaped(reason)}<ul class='gc-also'>{also}</ul>" if also else escaped(reason)
+    goes_on = "".join(f"<div class='gc-na'>{escaped(one)}</div>" for one in _next(finding, runbook))
+    below = f"<ul class='gc-also'>{also}</ul>" if also else ""
+    return f"{escaped(reason)}{below}{goes_on}"
+
+
+def _next(finding: Finding, runbook: str) -> list[str]:
+    """The runbooks that go on from a finding, as one text; none for the runbook that is being run."""
+    others = [name for name in finding.next if name != runbook]
+    return [f"next: {', '.join(others)}"] if others else []
 
 
 def _place(finding: Finding) -> str:

@@ -56,3 +56,14 @@ def test_demo_data_is_marked_in_html_and_text() -> None:
     panel = FindingsPanel(FINE, demo=True)
     assert "Demo data" in panel._repr_html_()
     assert repr(panel).startswith("Demo data")
+
+
+def test_a_finding_names_the_runbooks_that_go_on_from_it_but_not_the_one_that_shows_it() -> None:
+    waits = Finding(Status.WARN, "check", "service/orders", "slow", next=("service-down", f"database-{SCRIPT}"))
+    panel = FindingsPanel([waits, FINE[0]], runbook="service-down")
+    assert panel._repr_html_().count("next: ") == repr(panel).count("next: ") == 1
+    assert "next: database-&lt;script&gt;" in panel._repr_html_()
+    assert "slow · next: database-" in repr(panel)
+    verdict = VerdictPanel(Status.WARN, [waits], Coverage({}), {}, runbook="high-error-rate")
+    assert "next: service-down, database-" in verdict._repr_html_()
+    assert "next" not in repr(FindingsPanel([FINE[0]]))
