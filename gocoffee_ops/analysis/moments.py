@@ -30,6 +30,7 @@ KINDS = (
     "statement onset",
 )
 SLOW_STATEMENT = "duration: "  # how PostgreSQL logs a statement that took long
+NEAR_S = 60.0  # between a rule's evaluation, its sample and what was sent of it
 FINE_S = 1.0  # a moment that is known better than this needs no word on how well
 
 MOMENTS = Schema(
@@ -140,16 +141,20 @@ def alerts(table: pd.DataFrame) -> pd.DataFrame:
     return _moments(table, "alert", moment)
 
 
-def fired_alerts(table: pd.DataFrame) -> pd.DataFrame:
+def fired_alerts(table: pd.DataFrame, besides: pd.DataFrame | None = None) -> pd.DataFrame:
     """Each alert that Prometheus knows to have fired, when it was first seen to; of one that resolved, when that was.
 
-    One that fired before the window began has no such moment: it is counted as a row without a time.
+    One that fired before the window began has no such moment: it is counted as a row without a time. What Alertmanager has too
+    (`besides`, its table, whose moments are `alerts`) is no second moment: the same alert with its labels, from the same time.
     """
+    known = [] if besides is None else records(besides)
 
-    def moment(row: Row) -> dict[str, Any]:
+    def moment(row: Row) -> dict[str, Any] | None:
+        if any(_is_same(row, one) for one in known):
+            return None
         labels = dict(label.partition("=")[::2] for label in row["labels"])
         times = "" if row["times"] == 1 else f", {_times(row['times'])}"
-        ended = "fires still" if row["firing"] else f"fired until {row['last_seen_at']:%Y-%m-%d %H:%M:%S}"
+        ended = f"{'fired still at' if row['firing'] else 'fired until'} {row['last_seen_at']:%Y-%m-%d %H:%M:%S}"
         return {
             "time": None if row["from_before"] else row["first_seen_at"],
             "subject": f"alert/{row['alert']}",
@@ -159,6 +164,15 @@ def fired_alerts(table: pd.DataFrame) -> pd.DataFrame:
         }
 
     return _moments(table, "alert", moment)
+
+
+def _is_same(fired: Row, known: Row) -> bool:
+    """Whether Alertmanager's alert is what Prometheus says that fired; it has more labels, of the Prometheus that sent it."""
+    if fired["alert"] != known["alert"] or not {*fired["labels"]} <= {*known["labels"]}:
+        return False
+    later_s = (fired["first_seen_at"] - known["starts_at"]).total_seconds()
+    near_s = fired["step_s"] + NEAR_S
+    return bool(-near_s <= later_s and (fired["from_before"] or later_s <= near_s))
 
 
 def dashboard_notes(table: pd.DataFrame) -> pd.DataFrame:

@@ -7,7 +7,8 @@ ServerFault and Malformed. Permission: to read; neither knows users itself, a pr
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from gocoffee_ops.errors import ParameterError
@@ -15,13 +16,16 @@ from gocoffee_ops.frames import Column, Schema
 from gocoffee_ops.queries.alert_history import FIRED, WATCHED, fired_row, watched_row
 from gocoffee_ops.queries.promql import Asked
 from gocoffee_ops.queries.query import Ask, Rows, query
+from gocoffee_ops.queries.windows import window_of
 
 if TYPE_CHECKING:
+    from gocoffee_ops.model import Window
     from gocoffee_ops.sources.alertmanager import Alert, Alertmanager, Silence
     from gocoffee_ops.sources.prometheus import Prometheus
 
 SERIES_LIMIT = 1_000
 STEPS_LIMIT = 11_000  # Prometheus refuses more
+STEP_S = 60.0
 
 STATUS = Schema(
     "alertmanager",
@@ -130,11 +134,19 @@ def silences(ask: Ask[Alertmanager]) -> Rows:
 
 
 @query("prometheus", FIRED)
-def fired(ask: Ask[Prometheus], *, hours: float = 24.0, step_s: float = 60.0) -> Rows:
-    """Which alerts fired in a window that ends now, those too that have resolved since?
+def fired(
+    ask: Ask[Prometheus],
+    *,
+    hours: float = 24.0,
+    step_s: float | None = None,
+    start: datetime | None = None,
+    end: datetime | None = None,
+) -> Rows:
+    """Which alerts fired in a window, those too that have resolved since?
 
-    A row for each alert with its labels. It was looked at every `step_s`: times are those of samples, and what fired for less
-    may be missing. That no alert is here means little where nothing was recorded: see `watched`.
+    The window is from `start`, else `hours` before its end, to `end`, else now; what is to come is no part of it. A row for each
+    alert with its labels. It was looked at every `step_s`, by default a minute, or as many as a long window takes: times are those
+    of samples, and what fired for less may be missing. That no alert is here means little where nothing was recorded: see `watched`.
 
     Columns: alert, severity, namespace (string), first_seen_at, last_seen_at (timestamp), firing, from_before (boolean), times
     (Int64), fired_s, step_s (Float64, s), points_found, points_expected (Int64), window_s (Float64, s), labels (list).
@@ -142,37 +154,50 @@ def fired(ask: Ask[Prometheus], *, hours: float = 24.0, step_s: float = 60.0) ->
     Source: /api/v1/query_range of ALERTS, which Prometheus writes for its own alerting rules. At most 1,000 alerts; more are
     stated. Raises ParameterError for a window that is none, or of more than 11,000 steps.
     """
-    start = _window_start(ask.as_of, hours, step_s)
+    span, step = _looked_at(ask.as_of, hours, step_s, start, end)
     asked, promql = Asked.nothing(), 'timestamp(ALERTS{alertstate="firing"})'
-    answered = ask.source.over(promql, start, ask.as_of, step_s, ask.deadline, limit=SERIES_LIMIT + 1)
+    answered = ask.source.over(promql, span.start, span.end, step, ask.deadline, limit=SERIES_LIMIT + 1)
     found = asked.heard(promql, answered)
-    window = start.timestamp(), ask.as_of.timestamp()
-    rows = [row for series in found[:SERIES_LIMIT] if (row := fired_row(series, window, step_s))]
+    window = span.start.timestamp(), span.end.timestamp()
+    rows = [row for series in found[:SERIES_LIMIT] if (row := fired_row(series, window, step))]
     cut = [f"more than {SERIES_LIMIT:,} alerts fired"] if len(found) > SERIES_LIMIT else []
     return Rows(sorted(rows, key=lambda row: row["first_seen_at"]), truncated=asked.stated(*cut), notes=asked.notes())
 
 
 @query("prometheus", WATCHED)
-def watched(ask: Ask[Prometheus], *, hours: float = 24.0, step_s: float = 60.0) -> Rows:
-    """In how much of a window that ends now was anything recorded, so that an alert could have fired?
+def watched(
+    ask: Ask[Prometheus],
+    *,
+    hours: float = 24.0,
+    step_s: float | None = None,
+    start: datetime | None = None,
+    end: datetime | None = None,
+) -> Rows:
+    """In how much of a window (see `fired`) was anything recorded, so that an alert could have fired?
 
     Columns: window_start_at, window_end_at (timestamp), step_s (Float64, s), points_found, points_expected (Int64), gaps (list),
     unseen_s (Float64, s). A Prometheus that was down, not yet there, or keeps less than the window has gaps.
 
     Source: /api/v1/query_range of `up`. Raises ParameterError as `fired` does.
     """
-    start = _window_start(ask.as_of, hours, step_s)
+    span, step = _looked_at(ask.as_of, hours, step_s, start, end)
     asked, promql = Asked.nothing(), "max(timestamp(up))"
-    found = asked.heard(promql, ask.source.over(promql, start, ask.as_of, step_s, ask.deadline))
-    row = watched_row(found, (start.timestamp(), ask.as_of.timestamp()), step_s)
+    found = asked.heard(promql, ask.source.over(promql, span.start, span.end, step, ask.deadline))
+    row = watched_row(found, (span.start.timestamp(), span.end.timestamp()), step)
     return Rows([row], truncated=asked.stated(), notes=asked.notes())
 
 
-def _window_start(as_of: datetime, hours: float, step_s: float) -> datetime:
-    if not 0 < step_s <= hours * 3600 or hours * 3600 / step_s >= STEPS_LIMIT:
-        why = f"{hours:g} h in steps of {step_s:g} s"
+def _looked_at(
+    as_of: datetime, hours: float, step_s: float | None, start: datetime | None, end: datetime | None
+) -> tuple[Window, float]:
+    """The window, and how often it is looked at."""
+    until = min(end or as_of, as_of)
+    long_s = (until - start).total_seconds() if start else hours * 3600
+    step = STEP_S * max(1, ceil(long_s / (STEP_S * (STEPS_LIMIT - 1)))) if step_s is None else step_s
+    if not 0 < step <= long_s or long_s / step >= STEPS_LIMIT:
+        why = f"{long_s / 3600:g} h in steps of {step:g} s"
         raise ParameterError("ask what fired", why=why, hint=f"1 to {STEPS_LIMIT:,} steps")
-    return as_of - timedelta(hours=hours)
+    return window_of(until, start, None, long_s), step
 
 
 def _row(alert: Alert, silences: Mapping[str, Silence], names: Mapping[str, str], as_of: datetime) -> Mapping[str, Any]:

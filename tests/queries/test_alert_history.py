@@ -21,6 +21,7 @@ from gocoffee_ops.queries import alerts
 from gocoffee_ops.session import Session
 from gocoffee_ops.sources.alertmanager import Alertmanager
 from gocoffee_ops.sources.prometheus import Prometheus
+from tests.checks.tables import table
 from tests.support import live_session
 from tests.testbed.prometheus import AlertmanagerServer, Exporter, PrometheusServer
 
@@ -172,6 +173,32 @@ def test_a_coarser_step_and_a_shorter_window_are_stated(source: Prometheus, tmp_
     assert (rows["OrdersDown"]["step_s"], rows["OrdersDown"]["window_s"]) == (300.0, 14_400.0)
 
 
+def test_a_window_of_the_past_is_told_as_it_was_then(source: Prometheus, tmp_path: Path) -> None:
+    ops = _ops(source, tmp_path, WHOLE)
+    over = {row["alert"]: row for row in records(alerts.fired(ops, start=_at("03:00"), end=_at("04:00")))}
+    assert set(over) == {"Watchdog", "OrdersDown"}
+    assert (over["OrdersDown"]["firing"], over["OrdersDown"]["times"], over["OrdersDown"]["window_s"]) == (
+        False,
+        2,
+        3600.0,
+    )
+    within = {row["alert"]: row for row in records(alerts.fired(ops, start=_at("03:00"), end=_at("03:20")))}
+    assert (within["OrdersDown"]["firing"], within["OrdersDown"]["last_seen_at"]) == (True, _at("03:20"))
+    (seen,) = records(alerts.watched(ops, start=_at("03:00"), end=_at("04:00")))
+    assert (seen["window_start_at"], seen["window_end_at"], seen["gaps"]) == (_at("03:00"), _at("04:00"), ())
+
+
+def test_what_is_to_come_is_no_gap_and_a_long_window_is_looked_at_less_often(
+    source: Prometheus, tmp_path: Path
+) -> None:
+    ops = _ops(source, tmp_path, WHOLE)
+    (seen,) = records(alerts.watched(ops, start=_at("06:00"), end=_at("09:00")))
+    assert (seen["window_end_at"], seen["gaps"]) == (WHOLE, ())
+    (long,) = records(alerts.watched(ops, start=WHOLE - timedelta(hours=216)))
+    assert long["step_s"] == 120.0
+    assert alerts.fired(ops, start=WHOLE - timedelta(hours=216))["step_s"].eq(120.0).all()
+
+
 @pytest.mark.parametrize("window", [{"step_s": 0.0}, {"hours": 0.0}, {"hours": 24.0, "step_s": 1.0}])
 def test_a_window_that_is_none_is_refused_before_anybody_is_asked(
     source: Prometheus, tmp_path: Path, window: dict[str, float]
@@ -186,7 +213,35 @@ def test_the_timeline_takes_them_at_their_first_sight(source: Prometheus, tmp_pa
     (down,) = [row for row in records(moments) if row["subject"] == "alert/OrdersDown"]
     assert (down["time"], down["kind"], down["service"]) == (_at("03:10"), "alert", "orders")
     assert down["what"] == "critical: fired until 2026-01-05 03:50:00, 2 times"
+    (still,) = [row for row in records(moments) if row["subject"] == "alert/StillDown"]
+    assert still["what"] == "critical: fired still at 2026-01-05 07:00:00"
     assert moments.attrs["untimed"] == 1  # the one that fired before
+
+
+def test_what_alertmanager_has_too_stands_on_the_timeline_once(source: Prometheus, tmp_path: Path) -> None:
+    fired = alerts.fired(_ops(source, tmp_path, WHOLE))
+    sent = {"severity": "critical", "state": "active"}
+    still = sent | {"alert": "StillDown", "starts_at": _at("06:29")}
+    always = sent | {"alert": "Watchdog", "starts_at": WHOLE - timedelta(days=30)}
+    again = sent | {"alert": "OrdersDown", "starts_at": _at("06:50")}  # another time than that of the night
+    labels = {"StillDown": "critical", "Watchdog": "none", "OrdersDown": "critical"}
+    besides = table(
+        alerts.alerts,
+        *(
+            one | {"labels": (f"alertname={one['alert']}", "cluster=eu", f"severity={labels[one['alert']]}", *more)}
+            for one, more in (
+                (still, ()),
+                (always, ()),
+                (again, ("namespace=go-coffee", "service=orders")),
+            )
+        ),
+    )
+    moments = timeline.fired_alerts(fired, besides)
+    assert {row["subject"] for row in records(moments)} == {"alert/DiskFills", "alert/OrdersDown"}
+    assert moments.attrs["untimed"] == 0
+    assert "alert/StillDown" in set(
+        timeline.fired_alerts(fired, besides.assign(labels=[("severity=other",)] * 3))["subject"]
+    )
 
 
 def test_a_rule_that_fires_and_resolves_is_seen_to_and_what_an_alertmanager_has_was_sent(
