@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -259,17 +260,20 @@ class Session:
 
         `arguments` are what is picked at first; texts are offered from the columns of the `known` tables, or of what is
         answered to a `known` question: it is asked only where somebody can click, and failing it costs what it would offer.
-        A function of `analysis` is applied to the first table instead.
+        What pickers ask is shown and on record, and no part of what the run is judged by. A function of `analysis` is
+        applied to the first table instead.
         """
         if not self.interactive:
             return
         from gocoffee_ops.ui.pickers import pickers
 
-        offering = [table for one in known for table in self._offering(one)]
+        with self._aside():
+            offering = [table for one in known for table in self._offering(one)]
         about = self if hasattr(question, "kind") else offering[0]
 
         def ask(picked: Mapping[str, Any]) -> pd.DataFrame:
-            return question(about, **picked)
+            with self._aside():
+                return question(about, **picked)
 
         try:
             shown = pickers(question, offering, arguments, ask, demo=self.demo)
@@ -277,6 +281,17 @@ class Session:
             hint = "pip install 'gocoffee-ops[lab]'"
             raise UsageError("show pickers", why=f"{error.name} is not installed here", hint=hint) from None
         self.show(shown)
+
+    @contextmanager
+    def _aside(self) -> Iterator[None]:
+        """What is asked meanwhile is of no cell, and the verdict does not count it."""
+        cell, self._cell = self._cell, _Cell(record.PICKED)
+        self.ledger.append(record.PICKED, {"begins": True})
+        try:
+            yield
+        finally:
+            self.ledger.append(record.PICKED, {"begins": False})
+            self._cell = cell
 
     def _offering(self, one: pd.DataFrame | Tables | Query[...] | Question) -> Sequence[pd.DataFrame]:
         from gocoffee_ops.frames import Tables

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 
 from gocoffee_ops.analysis import timeline
 from gocoffee_ops.errors import Unreachable, UsageError
+from gocoffee_ops.evidence import record
 from gocoffee_ops.evidence.ledger import Ledger
 from gocoffee_ops.evidence.replay import Key
 from gocoffee_ops.model import Finding, Status, Target, Thresholds, Window
 from gocoffee_ops.places.demo import demo_recorded
-from gocoffee_ops.queries import cluster, control_plane
+from gocoffee_ops.queries import changes, cluster, control_plane
 from gocoffee_ops.session import Check, Place, Session
 
 AT = datetime(2026, 11, 25, 3, 0, tzinfo=UTC)
@@ -131,8 +134,53 @@ def test_pickers_ask_what_they_offer_only_where_somebody_can_click(tmp_path: Pat
         assert asked == (["control_plane.namespaces", "cluster.nodes"] if interactive else [])
 
 
+class Shown(Session):
+    """Keeps what it shows."""
+
+    def show(self, value: object, *columns: str) -> None:
+        self.shown: list[Any] = [*getattr(self, "shown", []), value]
+
+
+def clicked(folder: Path, places: Sequence[Place]) -> Shown:
+    """A session in which somebody can click."""
+    return Shown(
+        runbook="r",
+        environment="e",
+        places=places,
+        thresholds=Thresholds(),
+        ledger=Ledger(folder),
+        interactive=True,
+    )
+
+
 def test_pickers_whose_offer_cannot_be_read_cost_no_section(tmp_path: Path) -> None:
-    ops = placed(tmp_path, cluster=AT)
-    ops.interactive = True
+    place = Place(Target("cluster", "one"), AT, connect=lambda: None)
+    ops = clicked(tmp_path, [place])
     ops.explore(cluster.pods, control_plane.namespaces, namespace="go-coffee")
-    assert [(one.check, one.status.value) for one in ops.findings] == [("control_plane.namespaces", "UNKNOWN")]
+    assert "not all is offered" in str(ops.shown[0].children[1].outputs)
+    assert ops.findings == []  # as where nobody can click
+    found = [entry.body for entry in ops.ledger.entries() if entry.kind == "finding"]
+    assert [(one["check"], one["status"], one["cell"]) for one in found] == [
+        ("control_plane.namespaces", "UNKNOWN", record.PICKED)
+    ]
+
+
+def test_a_pick_is_on_record_and_no_part_of_what_the_run_is_judged_by(tmp_path: Path) -> None:
+    ops = clicked(tmp_path, demo_recorded(AT))
+    ops.cell_started("pods", 1)
+    cluster.pods(ops, namespace="go-coffee")
+    ops.explore(changes.configmaps, namespace="kube-system")
+    row, _ = ops.shown[0].children
+    ops.cell_ended("pods", 1, "")
+    ops.cell_started("verdict", 2)
+    row.children[-1].click()
+    asked = [entry.body for entry in ops.ledger.entries() if entry.kind == "query"]
+    assert [(one["query"], one["error"] is None) for one in asked] == [
+        ("cluster.pods", True),
+        ("changes.configmaps", False),
+    ]
+    assert (ops.findings, ops.timeline().attrs["gaps"]) == ([], [])
+    counted = record.coverage(ops.ledger.entries())
+    assert (counted.answered, counted.due) == (1, 1)
+    ops.judge(says("healthy", Status.WARN, "slow"))
+    assert [one.check for one in ops.findings] == ["healthy"]  # the cell's own findings are its own again

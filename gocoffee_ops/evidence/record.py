@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +12,9 @@ from gocoffee_ops.evidence.ledger import Entry
 from gocoffee_ops.model import Finding
 
 HISTORY = "history"
+PICKED = (
+    "picked"  # what somebody asked by a picker, and what pickers offer: on record, and nothing that a run is judged by
+)
 
 
 @dataclass(frozen=True)
@@ -74,13 +77,13 @@ def findings(entries: Iterable[Entry]) -> list[Finding]:
 
 
 def made(entries: Iterable[Entry]) -> list[Finding]:
-    """The findings as checks made them: of a cell that ran more than once, those of its last execution."""
+    """The findings as checks made them: of a cell that ran more than once, those of its last execution; of pickers none."""
     last: dict[str, int] = {}
     found: list[tuple[str, int, Finding]] = []
     for entry in entries:
         if entry.kind == "cell_started":
             last[entry.body["cell"]] = entry.body["execution"]
-        elif entry.kind == "finding":
+        elif entry.kind == "finding" and entry.body["cell"] != PICKED:
             body = entry.body
             found.append((body["cell"], body["execution"], Finding.from_record(body)))
     return [finding for cell, execution, finding in found if last.get(cell, execution) == execution]
@@ -100,11 +103,11 @@ def failed_cells(entries: Iterable[Entry]) -> dict[str, str]:
 def coverage(entries: Iterable[Entry]) -> Coverage:
     """Answered and asked by target, and what was not asked; a question asked again counts once, with its last answer.
 
-    Earlier runs are no system: having read them says nothing of how much of the platform was seen.
+    Earlier runs are no system: having read them says nothing of how much of the platform was seen. What was picked is not counted.
     """
     answers: dict[tuple[str, str, str], bool] = {}
     asking = _Asking()
-    for entry in entries:
+    for entry in _unpicked(entries):
         asking.hear(entry)
         if entry.kind == "query" and not entry.body["target"].startswith(HISTORY):
             body = entry.body
@@ -115,6 +118,16 @@ def coverage(entries: Iterable[Entry]) -> Coverage:
         answered, asked = by_target.get(target, (0, 0))
         by_target[target] = (answered + ok, asked + 1)
     return Coverage(by_target, asking.missed())
+
+
+def _unpicked(entries: Iterable[Entry]) -> Iterator[Entry]:
+    """The entries but for those that a picker made."""
+    picking = False
+    for entry in entries:
+        if entry.kind in {PICKED, "cell_started"}:
+            picking = entry.kind == PICKED and entry.body["begins"]
+        if not picking:
+            yield entry
 
 
 class _Asking:

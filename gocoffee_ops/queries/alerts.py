@@ -146,7 +146,7 @@ def fired(
 
     The window is from `start`, else `hours` before its end, to `end`, else now; what is to come is no part of it. A row for each
     alert with its labels. It was looked at every `step_s`, by default a minute, or as many as a long window takes: times are those
-    of samples, and what fired for less may be missing. That no alert is here means little where nothing was recorded: see `watched`.
+    of samples, and what fired for less may be missing. That no alert is here means little where nothing was recorded (`watched`).
 
     Columns: alert, severity, namespace (string), first_seen_at, last_seen_at (timestamp), firing, from_before (boolean), times
     (Int64), fired_s, step_s (Float64, s), points_found, points_expected (Int64), window_s (Float64, s), labels (list).

@@ -57,6 +57,8 @@ def pickers(
     made = {name: _picker(name, value, known, arguments.get(NAMESPACE)) for name, value in arguments.items()}
     button = widgets.Button(description="Ask", button_style="primary", tooltip="ask again with what is picked")
     answer = widgets.Output()
+    for gap in dict.fromkeys(gap for table in known for gap in table.attrs.get("gaps", ())):
+        answer.append_stdout(f"not all is offered: {gap}\n")
 
     def clicked(_: Any) -> None:
         answer.clear_output(wait=True)
@@ -92,7 +94,7 @@ def _answer(
     try:
         _askable(question, picked, known)
         show(ask(picked), demo=demo)
-    except OpsError as error:  # what was asked is also a finding by now; here it is told where the table would be
+    except OpsError as error:  # it is on record by now; here it is told where the table would be
         print(_sentence(error))  # noqa: T201 - into the output below the pickers
 
 
