@@ -36,7 +36,8 @@ class Coverage:
 
     @property
     def not_asked(self) -> int:
-        """Questions of cells that failed, were blocked or never ran, and that they did not get to ask."""
+        """Questions that cells which failed, were blocked or never ran did not get to ask, and those that the environment does not
+        let us ask."""
         return sum(self.missed.values())
 
     @property
@@ -107,8 +108,11 @@ def coverage(entries: Iterable[Entry]) -> Coverage:
     """
     answers: dict[tuple[str, str, str], bool] = {}
     asking = _Asking()
+    passed_over: set[tuple[str, str, str]] = set()
     for entry in _unpicked(entries):
         asking.hear(entry)
+        if entry.kind == "not_asked":
+            passed_over.add((entry.body["target"], entry.body["query"], entry.body["args"]))
         if entry.kind == "query" and not entry.body["target"].startswith(HISTORY):
             body = entry.body
             whole = body["error"] is None and not body["truncated"] and not body.get("unread")
@@ -117,7 +121,8 @@ def coverage(entries: Iterable[Entry]) -> Coverage:
     for (target, _, _), ok in sorted(answers.items()):
         answered, asked = by_target.get(target, (0, 0))
         by_target[target] = (answered + ok, asked + 1)
-    return Coverage(by_target, asking.missed())
+    missed = Counter(asking.missed()) + Counter(target for target, _, _ in passed_over)
+    return Coverage(by_target, dict(sorted(missed.items())))
 
 
 def _unpicked(entries: Iterable[Entry]) -> Iterator[Entry]:

@@ -183,6 +183,7 @@ class Query(Generic[P]):
         frame.attrs["query"] = self.name
         if not self._targets(ops):
             frame.attrs["absent"] = self._absence(ops)
+            self._pass_over(ops, canonical)
             return frame
         begun = ops.begun(self.name, canonical) or self._begin(ops, canonical, args, kwargs)
         try:
@@ -243,6 +244,13 @@ class Query(Generic[P]):
             return f"the environment names no {self.kind}"
         names = ", ".join(target.name for target in there if target not in asked)
         return f"{self.name} is not asked of {self.kind} {names}: the environment does not state {self.grant} for it"
+
+    def _pass_over(self, ops: Reader, canonical: str) -> None:
+        """Put on record whom the environment does not let us ask: no finding, and no part of what was answered either."""
+        asked = self._targets(ops)
+        for target in ops.targets(self.kind):
+            if target not in asked:
+                ops.ledger.append("not_asked", {"query": self.name, "target": str(target), "args": canonical})
 
     def _canonical_of(self, ops: Reader, *args: P.args, **kwargs: P.kwargs) -> str:
         return ops.ledger.redactor.text(self._canonical(*args, **kwargs))
@@ -355,6 +363,7 @@ class Query(Generic[P]):
         frame.attrs["notes"] = notes
         if len(targets) < len(ops.targets(self.kind)):
             frame.attrs["absent"] = self._absence(ops)
+            self._pass_over(ops, begun.key.args)
         frame.attrs["as_of"] = {target.name: ops.as_of(target).isoformat() for target in targets}
         return frame
 

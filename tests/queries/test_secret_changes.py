@@ -10,6 +10,7 @@ import pytest
 from gocoffee_ops import checks
 from gocoffee_ops.analysis import timeline
 from gocoffee_ops.errors import Unsupported
+from gocoffee_ops.evidence import record
 from gocoffee_ops.evidence.ledger import Ledger
 from gocoffee_ops.model import Status, Target, Thresholds
 from gocoffee_ops.places import replay_places
@@ -45,6 +46,7 @@ def test_secrets_are_asked_only_of_clusters_whose_environment_states_it_and_it_i
     found = changes.secrets.if_named(ops, namespace=namespace)
     assert found[["cluster", "name"]].to_numpy().tolist() == [["eu", "s"]]
     assert found.attrs["absent"].startswith("changes.secrets is not asked of cluster us")
+    assert record.coverage(ops.ledger.entries()).lacking == {"cluster/us": (0, 1)}
     replayed = replay_places(tmp_path / "some")
     again = Session(
         runbook="r", environment="e", places=replayed.places, thresholds=Thresholds(), ledger=Ledger(tmp_path / "again")
@@ -66,6 +68,10 @@ def test_where_no_environment_states_it_secrets_are_no_gap_but_not_passed_over_i
     assert (len(secrets), said.status) == (0, Status.OK)
     assert "not on it: changes.secrets is not asked of cluster eu, us" in said.reason
     assert not [entry for entry in ops.ledger.entries() if entry.kind == "query"]
+    changes.secrets.if_named(ops)  # a cell that runs again
+    counted = record.coverage(ops.ledger.entries())
+    assert (counted.asked, counted.not_asked, counted.percent) == (0, 2, 0.0)
+    assert {one.status for one in ops.findings} == {Status.OK}  # said, and no verdict
     with pytest.raises(Unsupported, match="does not state list_secrets"):
         changes.secrets(ops)
 
