@@ -118,7 +118,8 @@ def candidates(
 
     What was changed within what the onset is known to may have come before it, and is a candidate with a `before_onset_s`
     below 0. Events and restarts from then are as likely what came of it, and are none. `service` is one, or several that an
-    incident touches. `nodes` are those that they run on (see `nodes_of`); without any, that is stated.
+    incident touches. `nodes` are those that they run on (see `nodes_of`); of which service
+    there is none, is stated.
 
     Without an onset it is counted back from `otherwise`, and `attrs["unseen"]` says so. Raises UsageError where there is neither.
     """
@@ -148,9 +149,11 @@ def candidates(
     frame = CANDIDATES.from_rows(found)
     frame.attrs["evidence"] = list(dict.fromkeys(row["evidence"] for row in found if row["evidence"]))
     frame.attrs["unseen"] = onset is None
-    if not own_nodes:
+    unplaced = own if not own_nodes else [name for name in own if len(own) > 1 and not nodes_of(timeline, name)]
+    if unplaced:
+        runs = "runs" if len(unplaced) == 1 else "run"
         frame.attrs["truncated"] = [
-            f"on which nodes {' and '.join(own)} runs was not read, so that none counts as its own"
+            f"on which nodes {' and '.join(unplaced)} {runs} was not read, so that none counts as its own"
         ]
     return frame
 

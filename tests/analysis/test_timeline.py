@@ -270,6 +270,10 @@ def test_of_several_services_each_counts_as_its_own() -> None:
     own = timeline.nodes_of(line, ["orders", "carts"])
     ranked = timeline.candidates(line, onset=ONSET, service=["orders", "carts"], namespace="go-coffee", nodes=own)
     assert own == ("n1", "n2")
+    assert "truncated" not in ranked.attrs
+    named = ["orders", "menu"]
+    half = timeline.candidates(line, onset=ONSET, service=named, nodes=timeline.nodes_of(line, named))
+    assert half.attrs["truncated"] == ["on which nodes menu runs was not read, so that none counts as its own"]
     assert {row["subject"]: row["overlap"] for row in records(ranked)} == {
         "deployment/orders": 1.0, "deployment/carts": 1.0, "deployment/web": 0.4,
     }  # fmt: skip
