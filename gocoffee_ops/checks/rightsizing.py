@@ -107,8 +107,11 @@ def requests_sized(advice: pd.DataFrame, *, thresholds: Thresholds) -> list[Find
 
 
 def _too_small(row: Row) -> Finding | None:
-    """What a container should request more of. Too little memory kills, so that is told of whatever confidence."""
+    """What a container should request more of. Too little memory kills, so that is told of whatever confidence; of CPU it is told
+    where more is used than requested, and not where advice would only have more headroom."""
     short = [one for one in ("cpu", "memory") if row[f"{one}_advice"] == "raise" and row["confidence"] == "HIGH"]
+    if "cpu" in short and (row["cpu_request_cores"] or 0.0) >= (row["cpu_p95_cores"] or 0.0):
+        short.remove("cpu")
     kills = row["oom_killed"] or row["memory_request_mib"] is not None
     if row["memory_advice"] == "raise" and kills and not short:
         short = ["memory"]
