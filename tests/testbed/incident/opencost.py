@@ -69,7 +69,8 @@ def _set(
         cores, gib = (sum(float(node[name]) for node in priced) for name in ("cpu_cores", "memory_gib"))
         cpu = cores * float(CORE) * 24 - sum(one["cpuCost"] for one in entries)
         memory = gib * float(GIB_HOUR) * 24 - sum(one["ramCost"] for one in entries)
-        entries.append(allocation("__idle__", day, cpuCost=round(cpu, 5), ramCost=round(memory, 5)))
+        idle = {"cluster": stage.cluster}
+        entries.append(allocation("__idle__", day, properties=idle, cpuCost=round(cpu, 5), ramCost=round(memory, 5)))
     return by_name(*entries)
 
 
