@@ -115,7 +115,9 @@ def test_cpu_that_should_be_more_and_what_requests_nothing_are_told_by_container
         "memory requests none, and should request 14,132 MiB: peak of 12,288 MiB x 1.15"
     )
     assert found.numbers["cpu_advised_cores"] == 0.828
-    assert statuses(sized(advice(**hungry | {"cpu_request_cores": 0.73}))) == [Status.OK]  # advice would add headroom alone
+    assert statuses(sized(advice(**hungry | {"cpu_request_cores": 0.73}))) == [
+        Status.OK
+    ]  # advice would add headroom alone
     none = hungry | {"cpu_request_cores": None}
     assert [one.reason.partition(", ")[0] for one in sized(advice(**none))] == ["app: CPU requests none"]
     doubted = advice(confidence="LOW", memory_request_mib=None, **needed, **hungry)
