@@ -280,9 +280,9 @@ def deployments_available(deployments: pd.DataFrame) -> list[Finding]:
     findings = []
     for row in table:
         subject = f"deployment/{row['deployment']}"
-        pods_of = (problems.workload(row["cluster"], row["namespace"], subject),)
-        said = [(*one, pods_of) for one in _replicas(row)] + [(*one, ()) for one in _autoscaler(row)]
-        for status, reason, same in said:
+        its_pods = (problems.workload(row["cluster"], row["namespace"], subject),)
+        said = [(*one, its_pods) for one in _replicas(row)] + [(*one, ()) for one in _autoscaler(row)]
+        for status, reason, because in said:
             figures = numbers(row, "desired", "ready", "updated")
             findings.append(
                 Finding(
@@ -294,8 +294,7 @@ def deployments_available(deployments: pd.DataFrame) -> list[Finding]:
                     row["cluster"],
                     row["namespace"],
                     next=(SERVICE_DOWN,),
-                    problem=same,
-                    because=same,
+                    because=because,
                 )
             )
     return concluded(

@@ -149,9 +149,10 @@ def test_a_deployment_without_its_replicas_and_its_pods_that_are_not_ready_are_o
     of = {"cluster": "eu", "namespace": "shop"}
     pod = of | {"pod": "orders-1", "owner": "deployment/orders", "finished": False, "ready": False, "age_s": 900.0}
     pods = pd.DataFrame([pod | {"status": "CrashLoopBackOff", "reason": None, "restarts": 7}])
-    counts = of | {"deployment": "orders", "desired": 2, "ready": 1, "updated": 2}
+    counts = of | {"deployment": "orders", "desired": 2, "ready": 0, "updated": 2}
     scaler = {"hpa": "orders", "hpa_able": True, "hpa_desired": 2, "hpa_max": 2}
-    unready = checks.pods_ready(pods, thresholds=Thresholds())
+    unready = checks.pods_ready(pods.assign(status="ContainerCreating", restarts=0, age_s=9.0), thresholds=Thresholds())
+    assert [one.status for one in unready] == [WARN]  # what looks deeper speaks, also where it is not the worse one
     few, at_most = checks.deployments_available(pd.DataFrame([counts | scaler]))
     found = folded([*unready, few, at_most])
     assert [(one.check, one.status) for one in found] == [("pods_ready", CRIT), ("deployments_available", WARN)]
