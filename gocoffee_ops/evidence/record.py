@@ -12,9 +12,8 @@ from gocoffee_ops.evidence.ledger import Entry
 from gocoffee_ops.model import Finding
 
 HISTORY = "history"
-PICKED = (
-    "picked"  # what somebody asked by a picker, and what pickers offer: on record, and nothing that a run is judged by
-)
+# What somebody asked by a picker, and what pickers offer: on record, and nothing that a run is judged by.
+PICKED = "picked"
 
 
 @dataclass(frozen=True)

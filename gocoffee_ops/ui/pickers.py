@@ -34,9 +34,8 @@ NAMED: Final = 6  # offered texts that a sentence names
 WORDS: Final = {"of": "logs of"}  # arguments whose name says little beside a field
 OFFERED: Final = {"by": costs.KEYS}  # arguments whose values stand in no table, and never empty
 
-UNTOLD: Final = re.compile(
-    r"[=!(]|pod/"
-)  # a label selector, or one pod: whether there is one, what was read does not tell
+# A label selector, or one pod: whether there is one, what was read does not tell.
+UNTOLD: Final = re.compile(r"[=!(]|pod/")
 
 Ask = Callable[[Mapping[str, Any]], "pd.DataFrame"]
 
