@@ -34,7 +34,7 @@ def steps() -> list[Step]:
         Step(
             "coffee-service",
             "SELECT id, status, total, created_at FROM orders WHERE customer_id = %s ORDER BY created_at DESC LIMIT 20",
-            [(1 + n * 41 % 20000,) for n in range(520)],
+            [(1 + n * 41 % 20000,) for n in range(900)],
         ),
         Step(
             "coffee-service",
