@@ -24,6 +24,8 @@ from gocoffee_ops.model import Finding, Status, Thresholds, worst
 if TYPE_CHECKING:
     import pandas as pd
 
+    from gocoffee_ops.model import Window
+
 STARTING = {"Pending", "ContainerCreating", "PodInitializing", "Running"}
 NO_PODS = "no pod was found: is the namespace right?"
 
@@ -329,8 +331,10 @@ def _autoscaler(row: Row) -> list[tuple[Status, str]]:
     return []
 
 
-def events_heard(events: pd.DataFrame, horizon: pd.DataFrame) -> list[Finding]:
+def events_heard(events: pd.DataFrame, horizon: pd.DataFrame, *, window: Window | None = None) -> list[Finding]:
     """What warned? No event is no evidence: the horizon says how far back the API server still remembers.
+
+    Where it remembers nothing of the window that is looked at, what was said in it is UNKNOWN.
 
     >>> import pandas as pd
     >>> horizon = {"cluster": "eu", "oldest_at": None}
@@ -363,8 +367,13 @@ def events_heard(events: pd.DataFrame, horizon: pd.DataFrame) -> list[Finding]:
     for row in records(horizon):
         if row["oldest_at"] is None:
             reason = "the API server holds no event at all, so their absence proves nothing"
-            subject = f"cluster/{row['cluster']}"
-            findings.append(Finding(Status.UNKNOWN, "events_heard", subject, reason, cluster=row["cluster"]))
+        elif window is not None and row["oldest_at"] > window.end:
+            since, end = (f"{at:%Y-%m-%d %H:%M:%S} UTC" for at in (row["oldest_at"], window.end))
+            reason = f"the API server remembers events since {since} only, and none of the window, which ended at {end}"
+        else:
+            continue
+        subject = f"cluster/{row['cluster']}"
+        findings.append(Finding(Status.UNKNOWN, "events_heard", subject, reason, cluster=row["cluster"]))
     oldest = min((row["oldest_at"] for row in records(horizon) if row["oldest_at"] is not None), default=None)
     fine = (
         f"no warning among {counted(len(events), 'event')} since {oldest:%Y-%m-%d %H:%M:%S} UTC"

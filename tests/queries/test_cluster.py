@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,10 @@ import pandas as pd
 import pytest
 import yaml
 
+from gocoffee_ops import checks
 from gocoffee_ops.analysis.quantities import mib, millicores, whole
 from gocoffee_ops.errors import Forbidden, NotFound, Unreachable, Unsupported
-from gocoffee_ops.model import Status
+from gocoffee_ops.model import Status, Window
 from gocoffee_ops.queries import cluster as queries
 from gocoffee_ops.session import Session
 from tests.http_server import Answer, Asked, says, serving, unused_port
@@ -260,6 +262,18 @@ def test_h27_events_are_by_last_sighting_with_their_count_and_the_horizon_is_sta
     assert horizon["oldest_at"] <= events["last_seen_at"].min()
     assert horizon["newest_at"] >= events["last_seen_at"].max()
     assert pd.isna(horizon["retention_s"])
+
+
+def test_h27_no_event_is_no_evidence_and_of_a_window_that_is_forgotten_nothing_is_known(ops: Session) -> None:
+    quiet, horizon = queries.events(ops, namespace="kube-public"), queries.event_horizon(ops)
+    assert quiet.empty
+    oldest = horizon["oldest_at"].iloc[0]
+    (fine,) = checks.events_heard(quiet, horizon, window=Window(oldest, oldest + timedelta(hours=1)))
+    assert (fine.status, fine.reason) == (Status.OK, f"no warning among 0 events since {oldest:%Y-%m-%d %H:%M:%S} UTC")
+    ago = Window(oldest - timedelta(hours=2), oldest - timedelta(hours=1))
+    (forgotten,) = checks.events_heard(quiet, horizon, window=ago)
+    assert (forgotten.status, forgotten.subject) == (Status.UNKNOWN, "cluster/planted")
+    assert f"since {oldest:%Y-%m-%d %H:%M:%S} UTC only, and none of the window" in forgotten.reason
 
 
 def test_h28_usage_stands_beside_requests_and_limits_and_what_is_not_measured_is_missing(ops: Session) -> None:
