@@ -16,6 +16,8 @@ from gocoffee_ops.sources.kubernetes.log_shapes import LOG_PODS, LogPod
 
 SHOWN = 300
 PROBE_S = 5.0  # of one pod: one that hangs costs the others nothing
+# That we may not ask is an answer too; redis-cli ends with 0 whatever it hears.
+REDIS_ANSWERS = ("PONG", "NOAUTH", "NOPERM")
 NOT_FOUND = {126, 127}  # what shells say when a command is not there, or cannot be run
 
 INSIDE = Schema(
@@ -88,11 +90,11 @@ def _answers(command: Probe, said: Said) -> bool | None:
 
     >>> _answers(Probe.PG_ISREADY, Said(2, "/run/postgresql:5432 - no response", "")), _answers(Probe.REDIS_PING, Said(127, "", ""))
     (False, None)
-    >>> [_answers(Probe.REDIS_PING, Said(0, text, "")) for text in ("PONG", "NOAUTH Authentication required.", "LOADING Redis is")]
-    [True, True, False]
+    >>> [_answers(Probe.REDIS_PING, Said(0, text, "")) for text in ("PONG", "NOAUTH Auth", "NOPERM User", "LOADING Redis is")]
+    [True, True, True, False]
     """
     if said.exit_code is None or said.exit_code in NOT_FOUND:
         return None
     if command is Probe.PG_ISREADY:
         return None if said.exit_code == 3 else said.exit_code == 0  # 3: it made no attempt
-    return said.exit_code == 0 and said.stdout.startswith(("PONG", "NOAUTH"))
+    return said.exit_code == 0 and said.stdout.startswith(REDIS_ANSWERS)

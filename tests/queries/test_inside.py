@@ -17,12 +17,13 @@ from gocoffee_ops.errors import DeadlineExceeded, Forbidden, NotFound, OpsError,
 from gocoffee_ops.model import Status
 from gocoffee_ops.queries import inside
 from gocoffee_ops.session import Session
-from tests.http_server import Answer, Asked, serving
+from tests.http_server import Answer, Asked, serving, unused_port
 from tests.sources.kubernetes.exec_server import Messages, ended, exec_server
 from tests.sources.kubernetes.static_server import pod_list, refusal, write_kubeconfig
 from tests.support import live_session
 from tests.testbed.control_plane import Cluster
 from tests.testbed.postgres import PostgresServer
+from tests.testbed.redis import RedisServer
 
 EXEC_PROBE = Path(__file__).parents[2] / "deploy" / "exec-probe.yaml"
 STARTED_S = 30.0
@@ -30,14 +31,14 @@ STARTED_S = 30.0
 
 def create(cluster: Cluster, namespace: str, name: str, environment: dict[str, str] | None) -> None:
     """A pod, and what its kubelet runs commands with: on this host."""
-    labels = {"app": "postgres"}
-    spec = {"containers": [{"name": "postgres", "image": "postgres:18"}, {"name": "exporter", "image": "exporter:1"}]}
+    app = name.partition("-")[0]
+    spec = {"containers": [{"name": app, "image": f"{app}:1"}, {"name": "exporter", "image": "exporter:1"}]}
     objects: list[dict[str, Any]] = [
-        {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": labels}, "spec": spec}
+        {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": {"app": app}}, "spec": spec}
     ]
     if environment is not None:
         envs = [{"name": key, "value": value} for key, value in environment.items()]
-        execs = {"execs": [{"containers": ["postgres"], "local": {"envs": envs}}]}
+        execs = {"execs": [{"containers": [app], "local": {"envs": envs}}]}
         objects.append(
             {"apiVersion": "kwok.x-k8s.io/v1alpha1", "kind": "Exec", "metadata": {"name": name}, "spec": execs}
         )
@@ -55,12 +56,20 @@ def pg_isready() -> None:
         pytest.skip("pg_isready is not on the PATH (Debian: postgresql-client)")
 
 
-def asked(ops: Session, namespace: str, **options: Any) -> pd.DataFrame:
+@pytest.fixture
+def redis_cli() -> str:
+    found = shutil.which("redis-cli")
+    if found is None:
+        pytest.skip("redis-cli is not on the PATH (Debian: redis-tools)")
+    return found
+
+
+def asked(ops: Session, namespace: str, run: str = "pg_isready", of: str = "app=postgres") -> pd.DataFrame:
     """The answer, once kwok has seen the Exec object."""
     until = time.monotonic() + STARTED_S
     while True:
         try:
-            frame = inside.probe(ops, run="pg_isready", namespace=namespace, of="app=postgres", **options)
+            frame = inside.probe(ops, run=run, namespace=namespace, of=of)
         except OpsError as error:
             if "no exec found" not in str(error) or time.monotonic() > until:
                 raise
@@ -90,6 +99,70 @@ def test_a_real_server_is_asked_by_a_real_command(
     assert [(f.status, f.subject) for f in checks.answers_inside(frame)] == [(Status.UNKNOWN, "pod/postgres-1")]
     one = inside.probe(ops, run="pg_isready", namespace=namespace, of="pod/postgres-0")
     assert [f.status for f in checks.answers_inside(one)] == [Status.OK]
+
+
+def test_a_real_redis_is_asked_by_its_own_client(
+    cluster: Cluster, namespace: str, redis_master: RedisServer, redis_cli: str, tmp_path: Path
+) -> None:
+    """What answers is a server that says PONG, or who says that we may not ask; a client that ended well is no answer."""
+
+    def told(port: int, **more: str) -> dict[str, str]:
+        return {"REDIS_CLI": redis_cli, "REDIS_PORT": str(port), **more}
+
+    password = {"REDISCLI_AUTH": redis_master.passwords["default"]}
+    stale = {"replica-serve-stale-data": "no", "replicaof": f"127.0.0.1 {unused_port()}"}
+    with RedisServer(stale) as orphan, RedisServer() as strict:
+        with strict.admin() as admin:
+            admin.execute_command("ACL", "SETUSER", "default", "-ping")
+        pods = {
+            "redis-answers": told(redis_master.port, **password),
+            "redis-asks-for-a-password": told(redis_master.port),
+            "redis-forbids-it": told(strict.port, REDISCLI_AUTH=strict.passwords["default"]),
+            "redis-orphan": told(orphan.port, REDISCLI_AUTH=orphan.passwords["default"]),
+            "redis-gone": told(unused_port()),
+        }
+        for name, environment in pods.items():
+            create(cluster, namespace, name, environment)
+        permit(cluster, namespace)
+        ops = live_session(tmp_path, clusters={"planted": cluster.kubeconfig("reader")})
+        frame = asked(ops, namespace, run="redis-cli ping", of="app=redis")
+
+    rows = frame.set_index("pod").to_dict("index")
+    seen = {name: (row["answers"], row["exit_code"], str(row["said"]).split()[0]) for name, row in rows.items()}
+    assert seen == {
+        "redis-answers": (True, 0, "PONG"),
+        "redis-asks-for-a-password": (True, 0, "NOAUTH"),
+        "redis-forbids-it": (True, 0, "NOPERM"),
+        "redis-orphan": (False, 0, "MASTERDOWN"),
+        "redis-gone": (None, None, "Could"),
+    }
+    assert "Connection refused" in rows["redis-gone"]["said"]
+    assert {f.subject: f.status for f in checks.answers_inside(frame)} == {
+        "pod/redis-orphan": Status.CRIT,
+        "pod/redis-gone": Status.UNKNOWN,
+    }
+    kept = b"".join(path.read_bytes() for path in (tmp_path / "evidence").rglob("*") if path.is_file())
+    assert redis_master.passwords["default"].encode() not in kept
+
+
+def test_a_redis_that_hangs_costs_one_pod_and_the_others_stand(
+    cluster: Cluster, namespace: str, redis_master: RedisServer, redis_cli: str, tmp_path: Path
+) -> None:
+    told = {"REDIS_CLI": redis_cli, "REDISCLI_AUTH": redis_master.passwords["default"]}
+    ops = live_session(tmp_path, clusters={"planted": cluster.kubeconfig("reader")})
+    with RedisServer() as hung:
+        create(cluster, namespace, "redis-0", {**told, "REDIS_PORT": str(hung.port)})
+        create(cluster, namespace, "redis-1", {**told, "REDIS_PORT": str(redis_master.port)})
+        permit(cluster, namespace)
+        warm = live_session(tmp_path / "warm", clusters={"planted": cluster.kubeconfig("reader")})
+        asked(warm, namespace, run="redis-cli ping", of="app=redis")
+        hung.pause()
+        frame = inside.probe(ops, run="redis-cli ping", namespace=namespace, of="app=redis")
+
+    assert frame.set_index("pod")["answers"].to_dict() == {"redis-0": None, "redis-1": True}
+    assert "not ended after 5 s; it wrote: nothing" in frame["said"][0]
+    (finding,) = ops.findings
+    assert (finding.status, "pod/redis-0: not ended" in finding.reason) == (Status.UNKNOWN, True)
 
 
 @pytest.mark.usefixtures("pg_isready")
