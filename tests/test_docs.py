@@ -1,4 +1,4 @@
-"""The pages say what is so: examples load, tables are complete, links lead somewhere, hazards have the tests they name."""
+"""The pages say what is so: examples load, tables are complete, links lead somewhere."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ EXAMPLES = [
     for page in PAGES
     for text in re.findall(r"^```toml\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL)
 ]
-HAZARDS = (PROJECT / "docs" / "hazards.md").read_text()
 
 
 @pytest.mark.parametrize(("page", "text"), EXAMPLES, ids=[page for page, _ in EXAMPLES])
@@ -90,22 +89,3 @@ def test_every_link_within_the_project_leads_somewhere(page: Path) -> None:
     links = re.findall(r"\]\((?!\w+:|#)([^)#\s]+)", page.read_text())
 
     assert [link for link in links if not (page.parent / link).exists()] == []
-
-
-def test_every_hazard_has_its_row() -> None:
-    numbers = re.findall(r"^\| ([HC]\d\d) \|", HAZARDS, re.MULTILINE)
-
-    assert numbers == [f"H{n:02}" for n in range(1, 33)] + [f"C{n:02}" for n in range(1, 18)]
-
-
-def test_a_hazard_names_exactly_the_files_that_hold_its_tests() -> None:
-    tests: dict[str, set[str]] = {}
-    for path in sorted((PROJECT / "tests").rglob("test_*.py")):
-        for number in re.findall(r"^ *(?:async )?def test_([hc]\d\d)_", path.read_text(), re.MULTILINE):
-            tests.setdefault(number.upper(), set()).add(path.relative_to(PROJECT).as_posix())
-    said = {
-        number: set(re.findall(r"`([^`]+)`", last))
-        for number, last in re.findall(r"^\| ([HC]\d\d) \|.*\| ([^|]+) \|$", HAZARDS, re.MULTILINE)
-    }
-
-    assert {number: files for number, files in said.items() if files} == tests

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import filelock
@@ -109,11 +109,18 @@ def bare_cluster() -> Iterator[Cluster]:
         yield start(stack, "bare", None)
 
 
-@pytest.fixture
-def namespace(cluster: Cluster) -> Iterator[str]:
-    """A fresh namespace in `cluster`, for what a test creates."""
+@contextmanager
+def fresh_namespace(cluster: Cluster) -> Iterator[str]:
+    """A namespace of its own for the time of a block."""
     name = f"test-{uuid.uuid4().hex[:8]}"
     cluster.kubectl("create", "namespace", name)
     cluster.kubectl("wait", "--for=create", "serviceaccount/default", "-n", name, "--timeout=20s")
     yield name
     cluster.kubectl("delete", "namespace", name, "--wait=false")
+
+
+@pytest.fixture
+def namespace(cluster: Cluster) -> Iterator[str]:
+    """A fresh namespace in `cluster`, for what a test creates."""
+    with fresh_namespace(cluster) as name:
+        yield name

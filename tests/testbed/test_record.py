@@ -171,6 +171,21 @@ def test_a_user_who_runs_it_on_the_environment_itself_has_it_whole(
     assert "platform-lead@example.com" in report or "ops.contacts(" not in report
 
 
+@pytest.mark.timeout(900)
+def test_h19_what_is_lost_soonest_stands_first_in_the_evidence(runs: dict[str, tuple[int, str, Path]]) -> None:
+    """Logs, of the run before the last restart too, events and sessions; all of it hashed, none of it changed since."""
+    folder = runs["forensics"][2]
+    verify(folder / "evidence", json.loads((folder / "run.json").read_text())["head"])
+    bodies = [entry.body for entry in read_entries(folder / "evidence") if entry.kind == "query"]
+    lost = {"logs.lines", "cluster.events", "nodes.events", "database.activity", "database.blocking"}
+    about = {"log_store.reach", "log_store.lines", "cluster.event_horizon"}
+    first = list(dict.fromkeys(body["query"] for body in bodies))[: len(lost | about)]
+    assert (first[0], set(first)) == ("logs.lines", lost | about)
+    previous = [log for log in bodies[0]["notes"]["logs"] if log["previous"] and log["state"] == "read"]
+    assert previous
+    assert all(log["lines"] and len(log["sha256"]) == 64 for log in previous)
+
+
 def test_a_question_that_was_not_recorded_is_never_read_live(tmp_path: Path) -> None:
     places = demo_recorded(NOW)
     ops = Session(runbook="demo", environment="demo", places=places, thresholds=Thresholds(), ledger=Ledger(tmp_path))
