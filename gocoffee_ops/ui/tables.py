@@ -20,6 +20,8 @@ WIDE: Final = 6  # columns; of a wider table, those that are the same in every r
 NAME_CHARACTERS: Final = 56  # a name is not broken over lines; a sentence is given room
 PHRASE_CHARACTERS: Final = 20  # a few words are not broken into a line each
 LEAST: Final = Decimal("0.000001")  # what is less is what splitting an amount left
+NOT_THERE: Final = "n/a"
+NA: Final = f"<span class='gc-na'>{NOT_THERE}</span>"
 SQL_CHARACTERS: Final = 1_500
 TEXT_CHARACTERS: Final = 600
 DEMO_BANNER: Final = "Demo data: nothing here is production."
@@ -67,7 +69,7 @@ def html(frame: pd.DataFrame, *, rows: int = ROWS, demo: bool = False) -> str:
     if len(frame.columns) > WIDE:
         frame, same = _without_constants(frame)
     shown = frame.head(rows)
-    columns = [_column(str_name(frame.columns[i]), shown.iloc[:, i]) for i in range(len(frame.columns))]
+    columns = [_column(str_name(n), shown.iloc[:, i], _nobody(frame, n)) for i, n in enumerate(frame.columns)]
     named = list(frame.index.names) != [None] or type(frame.index).__name__ != "RangeIndex"
     heads = [f"<th scope='col'>{escaped(n or '')}</th>" for n in frame.index.names] if named else []
     heads += [
@@ -95,7 +97,7 @@ def _without_constants(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, str
     kept: list[int] = []
     for i, name in enumerate(frame.columns):
         values = frame.iloc[:, i]
-        column = _column(str_name(name), values)
+        column = _column(str_name(name), values, _nobody(frame, name))
         cells = {column.cell(value) for value in values} if len(frame) >= 3 else set()
         if len(cells) == 1:
             same[column.heading] = cells.pop()
@@ -124,6 +126,7 @@ def _caption(frame: pd.DataFrame, rows: int) -> str:
     query, columns = frame.attrs.get("query", ""), frame.attrs.get("columns", "")
     source = f"<code>{escaped(query)}</code> · " if query else ""
     part = f" · {columns}" if columns else ""
+    part += f" · of {escaped(span)}" if (span := frame.attrs.get("span")) else ""
     total = len(frame)
     if total > rows:
         return f"{source}first {rows:,} of {total:,} rows{part}"
@@ -142,8 +145,13 @@ def _notes(frame: pd.DataFrame) -> str:
     return gaps + "".join(f"<p class='gc-note gc-cut'><b>Not all was read:</b> {escaped(t)}</p>" for t in cuts)
 
 
-def _column(name: str, values: pd.Series[Any]) -> _Shown:
-    """What a column's name and dtype say of how to show it."""
+def _nobody(frame: pd.DataFrame, name: object) -> str:
+    """What a table says that a missing cell of a column means: "(no team)"."""
+    return str(frame.attrs.get("nobody", {}).get(str_name(name), NOT_THERE))
+
+
+def _column(name: str, values: pd.Series[Any], nobody: str = NOT_THERE) -> _Shown:
+    """What a column's name and dtype say of how to show it; `nobody` is what a missing text reads as."""
     dtype = str(values.dtype).lower()
     words = name.replace("_", " ")
     if dtype.startswith("datetime"):
@@ -156,7 +164,7 @@ def _column(name: str, values: pd.Series[Any]) -> _Shown:
         return _Shown(words, "gc-num", _missing(_money(values)))
     if name.endswith(_SQL):
         return _Shown(words, "", _missing(_sql))
-    return _Shown(words, "", _missing(_text))
+    return _Shown(words, "", _missing(_text, nobody))
 
 
 def _number(name: str, words: str, values: pd.Series[Any], *, whole: bool) -> _Shown:
@@ -196,11 +204,11 @@ def _money(values: pd.Series[Any]) -> Callable[[Any], str]:
     return shown
 
 
-def _missing(cell: Callable[[Any], str]) -> Callable[[Any], str]:
+def _missing(cell: Callable[[Any], str], said: str = NOT_THERE) -> Callable[[Any], str]:
     def shown(value: Any) -> str:
         nan = isinstance(value, float) and math.isnan(value)
         if value is None or nan or type(value).__name__ in {"NAType", "NaTType"}:
-            return "<span class='gc-na'>n/a</span>"
+            return f"<span class='gc-na gc-name'>{escaped(said)}</span>" if said != NOT_THERE else NA
         return cell(value)
 
     return shown

@@ -15,6 +15,7 @@ import nbformat
 import pyarrow.parquet as pq
 import pytest
 
+from gocoffee_ops.analysis.costs.schemas import ALL_LINES
 from gocoffee_ops.demo.bill import (
     BALANCER_HOUR,
     COMMITTED,
@@ -39,6 +40,7 @@ from tests.testbed.incident.opencost import EMPTY_DAY, UNPRICED_DAY
 DAYS = SETTLED_DAYS + len(ESTIMATE)
 BILLED_DAYS = SETTLED_DAYS + sum(ESTIMATE)  # of the last ones a part has arrived
 DAY = timedelta(days=1)
+IDLE, SAVED = "Idle, and what is requested and not used", "Which nodes could go, and what it would save"
 MONTH_H, NODE_HOUR = 730, 4 * CORE + 16 * GIB  # of a month; at list price, of a node of the general pool
 
 
@@ -149,10 +151,10 @@ def test_c06_a_day_without_data_is_unknown(run: Run) -> None:
 
 
 def test_c07_usage_over_request_may_be_more_than_all_and_is_missing_where_nothing_is_requested(run: Run) -> None:
-    used = run.shown("Idle, and what is requested and not used", "cpu_used_of_requested")
+    used = run.shown(IDLE, "cpu_used_of_requested")
     assert amount(one(used, workload="deployment/kitchen-service")["cpu_used_of_requested"]) > 500
     assert one(used, workload="deployment/analytics-worker")["cpu_used_of_requested"] == "n/a"
-    ratios = run.shown("Idle, and what is requested and not used", "cpu_requested_of_allocatable")
+    ratios = run.shown(IDLE, "cpu_requested_of_allocatable")
     assert all(amount(row["cpu_requested_of_allocatable"]) <= 100 for row in ratios)
 
 
@@ -165,7 +167,7 @@ def test_c08_a_volume_without_a_price_is_not_free(run: Run) -> None:
 
 
 def test_c09_a_node_costs_what_the_bill_says_and_not_its_list_price(run: Run) -> None:
-    prices = run.shown("Idle, and what is requested and not used", "hour_effective")
+    prices = run.shown(IDLE, "hour_effective")
     paid = {row["node"]: amount(row["hour_effective"]) for row in prices}
     assert paid["general-1"] == pytest.approx(COMMITTED * NODE_HOUR, abs=Decimal("0.0001"))
     assert paid["general-5"] == pytest.approx(SPOT * NODE_HOUR, abs=Decimal("0.0001"))
@@ -204,6 +206,18 @@ def test_c13_scrapes_that_are_minutes_apart_lose_no_rate(run: Run) -> None:
     assert all(row["cpu_p95_cores"] and row["samples_found"] >= 0.9 * row["samples_expected"] > 1000 for row in there)
 
 
+def test_c13_the_page_shows_the_window_by_the_scrape_interval_and_the_points_that_were_found(run: Run) -> None:
+    shown = run.shown("Would the advice have held?", "samples_found")
+    sizing = run.evidence["usage.sizing"]
+    for name in ("samples_found", "samples_expected"):
+        assert sum(amount(row[name]) for row in shown) == sum(row[name] for row in sizing)
+    assert shown[0]["workload"] == "job/menu-import"  # most of whose samples there are none of
+    assert amount(shown[0]["found_of_expected"]) < 50 < amount(shown[-1]["found_of_expected"]) == 100
+    page = (run.result.folder / "report.html").read_text()
+    for said in ("scrape interval: <b>5 min", "rate window: <b>20 min", "scrapes in window: <b>4<"):
+        assert said in page
+
+
 def test_c14_advice_is_not_below_what_was_seen(run: Run) -> None:
     advice = run.shown("Right-sizing", "cpu_advice")
     killed, held = (one(advice, container=name) for name in ("payment-service", "postgres"))
@@ -224,12 +238,69 @@ def test_c14_a_runtime_that_fits_itself_to_its_memory_is_not_advised(run: Run) -
 
 
 def test_c15_freed_requests_and_bankable_nodes_are_two_figures(run: Run) -> None:
-    figures = {row["figure"]: row["monthly_effective"] for row in run.shown("What it would save", "nodes")}
+    figures = {row["figure"]: row["monthly_effective"] for row in run.shown(SAVED, "nodes")}
     freed, bankable = amount(figures["freed requests"]), max(amount(text) for text in figures.values())
     assert 0 < freed < bankable / 10
-    nodes = [row["node"] for row in run.shown("Which nodes could go", "removable") if row["removable"] == "yes"]
+    nodes = [row["node"] for row in run.shown(SAVED, "removable") if row["removable"] == "yes"]
     pools = {node.rpartition("-")[0] for node in nodes}
     assert {"memory", "reports"} <= pools  # of the others it depends on where pods were put
+
+
+def test_memorys_share_of_the_nodes_prices_is_on_the_page(run: Run) -> None:
+    shares = {row["instance_type"]: row for row in run.shown(IDLE, "memory_share")}
+    nodes = {row["instance_type"]: row for row in run.evidence["cost_objects.cost_nodes"]}
+    assert set(shares) == set(nodes)
+    for kind, node in nodes.items():
+        cores, gib = node["cpu_cores"], node["memory_gib"]
+        for name, weight in (("low_weight_memory_share", 7.5), ("memory_share", 9), ("high_weight_memory_share", 20)):
+            assert float(amount(shares[kind][name])) == pytest.approx(100 * gib / (weight * cores + gib), abs=0.05)
+    page = (run.result.folder / "report.html").read_text()
+    assert "low cpu weight: <b>7.50</b>; cpu weight: <b>9</b>; high cpu weight: <b>20</b>" in page
+
+
+def test_the_share_of_the_bills_money_that_is_explained_is_on_the_page(run: Run) -> None:
+    row = one(run.shown("What the bill is for", "effective_explained_share"), currency="EUR")
+    charged = [run.cost_of_week(n, "effective") for n in (1, 2)]
+    lost = [
+        part["EffectiveCost"]
+        for part in run.allocation
+        if part["x_CostLine"] in {"unknown", "residual"}
+        and not part["x_Estimated"]
+        and part["BillingCurrency"] == "EUR"
+    ]
+    assert (row["bill"], row["days"]) == ("synthetic", str(SETTLED_DAYS))
+    assert amount(row["effective"]) == sum(charged).quantize(Decimal("0.01"))
+    assert amount(row["effective_explained"]) == (sum(charged) - sum(lost)).quantize(Decimal("0.01"))
+    assert 0 < 100 - amount(row["effective_explained_share"]) < 1
+
+
+def test_whoever_adds_up_two_tables_is_told_which_days_each_is_of(run: Run) -> None:
+    first, last = run.first_day, run.first_day + (DAYS - 1) * DAY
+    page = (run.result.folder / "report.html").read_text()
+    everything = f"of {DAYS} days, {first:%F} to {last:%F}, of which the last {len(ESTIMATE)} are estimates"
+    assert page.count(everything) >= 5  # by line, team, namespace, workload, and weight of a core
+    assert (
+        f"of {SETTLED_DAYS} complete days, {first:%F} to {first + (SETTLED_DAYS - 1) * DAY:%F}" in page
+    )  # prices of nodes
+
+
+def test_the_bill_is_told_by_team_namespace_and_workload_with_the_same_total(run: Run) -> None:
+    tables = [rows for rows in run.report["Whose it is"] if rows and "core_hours" in rows[0]]
+    assert [set(rows[0]) & {"team", "namespace", "workload"} for rows in tables] == [
+        {"team"}, {"namespace"}, {"namespace", "workload"},
+    ]  # fmt: skip
+    sums = [sum(amount(row["effective"]) for row in rows if row["currency"] == "EUR") for rows in tables]
+    assert max(sums) - min(sums) <= Decimal("0.005") * sum(map(len, tables))
+    assert {rows[0][key] for rows, key in zip(tables, ("team", "namespace", "workload"), strict=True)} == {
+        "(no team)", "(no namespace)", "(no workload)",
+    }  # fmt: skip
+
+
+def test_what_opencost_calls_nobodys_is_in_words_on_the_page_and_stays_a_name_in_the_record(run: Run) -> None:
+    names = {row["name"] for row in run.shown("2. Review KubeCost dashboard", "part")}
+    assert names == {"(idle)", "go-coffee", "kube-system"}
+    assert "__idle__" in {row["name"] for row in run.evidence["opencost.allocation"]}
+    assert {row["x_CostLine"] for row in run.allocation} <= set(ALL_LINES)
 
 
 def test_c16_a_second_currency_stays_apart(run: Run) -> None:

@@ -178,12 +178,12 @@ def _run(places: dict[str, dict[str, Place]], sound: Sound, folder: Path) -> Ran
 BLOCKED, FAILED = "blocked", "failed"
 LINES = {  # what is made of the lines of the bill
     "What the bill is for": [BLOCKED, BLOCKED],
-    "Whose it is": [BLOCKED],
+    "Whose it is": [BLOCKED, BLOCKED],
     "Day by day": [BLOCKED],
     "The month and its budgets": [BLOCKED],
     "2. Review KubeCost dashboard": ["ok", BLOCKED],
     "Idle, and what is requested and not used": ["ok", BLOCKED],
-    "What it would save": [BLOCKED],
+    "Which nodes could go, and what it would save": ["ok", BLOCKED],
     "What is paid for nobody": [BLOCKED],
     "Verdict": [FAILED],
 }

@@ -118,15 +118,18 @@ def test_run_all_reaches_the_verdict_and_another_key_adds_up_to_the_same_total(
     answer = page.locator(".jupyter-widgets.widget-output")
     expect(by).to_have_value("team", timeout=30_000)
     found: dict[str, tuple[int, Decimal]] = {}
+    days: set[str] = set()
     for key in ("team", *KEYS):
         by.fill(key)
         by.press("Enter")
         button.click()
         expect(answer.locator("thead th").first).to_have_text(re.compile(f"^{key}"), timeout=30_000)
         found[key] = total(answer)
+        days.add(re.findall(r"of \d+ days, [\d-]+ to [\d-]+", answer.locator("caption").inner_text())[0])
     page.screenshot(path=str(demo.configured.folder / "picked.png"))
     rows, whole = found["team"]
     assert whole > 100
+    assert len(days) == 1, "whatever is picked, it is of the same days, and says of which"
     assert {found[key][0] for key in KEYS} != {rows}, "the table changes"
     for key, (count, amount) in found.items():
         assert abs(amount - whole) <= Decimal("0.005") * (count + rows), key

@@ -161,3 +161,25 @@ def test_nothing_to_draw_is_said() -> None:
         figures.cost_waterfall(pd.DataFrame({"effective": []}), pd.DataFrame()),
     ):
         assert "nothing to show" in stated(figure)
+
+
+def test_figures_of_days_say_which_days_they_add_up_as_the_table_does() -> None:
+    table = lines(*(line("shop", "3.00", day, estimated=day >= 5) for day in range(7)))
+    said = "of 7 days, 2026-11-01 to 2026-11-07, of which the last 2 are estimates"
+    assert costs.aggregate(table, "team").attrs["span"] == said.removeprefix("of ")
+    assert said in stated(figures.cost_treemap(costs.aggregate(table, "team"), "team"))
+    assert said in stated(figures.costs_by_day(costs.aggregate(table, ["team", "day"]), "team"))
+
+
+def test_a_waterfall_says_which_days_it_compares() -> None:
+    at = {"first_day": DAY, "last_day": DAY + timedelta(days=6)}
+    later = {name: day + timedelta(days=7) for name, day in at.items()}
+    weeks = pd.DataFrame(
+        [
+            {"week": "before", "effective": Decimal("1.00"), "currency": "EUR", **at},
+            {"week": "now", "effective": Decimal("3.00"), "currency": "EUR", **later},
+        ]
+    )
+    causes = pd.DataFrame([{"currency": "EUR", "cause": "price", "effective_change": Decimal("2.00")}])
+    said = "complete days: 2026-11-08 to 2026-11-14 against 2026-11-01 to 2026-11-07"
+    assert said in stated(figures.cost_waterfall(weeks, causes))

@@ -215,3 +215,18 @@ def test_a_narrow_table_and_one_of_two_rows_keep_their_columns() -> None:
 def test_a_column_is_left_out_only_when_the_rows_beyond_the_cap_agree() -> None:
     frame = pd.DataFrame({"cluster": ["eu"] * 30 + ["us"], **{f"x{i}": range(31) for i in range(9)}})
     assert cells(html(frame)).rows[0][0] == "cluster"
+
+
+def test_a_table_says_which_days_it_is_of_and_a_missing_key_reads_as_nobodys() -> None:
+    frame = pd.DataFrame({"team": pd.array(["shop", None], "string"), "service": pd.array([None, "x"], "string")})
+    frame.attrs |= {"span": "16 days, <b>", "nobody": {"team": "(no <team>)"}}
+    shown = cells(html(frame))
+    assert shown.rows[-1] == ["(no <team>)", "x"]
+    assert shown.rows[-2] == ["shop", "n/a"]  # of which the table does not say what missing means
+    assert "2 rows · of 16 days, &lt;b&gt;" in html(frame)
+
+
+def test_a_key_that_nothing_has_stands_above_a_wide_table_in_the_same_words() -> None:
+    frame = pd.DataFrame({"team": pd.array([None] * 3, "string"), **{f"n{i}": [i, i + 1, i + 2] for i in range(7)}})
+    frame.attrs["nobody"] = {"team": "(no team)"}
+    assert "team: <b><span class='gc-na gc-name'>(no team)</span></b>" in html(frame)

@@ -8,17 +8,19 @@ list), and currencies are never mixed. What was not seen is a line, `unknown`; w
 from gocoffee_ops.analysis.costs.aggregate import KEYS, LABEL, aggregate
 from gocoffee_ops.analysis.costs.allocation import Objects, allocate
 from gocoffee_ops.analysis.costs.anomalies import anomalies
+from gocoffee_ops.analysis.costs.bill_coverage import bill_coverage
 from gocoffee_ops.analysis.costs.budgets import against_budgets
 from gocoffee_ops.analysis.costs.changes import by_cause, cost_changes
 from gocoffee_ops.analysis.costs.efficiency import requested_of_allocatable, used_of_requested
 from gocoffee_ops.analysis.costs.focus_rows import focus_rows
 from gocoffee_ops.analysis.costs.forecast import forecast
-from gocoffee_ops.analysis.costs.node_prices import cpu_weight_band, node_prices, opencost_prices
+from gocoffee_ops.analysis.costs.node_prices import cpu_weight_band, memory_share_band, node_prices, opencost_prices
 from gocoffee_ops.analysis.costs.orphans import orphans
 from gocoffee_ops.analysis.costs.prices import price_book
 from gocoffee_ops.analysis.costs.reconciliation import coverage, reconciliation
 from gocoffee_ops.analysis.costs.shares import Rules
 from gocoffee_ops.analysis.costs.weeks import billing_lag_h, movers, weeks, within_bill
+from gocoffee_ops.analysis.costs.wording import in_words
 
 __all__ = [
     "KEYS",
@@ -29,6 +31,7 @@ __all__ = [
     "aggregate",
     "allocate",
     "anomalies",
+    "bill_coverage",
     "billing_lag_h",
     "by_cause",
     "cost_changes",
@@ -36,6 +39,8 @@ __all__ = [
     "cpu_weight_band",
     "focus_rows",
     "forecast",
+    "in_words",
+    "memory_share_band",
     "movers",
     "node_prices",
     "opencost_prices",

@@ -8,6 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from gocoffee_ops.analysis.costs.captions import captioned, days_of
 from gocoffee_ops.analysis.costs.money import total
 from gocoffee_ops.analysis.costs.owners import label
 from gocoffee_ops.analysis.costs.schemas import BILLED, EFFECTIVE, LINES, LIST, framed, rows
@@ -22,6 +23,8 @@ KEYS = (
     "team", "line", "namespace", "workload", "pod", "container", "cluster", "node", "pool", "provider", "account", "region",
     "service", "resource_id", "price_from", "day",
 )  # fmt: skip
+
+ALWAYS = ("line", "day", "price_from")  # keys that every line has; what has no price is not priced by nobody
 
 SUMS = (
     BILLED,
@@ -57,7 +60,8 @@ def aggregate(lines: pd.DataFrame, by: str | Sequence[str]) -> pd.DataFrame:
             raise UsageError(error.what, hint=error.hint)
     groups: defaultdict[tuple[Any, ...], list[Mapping[str, Any]]] = defaultdict(list)
     wholes: defaultdict[str | None, list[Decimal | None]] = defaultdict(list)
-    for row in rows(lines, LINES):
+    table = rows(lines, LINES)
+    for row in table:
         groups[*(_value(row, key) for key in keys), row["currency"]].append(row)
         wholes[row["currency"]].append(row["effective"])
     sums = {currency: total(amounts) for currency, amounts in wholes.items()}
@@ -67,7 +71,8 @@ def aggregate(lines: pd.DataFrame, by: str | Sequence[str]) -> pd.DataFrame:
     ]
     found.sort(key=lambda row: (-(row["effective"] or row["list"] or Decimal(0)), *(str(row[key]) for key in keys)))
     kinds = [Column(key, "timestamp" if key == "day" else "string", optional=key != "day") for key in keys]
-    return framed(Schema(f"costs by {', '.join(keys)}", (*kinds, *SUMS)), found, lines)
+    frame = framed(Schema(f"costs by {', '.join(keys)}", (*kinds, *SUMS)), found, lines)
+    return captioned(frame, span=days_of(table), keys=[key for key in keys if key not in ALWAYS])
 
 
 def summed(members: Sequence[Mapping[str, Any]], currency: str | None, whole: Decimal) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from gocoffee_ops.analysis.costs.captions import captioned
 from gocoffee_ops.analysis.costs.forecast import FORECAST
 from gocoffee_ops.analysis.costs.schemas import BUDGETS, framed, rows
 from gocoffee_ops.frames import Column, Schema
@@ -46,7 +47,7 @@ def against_budgets(forecast: pd.DataFrame, budgets: pd.DataFrame) -> pd.DataFra
     teams = {row["key"] for row in costs}
     found += [_unseen(budget) for team, budget in given.items() if team not in teams]
     found.sort(key=lambda row: (-(row["expected_share"] or row["known_share"] or 0.0), str(row["team"])))
-    return framed(AGAINST, found, forecast, budgets)
+    return captioned(framed(AGAINST, found, forecast, budgets), keys=["team"])
 
 
 def _row(cost: dict[str, Any], budget: dict[str, Any] | None) -> dict[str, Any]:

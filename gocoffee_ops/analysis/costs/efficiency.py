@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from gocoffee_ops.analysis.costs.aggregate import float_sum
+from gocoffee_ops.analysis.costs.captions import captioned, hours_of
 from gocoffee_ops.analysis.costs.schemas import CONTAINER_HOURS, NODES, framed, rows
 from gocoffee_ops.analysis.costs.shares import TICKS, between, lived
 from gocoffee_ops.frames import Column, Schema
@@ -64,7 +66,7 @@ def used_of_requested(container_hours: pd.DataFrame) -> pd.DataFrame:
             row |= {f"{name}_used_{unit}": used, f"{name}_requested_{unit}": requested}
             row[f"{name}_used_of_requested"] = used / requested if used is not None and requested else None
         found.append(row)
-    return framed(EFFICIENCY, found, container_hours)
+    return captioned(framed(EFFICIENCY, found, container_hours), span=hours_of(chain(*groups.values())))
 
 
 def requested_of_allocatable(nodes: pd.DataFrame, container_hours: pd.DataFrame) -> pd.DataFrame:
@@ -87,7 +89,7 @@ def requested_of_allocatable(nodes: pd.DataFrame, container_hours: pd.DataFrame)
             size = next((node[column] for column in SIZES[name] if node[column]), None)
             row[f"{name}_requested_of_allocatable"] = _requested(members, request) / size / seen if size else None
         found.append(row)
-    return framed(REQUESTED, found, nodes, container_hours)
+    return captioned(framed(REQUESTED, found, nodes, container_hours), span=hours_of(chain(*hours.values())))
 
 
 def _requested(members: Sequence[Mapping[str, Any]], request: str) -> float:

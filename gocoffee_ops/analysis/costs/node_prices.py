@@ -6,10 +6,12 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from gocoffee_ops.analysis.costs.aggregate import aggregate, exact_sum
 from gocoffee_ops.analysis.costs.allocation import Objects, by_cpu_weight
+from gocoffee_ops.analysis.costs.captions import SPAN, captioned, days_of
 from gocoffee_ops.analysis.costs.money import rounded
 from gocoffee_ops.analysis.costs.prices import (
     BILL,
@@ -71,6 +73,22 @@ WEIGHT_BAND = Schema(
     ),
 )
 
+SHARE_BAND = Schema(
+    "memory's share of a node's price by weight of a core",
+    (
+        Column("cluster", "string"),
+        Column("instance_type", "string", optional=True),
+        Column("nodes", "Int64"),
+        Column("cpu_cores", "Float64", "cores", help="of one of them", optional=True),
+        Column("memory_gib", "Float64", "GiB", help="of one of them", optional=True),
+        *(Column(f"{name}cpu_weight", "Float64", "GiB", help="that a core costs") for name in ("low_", "", "high_")),
+        *(
+            Column(f"{name}memory_share", "Float64", "ratio", help="with that weight", optional=True)
+            for name in ("low_weight_", "", "high_weight_")
+        ),
+    ),
+)
+
 
 def node_prices(lines: pd.DataFrame, nodes: pd.DataFrame, *, cpu_weight: float = CPU_WEIGHT) -> pd.DataFrame:
     """What does an hour of each node cost, and of it a core and a GiB? (C09)
@@ -87,16 +105,13 @@ def node_prices(lines: pd.DataFrame, nodes: pd.DataFrame, *, cpu_weight: float =
         if row["node"] is not None and row["line"] != NETWORK and not row["estimated"]:
             sums[row["cluster"], row["node"]].append(row)
     found = [_priced(node, sums[node["cluster"], node["node"]], cpu_weight) for node in rows(nodes, NODES)]
-    return framed(NODE_PRICES, found, lines, nodes)
+    return captioned(framed(NODE_PRICES, found, lines, nodes), span=days_of(chain(*sums.values()), settled=True))
 
 
 def _priced(node: Mapping[str, Any], lines: Sequence[Mapping[str, Any]], cpu_weight: float) -> dict[str, Any]:
     names = ("cluster", "node", "pool", "instance_type", "capacity_type")
     row: dict[str, Any] = dict.fromkeys(NODE_PRICES.names) | {name: node[name] for name in names}
-    cores, gib = (
-        node["cpu_cores"] or node["allocatable_cpu_cores"],
-        node["memory_gib"] or node["allocatable_memory_gib"],
-    )
+    cores, gib = _size_of(node)
     sources = {line["price_from"] for line in lines} - {None}
     sources = {BILL} if BILL in sources else sources
     seen = {
@@ -127,8 +142,11 @@ def cpu_weight_band(charges: pd.DataFrame, objects: Objects, rules: Rules, **tab
     """
     weights = (rules.cpu_weight, *CPU_WEIGHT_BAND)
     found: defaultdict[tuple[str | None, str], dict[float, Decimal | None]] = defaultdict(dict)
+    span = ""
     for weight, lines in by_cpu_weight(charges, objects, rules, weights, **tables).items():
-        for row in records(aggregate(lines, "team")):
+        by_team = aggregate(lines, "team")
+        span = by_team.attrs.get(SPAN, "")
+        for row in records(by_team):
             if row["currency"] is not None:
                 found[row["team"], row["currency"]][weight] = row["effective"]
     names = ("effective", "effective_at_low_weight", "effective_at_high_weight")
@@ -136,7 +154,38 @@ def cpu_weight_band(charges: pd.DataFrame, objects: Objects, rules: Rules, **tab
         {"team": team, "currency": currency, **{name: money.get(w) for name, w in zip(names, weights, strict=True)}}
         for (team, currency), money in sorted(found.items(), key=str)
     ]
-    return framed(WEIGHT_BAND, band, charges, *objects.tables)
+    return captioned(framed(WEIGHT_BAND, band, charges, *objects.tables), span=span, keys=["team"])
+
+
+def memory_share_band(nodes: pd.DataFrame, *, cpu_weight: float = CPU_WEIGHT) -> pd.DataFrame:
+    """How much of a node's price is its memory's, with the configured weight of a core, and with the lowest and highest in use?
+
+    A row for each type of node, and for each size that nodes of it have. A node whose size was not read has no share.
+
+    Columns: cluster, instance_type (string), nodes (Int64), cpu_cores (Float64), memory_gib (Float64, GiB), low_cpu_weight,
+    cpu_weight, high_cpu_weight (Float64, GiB), low_weight_memory_share, memory_share, high_weight_memory_share (Float64, ratio).
+    """
+    kinds: defaultdict[tuple[Any, ...], int] = defaultdict(int)
+    for node in rows(nodes, NODES):
+        cores, gib = _size_of(node)
+        whole = None if gib is None else round(gib, 1)
+        kinds[node["cluster"], node["instance_type"], cores, whole] += 1
+    low, high = CPU_WEIGHT_BAND
+    weights = {"low_": low, "": cpu_weight, "high_": high}
+    band = []
+    for (cluster, kind, cores, gib), count in sorted(kinds.items(), key=str):
+        row: dict[str, Any] = {"cluster": cluster, "instance_type": kind, "nodes": count}
+        row |= {"cpu_cores": cores, "memory_gib": gib}
+        for name, weight in weights.items():
+            share = memory_share(cores, gib, weight) if cores and gib else None
+            row |= {f"{name}cpu_weight": weight, f"{name and name + 'weight_'}memory_share": share}
+        band.append(row)
+    return framed(SHARE_BAND, band, nodes)
+
+
+def _size_of(node: Mapping[str, Any]) -> tuple[float | None, float | None]:
+    """The cores and the GiB of a node by which its price is split."""
+    return node["cpu_cores"] or node["allocatable_cpu_cores"], node["memory_gib"] or node["allocatable_memory_gib"]
 
 
 def opencost_prices(assets: pd.DataFrame) -> pd.DataFrame:

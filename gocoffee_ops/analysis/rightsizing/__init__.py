@@ -4,11 +4,13 @@ from gocoffee_ops.analysis.rightsizing.advice import ADVICE, advice
 from gocoffee_ops.analysis.rightsizing.backtest import BACKTEST, backtest
 from gocoffee_ops.analysis.rightsizing.packing import REMOVABLE, removable
 from gocoffee_ops.analysis.rightsizing.patch import SAVINGS, namespaces, patch, savings
+from gocoffee_ops.analysis.rightsizing.points import POINTS_FOUND, points_found
 from gocoffee_ops.analysis.rightsizing.worth import WORTH, WORTH_BY_NODE, worth, worth_by_node
 
 __all__ = [
     "ADVICE",
     "BACKTEST",
+    "POINTS_FOUND",
     "REMOVABLE",
     "SAVINGS",
     "WORTH",
@@ -17,6 +19,7 @@ __all__ = [
     "backtest",
     "namespaces",
     "patch",
+    "points_found",
     "removable",
     "savings",
     "worth",

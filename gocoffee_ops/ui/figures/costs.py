@@ -62,6 +62,7 @@ def cost_treemap(costs_by: pd.DataFrame, *levels: str) -> go.Figure:
             sums[path[:depth]] += row["effective"]
     below = sum((row["effective"] for row in rows if row["effective"] < 0), Decimal(0))
     stated += [f"{below:,.2f} {currency} of credits and corrections has no area"] if below else []
+    stated = [*_span(costs_by), *stated]
     figure = panels_of(1)
     paths = list(sums)
     number = {path: str(n) for n, path in enumerate(paths)}
@@ -135,6 +136,7 @@ def costs_by_day(costs_by: pd.DataFrame, by: str) -> go.Figure:
         )  # fmt: skip
         _hatch(figure, min(estimated), max(days), layers.values())
         stated.append(f"{len(estimated)} days are younger than the billing lag: estimates, not a drop")
+    stated = [*_span(costs_by), *stated]
     figure.update_yaxes(**axis(autorange=True, showticklabels=True, showgrid=True, title=f"{currency} a day"))
     alt = f"Costs of {len(days)} days by {by} in {currency}; {len(estimated)} of them are estimates."
     return _framed(figure, alt, stated)
@@ -207,9 +209,22 @@ def cost_waterfall(weeks: pd.DataFrame, causes: pd.DataFrame) -> go.Figure:
         showlegend=False,
     )
     figure.update_yaxes(**axis(autorange=True, showticklabels=True, showgrid=True, title=currency))
+    stated = [*_compared(kept), *stated]
     change = ends["now"] - ends["before"]
     alt = f"The week cost {ends['now']:,.2f} {currency}, {change:+,.2f} against the one before, by {len(steps)} causes."
     return _framed(figure, alt, stated)
+
+
+def _span(costs_by: pd.DataFrame) -> list[str]:
+    """Which days the amounts are of, where the table says it."""
+    span = costs_by.attrs.get("span")
+    return [f"of {span}"] if span else []
+
+
+def _compared(weeks: Sequence[Row]) -> list[str]:
+    """Which days the two weeks have."""
+    spans = [f"{row['first_day']:%Y-%m-%d} to {row['last_day']:%Y-%m-%d}" for row in weeks if row.get("first_day")]
+    return [f"complete days: {' against '.join(reversed(spans))}"] if spans else []
 
 
 def _one_currency(rows: Sequence[Row]) -> tuple[str, list[Row], list[str]]:

@@ -1,0 +1,44 @@
+"""What advice rests on: scrapes in a rate's window, and the samples that were found of those that there should be."""
+
+from __future__ import annotations
+
+from gocoffee_ops.analysis import rightsizing
+from gocoffee_ops.frames import records
+from gocoffee_ops.queries import usage
+from tests.analysis.test_rightsizing import sizing
+
+FAR = {"scrape_interval_s": 300.0, "rate_window_s": 1200.0}
+
+
+def test_a_containers_pods_are_one_row_and_what_lacks_most_stands_first() -> None:
+    table = sizing(
+        {**FAR, "samples_found": 2016},
+        {**FAR, "samples_found": 1008, "pod": "orders-5c-b"},
+        {**FAR, "samples_found": 12, "samples_expected": 94, "workload": None, "pod": "import", "container": "import"},
+    )
+
+    gone, orders = records(rightsizing.points_found(table))
+    assert (gone["workload"], gone["samples_found"], gone["samples_expected"]) == ("pod/import", 12, 94)
+    assert (orders["workload"], orders["pods"], orders["found_of_expected"]) == ("deployment/orders", 2, 0.75)
+    assert {(row["scrape_interval_s"], row["rate_window_s"], row["scrapes_in_window"]) for row in (gone, orders)} == {
+        (300.0, 1200.0, 4.0)
+    }
+
+
+def test_c13_a_window_of_little_more_than_a_scrape_is_seen() -> None:
+    (row,) = records(rightsizing.points_found(sizing({"scrape_interval_s": 60.0, "rate_window_s": 75.0})))
+
+    assert row["scrapes_in_window"] == 1.25
+
+
+def test_pods_that_were_scraped_otherwise_stand_apart() -> None:
+    table = sizing({"scrape_interval_s": 60.0, "rate_window_s": 300.0}, {**FAR, "pod": "orders-5c-b"})
+
+    assert sorted(row["scrape_interval_s"] for row in records(rightsizing.points_found(table))) == [60.0, 300.0]
+
+
+def test_none_expected_is_no_ratio_and_nothing_read_is_no_row() -> None:
+    (row,) = records(rightsizing.points_found(sizing({"samples_found": 0, "samples_expected": 0})))
+
+    assert row["found_of_expected"] is None
+    assert rightsizing.points_found(usage.sizing.schema.empty()).empty
