@@ -22,6 +22,7 @@ import pytest
 
 from gocoffee_ops.demo.bill import CURRENCY, Item, focus_rows, synthetic_bill
 from tests.aws import BUCKET, IDENTITY, NOWHERE, SECRET_KEY
+from tests.demo.report_tables import tables
 from tests.faults import http_proxy, tcp_proxy
 from tests.faults.cost_faults import DEADLINE_S, EMPTY, EMPTY_SAID, FAULTS, FILES, KINDS, MATRIX
 from tests.focus_files import charge, write_parquet
@@ -275,6 +276,22 @@ def test_with_all_faults_at_once_the_run_ends_in_time_and_what_is_sound_is_whole
         assert ran.covered(f"{kind}/sound") == whole.covered(f"{kind}/sound")
         assert _gaps(ran, f"{kind}/sound") == _gaps(whole, f"{kind}/sound")
     assert SECRET_KEY not in ran.report + ran.printed
+
+
+def test_a_bill_that_was_not_read_has_no_share_of_its_money_explained(run_of: Callable[[str], Ran]) -> None:
+    shown = tables(run_of("all").folder)["What the bill is for"]
+    (rows,) = [table for table in shown if table and "effective_explained_share" in table[0]]
+    bills = {row["bill"]: row for row in rows}
+    unread = {fault for kind, fault in MATRIX if kind == "bill"} - {
+        "empty"
+    }  # which was read, and is no bill of these days
+    assert unread < bills.keys()
+    for fault in unread:
+        assert (bills[fault]["effective"], bills[fault]["effective_explained_share"]) == ("n/a", "n/a")
+        assert bills[fault]["why"].startswith("not read: ")
+    assert (
+        0 < float(bills["sound"]["effective_explained_share"]) < 100
+    )  # part of it may be of a cluster that did not answer
 
 
 @pytest.mark.parametrize("name", DEAD)

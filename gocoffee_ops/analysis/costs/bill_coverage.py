@@ -36,13 +36,13 @@ BILL_COVERAGE = Schema(
     (
         Column("bill", "string", optional=True),
         Column("currency", "string", optional=True),
-        Column("days", "Int64", help="complete ones that it has charges of", optional=True),
+        Column("effective_explained_share", "Float64", "ratio", optional=True),
         Column("effective_explained", "decimal", help="in a line that is neither unknown nor residual", optional=True),
         Column("effective", "decimal", help="of the bill", optional=True),
-        Column("effective_explained_share", "Float64", "ratio", optional=True),
+        Column("billed_explained_share", "Float64", "ratio", optional=True),
         Column("billed_explained", "decimal", help="in a line that is neither unknown nor residual", optional=True),
         Column("billed", "decimal", help="of the bill", optional=True),
-        Column("billed_explained_share", "Float64", "ratio", optional=True),
+        Column("days", "Int64", help="complete ones that it has charges of", optional=True),
         Column("why", "string", help="why a share is missing", optional=True),
     ),
 )
@@ -54,9 +54,10 @@ def bill_coverage(lines: pd.DataFrame, charges: pd.DataFrame, periods: pd.DataFr
     What the lines lack of the bill on a day, or have too much, is not explained either. Without signs: a residual below zero
     explains nothing of another. A bill that was not read, or not whole, has no share and says why.
 
-    `lines` are `allocate`'s of `charges`; `periods` is `bills.periods`. Columns: bill, currency (string), days (Int64),
-    effective_explained, effective, billed_explained, billed (decimal, in currency), effective_explained_share,
-    billed_explained_share (Float64, ratio), why (string).
+    `lines` are `allocate`'s of `charges`; `periods` is `bills.periods`.
+
+    Columns: bill, currency (string), effective_explained_share, billed_explained_share (Float64, ratio), effective_explained,
+    effective, billed_explained, billed (decimal, in currency), days (Int64), why (string).
     """
     days = [row for row in rows(periods, BILL_DAYS) if not row["estimated"] and row["currency"] is not None]
     unread = dict(_unread([*charges.attrs.get("gaps", ()), *periods.attrs.get("gaps", ())]))
