@@ -11,7 +11,7 @@ from datetime import datetime
 from gocoffee_ops.sources.kubernetes.shapes import Condition, ContainerStatus, Node, Pod, Terminated
 
 ROLE_PREFIX = "node-role.kubernetes.io/"
-GOOD_WHEN_TRUE = {"Ready", "EtcdIsVoter"}  # the second is of k3s and its kin
+NO_PRESSURE = {"Ready", "EtcdIsVoter"}  # the second is of k3s and its kin
 PRESSURES = ("MemoryPressure", "DiskPressure", "PIDPressure")  # every kubelet reports these
 
 Printed = tuple[int, int, str, int, datetime | None]  # containers ready, containers, status, restarts, the last restart
@@ -166,13 +166,16 @@ def print_roles(labels: dict[str, str] | None) -> str:
 
 
 def pressures(node: Node) -> list[str]:
-    """Conditions that are True and should not be, or are not known; one that every kubelet reports and is missing is not known."""
+    """Conditions that are True and should not be, or are not known; one that every kubelet reports and is missing is not known.
+
+    What an operator adds is good when True if its name says so (KernelReady), else when False (KernelDeadlock).
+    """
     found = {one.type: one.status for one in node.status.conditions or ()}
     found = {**dict.fromkeys(PRESSURES, "Unknown"), **found}
     return [
         kind if status == "True" else f"{kind}={status}"
         for kind, status in found.items()
-        if kind not in GOOD_WHEN_TRUE and status != "False"
+        if kind not in NO_PRESSURE and status != ("True" if kind.endswith("Ready") else "False")
     ]
 
 

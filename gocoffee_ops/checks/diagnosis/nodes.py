@@ -62,7 +62,7 @@ def _pressed(at: Ref, row: Row, said: dict[tuple[str, str], str]) -> Iterator[Pr
     for name, _, value in pressures:
         if value != "Unknown":
             why = said.get((row["node"], name), "")
-            reason = f"{name}{f': {short(why)}' if why else ''}"
+            reason = f"{name}{f' is {value}' if value else ''}{f': {short(why)}' if why else ''}"
             yield Problem(NODE_PRESSURE, Status.CRIT, at, reason, TABLES)
     silent = [name for name, _, value in pressures if value == "Unknown"]
     if silent:
