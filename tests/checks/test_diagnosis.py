@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -51,7 +53,9 @@ from tests.checks.diagnosis_tables import (
     state,
     wrong,
 )
+from tests.checks.tables import MOMENT
 
+HOUR = timedelta(hours=1)
 CASES: list[tuple[Status, str, str, Rows]] = [
     (CRIT, "node_ready", "node/n1", {cluster.nodes: [NODE | {"ready": False, "status": "NotReady"}]}),
     (CRIT, "node_pressure", "node/n1", {cluster.nodes: [NODE | {"pressures": ("DiskPressure",)}]}),
@@ -232,3 +236,71 @@ def test_a_budget_of_pods_that_are_not_well_is_no_finding_beside_theirs() -> Non
 def test_a_clock_that_is_wrong_makes_no_lease_late() -> None:
     late = [LEASE | {"renewed_s": 9_999.0}, LEASE | {"node": "n2", "renewed_s": 9_990.0}]
     assert wrong(judged({cluster.nodes: [NODE, NODE | {"node": "n2"}], nodes.leases: late})) == []
+
+
+CRON = {
+    "namespace": "shop", "cronjob": "nightly", "suspended": False, "active": 0, "last_scheduled_at": MOMENT + HOUR,
+    "last_succeeded_at": MOMENT + HOUR, "last_scheduled_s": 9_999.0,
+}  # fmt: skip
+BALANCED = SERVICE | {"type": "LoadBalancer", "addresses": ("192.0.2.1",)}
+NOTHING_LEFT = PDB | {
+    "selector": ("app=web",),
+    "expected_pods": 0,
+    "disruptions_allowed": 0,
+    "healthy": 0,
+    "owners": (),
+}
+
+
+def said_of(what: str, reason: str, kind: str = "Warning") -> dict[str, Any]:
+    return {"namespace": "shop", "object": what, "type": kind, "reason": reason, "last_seen_at": MOMENT}
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        {jobs.cronjobs: [CRON], cluster.events: [said_of("cronjob/nightly", "MissSchedule")]},
+        {jobs.cronjobs: [CRON | {"suspended": True}], cluster.events: [said_of("cronjob/nightly", "InvalidSchedule")]},
+        {jobs.runs: [], jobs.cronjobs: [CRON]},
+        {jobs.runs: [], jobs.cronjobs: [CRON | {"last_scheduled_at": None, "last_succeeded_at": None}]},
+        {jobs.runs: [], jobs.cronjobs: [CRON | {"last_succeeded_at": None, "active": 1}]},
+        {jobs.runs: [], jobs.cronjobs: [CRON | {"last_succeeded_at": None, "last_scheduled_s": 60.0}]},
+        {
+            network.services: [BALANCED],
+            cluster.events: [
+                said_of("service/web", "EnsuredLoadBalancer", "Normal"),
+                said_of("service/web", "SyncLoadBalancerFailed"),
+            ],
+        },
+        {network.services: [SERVICE], cluster.events: [said_of("service/web", "FailedToUpdateEndpointSlices")]},
+        {storage.volumes: [{"volume": "v", "phase": "Released", "reclaim_policy": "Retain"}]},
+        {storage.volumes: [{"volume": "v", "phase": "Released", "reclaim_policy": "Delete"}]},
+        {storage.volumes: [{"volume": "v", "phase": "Pending", "age_s": 5.0}]},
+        {scaling.budgets: [NOTHING_LEFT], pods.states: []},
+        {scaling.budgets: [NOTHING_LEFT], controllers.deployments: [], pods.states: [POD | {"finished": True}]},
+        {scaling.budgets: [NOTHING_LEFT | {"selector": ()}], controllers.deployments: []},
+        {scaling.budgets: [PDB | {"selector": ("app=web",)}, PDB | {"namespace": "other", "selector": ("app=web",)}]},
+        {scaling.budgets: [PDB | {"selector": ("app=web",)}, PDB | {"pdb": "old", "selector": ("app=web", "!track")}],
+         pods.states: [POD | {"labels": ("app=web", "track=new")}]},
+        {scaling.budgets: [PDB | {"selector": ("app=web",)}, PDB | {"pdb": "none", "selector": (), "owners": ()}]},
+    ],
+    ids=[
+        "a missed run and one since", "a suspended CronJob", "a success that is not kept", "a CronJob that has not run yet",
+        "a run that is under way", "a run that has just ended", "a load balancer that came to be", "a conflict of writes",
+        "a volume that is kept", "a volume that is being deleted", "a volume that is being made", "a budget of what is at 0",
+        "a budget of what has ended", "a budget of an empty namespace", "budgets of two namespaces",
+        "budgets that part the pods", "a budget without a selector",
+    ],
+)  # fmt: skip
+def test_what_has_passed_or_is_meant_so_is_no_finding(rows: Rows) -> None:
+    assert wrong(judged(rows)) == []
+
+
+def test_a_budget_that_waits_for_pods_that_are_refused_is_named_by_their_owner() -> None:
+    short = CONTROLLER | {"desired": 5, "created": 2, "refused": "FailedCreate: no service account"}
+    found = judged({
+        controllers.deployments: [short],
+        scaling.budgets: [PDB | {"disruptions_allowed": 0, "healthy": 2, "expected_pods": 2, "healthy_needed": 5}],
+    })  # fmt: skip
+    assert wrong(found) == [(WARN, "workloads_run", "deployment/web")]
+    assert "pdb/web (lets no pod go)" in found[0].reason

@@ -196,6 +196,28 @@ def budget_that_blocks_drains(stage: Stage) -> None:
     stage.until("budget", lambda: stage.get("pdb", "strict")["status"].get("currentHealthy") == 2)
 
 
+@scenario((WARN, "budgets_allow", "pdb/greedy"), says=("lets no pod go: 5 must be healthy, and there are only 2",))
+def budget_that_wants_more_than_there_are(stage: Stage) -> None:
+    stage.create(deployment("greedy", replicas=2), budget("greedy", 5))
+    stage.until("budget", lambda: stage.get("pdb", "greedy")["status"].get("currentHealthy") == 2)
+
+
+@scenario(
+    (WARN, "budgets_allow", "pdb/tpyo"), says=("protects nothing: no pod has the labels that it selects (app=tpyo)",)
+)
+def budget_that_protects_nothing(stage: Stage) -> None:
+    stage.create(deployment("typo", replicas=2), budget("tpyo", 1))
+    stage.started("typo", 2)
+
+
+@scenario((WARN, "budgets_allow", "pdb/all"), says=("selects pods that pdb/twice selects too", "can be evicted"))
+def two_budgets_for_the_same_pods(stage: Stage) -> None:
+    every = budget("all", 1)
+    every["spec"]["selector"] = {"matchExpressions": [{"key": "app", "operator": "In", "values": ["twice", "other"]}]}
+    stage.create(deployment("twice", replicas=3), budget("twice", 1), every)
+    stage.until("budget", lambda: stage.get("pdb", "all")["status"].get("currentHealthy") == 3)
+
+
 # Jobs
 
 

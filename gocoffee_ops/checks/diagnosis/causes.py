@@ -151,9 +151,11 @@ def _pull(reason: str, message: str, name: str, pod: Ref, picture: Picture) -> s
     image = re.search(r'image \\?"([^"\\]+)', everything)
     what = next((text for pattern, text in REGISTRY if re.search(pattern, everything, re.IGNORECASE)), "")
     which = f" {image[1]}" if image else ""
+    unread = picture.warned(pod, "FailedToRetrieveImagePullSecret")
+    secret = f"; {short(unread)}" if unread else ""
     if what:
-        return f"{what}:{which or f' of {name}'} ({reason})"
-    return f"image{which} of {name} cannot be pulled ({reason})"
+        return f"{what}:{which or f' of {name}'} ({reason}){secret}"
+    return f"image{which} of {name} cannot be pulled ({reason}){secret}"
 
 
 def _crashes(row: Row, name: str, pod: Ref, picture: Picture) -> Why:

@@ -7,11 +7,20 @@ from collections.abc import Iterator
 from gocoffee_ops.checks.diagnosis.causes import why_not_well
 from gocoffee_ops.checks.diagnosis.problem import JOBS, Picture, Problem, Ref, Row, short
 from gocoffee_ops.checks.diagnosis.workloads import POD_TABLES, refusing
-from gocoffee_ops.checks.grading import counted
+from gocoffee_ops.checks.grading import counted, seconds
 from gocoffee_ops.model import Status
 
 TABLES = ("jobs.runs", "jobs.cronjobs", *POD_TABLES)
-NOT_STARTED = ("FailedNeedsStart", "TooManyMissedTimes", "InvalidSchedule", "UnparseableSchedule", "FailedCreate")
+NOT_STARTED = (
+    "FailedNeedsStart",
+    "TooManyMissedTimes",
+    "MissSchedule",
+    "InvalidSchedule",
+    "UnparseableSchedule",
+    "UnParseableCronJobSchedule",
+    "UnknownTimeZone",
+    "FailedCreate",
+)
 
 
 def problems(picture: Picture) -> Iterator[Problem]:
@@ -23,10 +32,33 @@ def problems(picture: Picture) -> Iterator[Problem]:
         yield from _judged(at, rows, picture)
     for row in picture.rows("jobs.cronjobs"):
         at = Ref(row["namespace"], f"cronjob/{row['cronjob']}")
-        said = None if row["suspended"] else picture.warned(at, *NOT_STARTED)
-        if said is not None:
-            because = refusing(said, at.namespace, picture)
-            yield Problem(JOBS, Status.WARN, at, f"a run was not started: {short(said)}", TABLES, because)
+        found = None if row["suspended"] else _cronjob(at, row, picture)
+        if found is not None:
+            yield found
+        elif not row["suspended"] and picture.has("jobs.runs"):
+            yield from _without_a_trace(at, row, owned.get(at, []), picture)
+
+
+def _cronjob(at: Ref, row: Row, picture: Picture) -> Problem | None:
+    """A run that was not started; one that was started since has made good for it."""
+    last = row["last_scheduled_at"]
+    for event in picture.warnings.get(at, ()):
+        if event["reason"] in NOT_STARTED and (last is None or event["last_seen_at"] >= last):
+            because = refusing(event["message"], at.namespace, picture)
+            reason = f"a run was not started: {short(event['message'])}"
+            return Problem(JOBS, Status.WARN, at, reason, TABLES, because)
+    return None
+
+
+def _without_a_trace(at: Ref, row: Row, kept: list[Row], picture: Picture) -> Iterator[Problem]:
+    """A CronJob whose last Job is not kept: when it started and when one last succeeded is all that is left of it."""
+    started, succeeded, ago = row["last_scheduled_at"], row["last_succeeded_at"], row["last_scheduled_s"]
+    if started is None or row["active"] or ago < picture.thresholds.stuck_s or any(one["age_s"] <= ago for one in kept):
+        return
+    if succeeded is None or succeeded < started:
+        never = "none has yet" if succeeded is None else f"the last that did ended at {succeeded:%Y-%m-%d %H:%M} UTC"
+        reason = f"its run of {seconds(ago)} ago did not succeed ({never}), and its Job is not kept"
+        yield Problem(JOBS, Status.WARN, at, reason, TABLES)
 
 
 def _judged(at: Ref, rows: list[Row], picture: Picture) -> Iterator[Problem]:

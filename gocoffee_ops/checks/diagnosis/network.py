@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from gocoffee_ops.checks.diagnosis.problem import (
@@ -21,6 +22,16 @@ from gocoffee_ops.model import Status
 
 TABLES = ("network.services",)
 EXTERNAL = "ExternalName"
+ALLOCATION = re.compile(
+    r"(ClusterIP|Port)(NotAllocated|AlreadyAllocated|OutOfRange|NotValid)|(ServiceCIDR|PortRange)Full"
+)
+BALANCED = ("EnsuredLoadBalancer", "UpdatedLoadBalancer")
+UNBALANCED = (
+    "SyncLoadBalancerFailed",
+    "UpdateLoadBalancerFailed",
+    "UnAvailableLoadBalancer",
+    "EnsureLoadBalancerFailed",
+)
 
 
 def problems(picture: Picture) -> Iterator[Problem]:
@@ -60,10 +71,21 @@ def _service(row: Row, picture: Picture) -> Iterator[Problem]:
         ports = ", ".join(row["undeclared_ports"])
         reason = f"port {ports}: its {counted(row['pods'], 'pod')} declare ports, but not that one"
         yield Problem(SERVICES, Status.WARN, at, reason, TABLES)
-    elif row["type"] == "LoadBalancer" and not row["addresses"] and _late(row, picture):
-        said = picture.warned(at, "SyncLoadBalancerFailed", "EnsureLoadBalancerFailed")
-        reason = f"its load balancer has no address yet{f': {short(said)}' if said else ''}"
-        yield Problem(SERVICES, Status.WARN, at, reason, (*TABLES, "cluster.events"))
+    elif said := _said_of_it(at, row, picture):
+        yield Problem(SERVICES, Status.WARN, at, said, (*TABLES, "cluster.events"))
+
+
+def _said_of_it(at: Ref, row: Row, picture: Picture) -> str:
+    """What those say who give a Service its addresses and ports; of a load balancer the last word counts."""
+    if given := next((one for one in picture.warnings.get(at, ()) if ALLOCATION.fullmatch(one["reason"])), None):
+        return f"its address or port is not its own: {short(given['message'])}"
+    if row["type"] != "LoadBalancer":
+        return ""
+    words = [one for one in picture.events.get(at, ()) if one["reason"] in {*BALANCED, *UNBALANCED}]
+    failed = words[0]["message"] if words and words[0]["reason"] in UNBALANCED else None
+    if not row["addresses"] and _late(row, picture):
+        return f"its load balancer has no address yet{f': {short(failed)}' if failed else ''}"
+    return f"its load balancer is not as it should be: {short(failed)}" if failed else ""
 
 
 def _late(row: Row, picture: Picture) -> bool:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from gocoffee_ops.checks.diagnosis import budgets
 from gocoffee_ops.checks.diagnosis.problem import (
     APIS,
     AUTOSCALERS,
-    BUDGETS,
     CONTROLLERS,
     QUOTAS,
     WORKLOADS,
@@ -32,10 +32,7 @@ def problems(picture: Picture) -> Iterator[Problem]:
         found = _autoscaler(row, picture)
         if found is not None:
             yield found
-    for row in picture.rows("scaling.budgets"):
-        found = _budget(row, picture)
-        if found is not None:
-            yield found
+    yield from budgets.problems(picture)
     yield from _quotas(picture)
 
 
@@ -73,24 +70,6 @@ def _lying_down(target: Ref, picture: Picture) -> list[Cause]:
     """What it scales, where none of that is ready: then there is nothing to measure."""
     row = picture.controllers.get(target)
     return [Cause(WORKLOADS, target)] if row is not None and not row["ready"] else []
-
-
-def _budget(row: Row, picture: Picture) -> Problem | None:
-    at = Ref(row["namespace"], f"pdb/{row['pdb']}")
-    tables = ("scaling.budgets",)
-    if row["failure"]:
-        return Problem(BUDGETS, Status.WARN, at, f"is not computed: {short(row['failure'])}", tables)
-    if row["disruptions_allowed"] or not row["expected_pods"]:
-        return None
-    effect = f"{at.subject} (lets no pod go)"
-    if row["healthy"] >= row["healthy_needed"]:
-        reason = (
-            f"lets no pod go though all are healthy ({row['bound']} of {row['expected_pods']}): drains wait for ever"
-        )
-        return Problem(BUDGETS, Status.WARN, at, reason, tables)
-    because = (tuple(Cause(WORKLOADS, Ref(at.namespace, owner)) for owner in row["owners"]),)
-    reason = f"{counted(row['healthy'], 'pod')} healthy, {row['healthy_needed']} must be: lets no pod go"
-    return Problem(BUDGETS, Status.WARN, at, reason, tables, because, effect, standalone=not picture.has("pods.states"))
 
 
 def _quotas(picture: Picture) -> Iterator[Problem]:

@@ -115,10 +115,14 @@ class Picture:
         return self._grouped("pods.containers", "pod", "pod/")
 
     @cached_property
+    def events(self) -> dict[Ref, list[Row]]:
+        """Events by the object that they are about, newest first."""
+        return self._grouped("cluster.events", "object", "")
+
+    @cached_property
     def warnings(self) -> dict[Ref, list[Row]]:
         """Warning events by the object that they are about, newest first."""
-        found = self._grouped("cluster.events", "object", "")
-        return {at: [row for row in rows if row["type"] == "Warning"] for at, rows in found.items()}
+        return {at: [row for row in rows if row["type"] == "Warning"] for at, rows in self.events.items()}
 
     def rests(self, at: Ref) -> bool:
         """Whether a workload is scaled to 0, and it is stated that this is on purpose."""

@@ -10,6 +10,7 @@ from gocoffee_ops.model import Status
 
 TABLES = ("storage.claims", "storage.volumes", "storage.classes")
 WAITING = "WaitForFirstConsumer"
+NAMESPACE_OF_OTHERS = "default"  # where events about what lies in no namespace are kept
 
 
 def problems(picture: Picture) -> Iterator[Problem]:
@@ -23,9 +24,23 @@ def problems(picture: Picture) -> Iterator[Problem]:
         if found is not None:
             yield found
     for row in picture.rows("storage.volumes"):
-        if row["phase"] == "Failed":
+        reason = _volume(row, picture)
+        if reason:
             at = Ref("", f"persistentvolume/{row['volume']}")
-            yield Problem(CLAIMS, Status.WARN, at, f"failed: {short(row['reason'] or 'nothing says why')}", TABLES)
+            yield Problem(CLAIMS, Status.WARN, at, reason, (*TABLES, "cluster.events"))
+
+
+def _volume(row: Row, picture: Picture) -> str:
+    """What is wrong with a volume. One that is kept when its claim has gone (Retain) is kept on purpose."""
+    if row["phase"] == "Failed":
+        return f"failed: {short(row['reason'] or 'nothing says why')}"
+    if row["phase"] == "Pending" and row["age_s"] >= picture.thresholds.stuck_s:
+        return f"is not there yet after {seconds(row['age_s'])}: {short(row['reason'] or 'nothing says why')}"
+    if row["phase"] == "Released" and row["reclaim_policy"] == "Delete":
+        at = Ref(NAMESPACE_OF_OTHERS, f"persistentvolume/{row['volume']}")
+        if said := picture.warned(at, "VolumeFailedDelete"):
+            return f"its claim has gone, and it cannot be deleted: {short(said)}"
+    return ""
 
 
 def _at(namespace: str, claim: str) -> Ref:

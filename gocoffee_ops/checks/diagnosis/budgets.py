@@ -1,0 +1,107 @@
+"""Disruption budgets: those that let no pod go, that nothing falls under, and pods that fall under two."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from gocoffee_ops.checks.diagnosis.problem import (
+    BUDGETS,
+    CONTROLLERS,
+    WORKLOADS,
+    Cause,
+    Picture,
+    Problem,
+    Ref,
+    Row,
+    short,
+)
+from gocoffee_ops.checks.grading import counted
+from gocoffee_ops.model import Status
+
+TABLES = ("scaling.budgets",)
+SET = re.compile(r"(\S+) (in|notin) \((.*)\)")
+
+
+def problems(picture: Picture) -> Iterator[Problem]:
+    """What is wrong with disruption budgets."""
+    rows = picture.rows("scaling.budgets")
+    for row in rows:
+        found = _budget(row, picture)
+        if found is not None:
+            yield found
+    yield from _overlapping(rows, picture)
+
+
+def selects(selector: Sequence[str], labels: Sequence[str]) -> bool:
+    """Whether labels (`key=value`) meet every requirement of a selector, as kubectl prints them.
+
+    >>> selects(["app=web", "tier in (a,b)", "!old"], ["app=web", "tier=a"])
+    True
+    >>> selects(["app=web", "tier notin (a,b)"], ["app=web", "tier=a"])
+    False
+    """
+    values = dict(label.partition("=")[::2] for label in labels)
+    return all(_holds(one, values) for one in selector)
+
+
+def _holds(requirement: str, values: dict[str, str]) -> bool:
+    if found := SET.fullmatch(requirement):
+        key, operator, among = found.groups()
+        return (values.get(key) in among.split(",")) is (operator == "in")
+    if requirement.startswith("!"):
+        return requirement[1:] not in values
+    key, equal, value = requirement.partition("=")
+    return values.get(key) == value if equal else key in values
+
+
+def _budget(row: Row, picture: Picture) -> Problem | None:
+    at = Ref(row["namespace"], f"pdb/{row['pdb']}")
+    if row["failure"]:
+        return Problem(BUDGETS, Status.WARN, at, f"is not computed: {short(row['failure'])}", TABLES)
+    if not row["expected_pods"]:
+        return _protects_nothing(at, row, picture)
+    if row["disruptions_allowed"]:
+        return None
+    effect = f"{at.subject} (lets no pod go)"
+    because = (tuple(Cause(WORKLOADS, Ref(at.namespace, owner)) for owner in row["owners"]),)
+    if row["healthy"] >= row["healthy_needed"]:
+        reason = (
+            f"lets no pod go though all are healthy ({row['bound']} of {row['expected_pods']}): drains wait for ever"
+        )
+        return Problem(BUDGETS, Status.WARN, at, reason, TABLES)
+    if row["healthy"] >= row["expected_pods"]:
+        reason = f"lets no pod go: {row['healthy_needed']} must be healthy, and there are only {row['expected_pods']}"
+        return Problem(BUDGETS, Status.WARN, at, reason, TABLES, because, effect)
+    reason = f"{counted(row['healthy'], 'pod')} healthy, {row['healthy_needed']} must be: lets no pod go"
+    return Problem(BUDGETS, Status.WARN, at, reason, TABLES, because, effect, standalone=not picture.has("pods.states"))
+
+
+def _protects_nothing(at: Ref, row: Row, picture: Picture) -> Problem | None:
+    """A selector that no pod meets, and none would: what is scaled to 0, or run by a Job, has its labels still."""
+    if row["owners"] or not row["selector"] or not picture.has("pods.states", *CONTROLLERS):
+        return None
+    there = [*picture.controllers.items(), *((Ref(one["namespace"], ""), one) for one in picture.rows("pods.states"))]
+    if any(where.namespace == at.namespace and selects(row["selector"], one["labels"]) for where, one in there):
+        return None
+    reason = f"protects nothing: no pod has the labels that it selects ({', '.join(row['selector'])})"
+    return Problem(BUDGETS, Status.WARN, at, reason, (*TABLES, "pods.states", *CONTROLLERS))
+
+
+def _overlapping(rows: Sequence[Row], picture: Picture) -> Iterator[Problem]:
+    """Of a pod under two budgets no eviction is granted, whatever each allows."""
+    budgets: dict[str, list[Row]] = {}
+    for row in rows:
+        if row["selector"] or row["owners"]:  # else it has no selector at all, and finds nothing
+            budgets.setdefault(row["namespace"], []).append(row)
+    alike = {(pod["namespace"], pod["labels"]): pod for pod in picture.rows("pods.states") if not pod["finished"]}
+    said = set()
+    for (namespace, labels), pod in alike.items():
+        near = budgets.get(namespace, [])
+        names = tuple(row["pdb"] for row in near if selects(row["selector"], labels)) if len(near) > 1 else ()
+        if len(names) < 2 or (namespace, names) in said:
+            continue
+        said.add((namespace, names))
+        others = ", ".join(f"pdb/{name}" for name in names[1:])
+        reason = f"selects pods that {others} selects too (pod/{pod['pod']}): none of them can be evicted"
+        yield Problem(BUDGETS, Status.WARN, Ref(namespace, f"pdb/{names[0]}"), reason, (*TABLES, "pods.states"))
