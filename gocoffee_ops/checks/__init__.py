@@ -37,14 +37,9 @@ from gocoffee_ops.checks.kept import dashboards_found, errors_stored, log_store_
 from gocoffee_ops.checks.log_coverage import logs_covered
 from gocoffee_ops.checks.logs import error_rate_below, errors_logged, nothing_new_in_logs
 from gocoffee_ops.checks.metrics import error_rate, latency, memory_trend, saturation
+from gocoffee_ops.checks.node_savings import nodes_needed, savings_bankable
 from gocoffee_ops.checks.redis import redis_healthy, redis_memory, redis_replicas_follow
-from gocoffee_ops.checks.rightsizing import (
-    advice_held,
-    nodes_needed,
-    requests_sized,
-    savings_bankable,
-    usage_covered,
-)
+from gocoffee_ops.checks.rightsizing import advice_held, requests_sized, usage_covered
 from gocoffee_ops.checks.rollouts import rollouts_done
 from gocoffee_ops.checks.sessions import nobody_blocked, servers_kept_running, sessions_moving
 from gocoffee_ops.checks.storage import indexes_useful, tables_indexed, tables_vacuumed, wraparound_far

@@ -1,12 +1,11 @@
-"""Requests against usage: what is seen of it, what should change, how advice held in the past, which nodes could go."""
+"""Requests against usage: what is seen of it, what should change, and how advice held in the past."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from gocoffee_ops.checks.costs import money
 from gocoffee_ops.checks.grading import COST_ANALYSIS, MEMORY_OPTIMIZATION, concluded, counted, grade, numbers, percent
 from gocoffee_ops.frames import records
 from gocoffee_ops.model import Finding, Status, Thresholds
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
 
 Row = Mapping[str, Any]
 SHOWN = 3  # workloads that a finding names
-PRICED_BY = {"opencost": "OpenCost", "list": "the configuration"}
 
 
 def usage_covered(hours: pd.DataFrame, *, thresholds: Thresholds) -> list[Finding]:
@@ -229,159 +227,3 @@ def _held(status: Status, row: Row, reason: str) -> Finding:
     return Finding(
         status, "advice_held", row["workload"], said, figures, namespace=row["namespace"], next=(COST_ANALYSIS,)
     )
-
-
-def nodes_needed(removable: pd.DataFrame, advice: pd.DataFrame) -> list[Finding]:
-    """Is every node needed, as things are and once the advice is applied? Freed requests alone bank nothing. (C15)
-
-    What would be with advice is UNKNOWN where there is none, and that no node could go is UNKNOWN while it is not known of every
-    workload what it needs, or advice that lowers a request is not sure. `advice` is what `removable` was made with.
-
-    >>> import pandas as pd
-    >>> row = {"cluster": "eu", "node": "n1", "removable_now": False, "removable": True, "pods": 7, "why": None}
-    >>> about = {"cluster": "eu", "namespace": "go-coffee", "workload": "deployment/orders", "cpu_request_cores": 1.0}
-    >>> about |= {"memory_request_mib": 512.0, "cpu_advice": "lower", "memory_advice": "keep", "confidence": "HIGH"}
-    >>> said(nodes_needed(pd.DataFrame([row]), pd.DataFrame([about])))
-    ['WARN nodes: of 1 node none could go as things are; 1 once requests are as advised: n1']
-    >>> blind = pd.DataFrame([about | {"cpu_advice": "not known", "memory_advice": "not known"}])
-    >>> print(said(nodes_needed(pd.DataFrame([row]), blind))[0].partition("; ")[2])
-    once requests are as advised: of 1 of 1 workload it is not known what it needs
-    """
-    rows = records(removable)
-    findings = []
-    for cluster in sorted({row["cluster"] for row in rows}):
-        ours = [row for row in rows if row["cluster"] == cluster]
-        now = [row["node"] for row in ours if row["removable_now"]]
-        then = [row["node"] for row in ours if row["removable"]]
-        unsized = _Unsized.of(advice, cluster)
-        if not now and not then and not unsized.said:
-            continue
-        reason = f"of {counted(len(ours), 'node')} "
-        if unsized.wholly:
-            reason += f"{_named(now, 'could go as things are')}; once requests are as advised: {unsized.said}"
-        elif now == then:
-            reason += _named(now, "could go, as things are and once requests are as advised")
-        else:
-            reason += f"{_named(now, 'could go as things are')}; {_named(then, 'once requests are as advised')}"
-        if unsized.said and not unsized.wholly:
-            reason += f"; {unsized.said}"
-        status = Status.WARN if (now or then) and not unsized.wholly else Status.UNKNOWN
-        figures = {"nodes": len(ours), "removable_now": len(now), "removable": len(then)}
-        findings.append(Finding(status, "nodes_needed", "nodes", reason, figures, cluster, next=(COST_ANALYSIS,)))
-    return concluded(
-        findings,
-        check="nodes_needed",
-        subject="nodes",
-        fine=f"none of {counted(len(rows), 'node')} could go: what advice frees is headroom, no money",
-        read=len(rows),
-        none="no node was read",
-    )
-
-
-class _Unsized(NamedTuple):
-    """Of a cluster's advice what is lacking ("" for nothing), and whether there is none at all."""
-
-    said: str
-    wholly: bool
-
-    @classmethod
-    def of(cls, advice: pd.DataFrame, cluster: str) -> _Unsized:
-        """By what is requested: what requests nothing has nothing to be lowered. What is not sure is not applied either."""
-        lacking: dict[str, list[str]] = {}
-        for row in records(advice):
-            for resource, unit in (("cpu", "cores"), ("memory", "mib")):
-                if row["cluster"] == cluster and row[f"{resource}_request_{unit}"]:
-                    what, sure = row[f"{resource}_advice"], row["confidence"] == "HIGH"
-                    kind = "unknown" if what == "not known" else "unsure" if what == "lower" and not sure else ""
-                    lacking.setdefault(f"{row['namespace']}/{row['workload']}", []).append(kind)
-        if not (advice["cluster"] == cluster).any():
-            return cls("no container was read", True)
-        unknown = sum("unknown" in each for each in lacking.values())
-        unsure = sum("unsure" in each for each in lacking.values())
-        whole = counted(len(lacking), "workload")
-        needs = "what it needs" if unknown == 1 else "what they need"
-        said = [f"of {unknown} of {whole} it is not known {needs}"] if unknown else []
-        said += [f"advice for {unsure}{'' if said else f' of {whole}'} is not sure yet"] if unsure else []
-        return cls(", and ".join(said), bool(said) and all(all(each) for each in lacking.values()))
-
-
-def _named(nodes: Sequence[str], when: str) -> str:
-    return f"{len(nodes)} {when}: {', '.join(nodes)}" if nodes else f"none {when}"
-
-
-def savings_bankable(worth: pd.DataFrame, removable: pd.DataFrame, advice: pd.DataFrame) -> list[Finding]:
-    """What would the nodes that could go save in a month, and what is it worth that advice frees? Two figures, never added. (C15)
-
-    WARN where there is money to save. UNKNOWN where a node that counts has no price: the sum is then at least what is told. What
-    would be with advice is UNKNOWN where there is none, and that nothing is bankable is UNKNOWN while advice lacks for a workload
-    or is not sure.
-
-    `worth` is of `rightsizing.worth`, `removable` and `advice` are the tables of nodes and of advice that it was made of.
-
-    >>> import pandas as pd
-    >>> from decimal import Decimal
-    >>> row = {"cluster": "eu", "figure": "bankable as things are", "nodes": 1, "monthly_effective": Decimal("70.08"),
-    ...     "monthly_committed_effective": None, "monthly_list": None, "currency": "EUR", "price_from": "bill"}
-    >>> advice = pd.DataFrame([{"cluster": "eu", "cpu_request_cores": None, "memory_request_mib": None}])
-    >>> (found,) = savings_bankable(pd.DataFrame([row]), pd.DataFrame([{"cluster": "eu", "node": "n1"}]), advice)
-    >>> found.reason
-    'bankable is 70.08 EUR a month (effective) as things are; nothing once requests are as advised; freed requests: none'
-    """
-    table = records(worth)
-    clusters = sorted({row["cluster"] for row in records(removable)})
-    findings = [
-        _savings(cluster, [row for row in table if row["cluster"] == cluster], _Unsized.of(advice, cluster))
-        for cluster in clusters
-    ]
-    freed = [row for row in table if row["figure"] == "freed requests"]
-    return concluded(
-        findings,
-        check="savings_bankable",
-        subject="savings",
-        fine=f"nothing is bankable: no node could go; freed requests: {_sum(freed) or 'none'}",
-        read=len(clusters),
-        none="no node was read",
-    )
-
-
-def _savings(cluster: str, rows: Sequence[Row], unsized: _Unsized) -> Finding:
-    figures = {
-        name: [row for row in rows if row["figure"] == name]
-        for name in ("bankable as things are", "bankable once requests are as advised", "freed requests")
-    }
-    now, then, freed = figures.values()
-    bankable = [_sum(now) or "nothing", _sum(then) or "nothing"]
-    if unsized.wholly:
-        reason = f"bankable is {bankable[0]} as things are; once requests are as advised: {unsized.said}; "
-    elif bankable[0] == bankable[1]:
-        reason = f"bankable is {bankable[0]}, as things are and once requests are as advised; "
-    else:
-        reason = f"bankable is {bankable[0]} as things are; {bankable[1]} once requests are as advised; "
-    without = "not known" if unsized.wholly else "none"
-    reason += f"freed requests: {_sum(freed)}, as headroom until a node goes" if freed else f"freed requests: {without}"
-    if unsized.said and not unsized.wholly:
-        reason += f"; {unsized.said}"
-    unpriced = sum(row["nodes"] for row in rows if row["price_from"] is None)
-    lacking = unsized.wholly or (bool(unsized.said) and not now and not then)
-    status = Status.UNKNOWN if unpriced or lacking else Status.WARN if now or then else Status.OK
-    found = {"unpriced_nodes": unpriced} if unpriced else {}
-    return Finding(status, "savings_bankable", "savings", reason, found, cluster, next=(COST_ANALYSIS,))
-
-
-def _sum(rows: Sequence[Row]) -> str:
-    """Amounts of a month, each with its currency and basis; what has no price is said, and is no 0."""
-    parts = []
-    for row in rows:
-        for basis in ("effective", "list"):
-            if row[f"monthly_{basis}"] is not None:
-                said_as = "effective" if basis == "effective" else f"list price of {PRICED_BY[row['price_from']]}"
-                parts.append(f"{money(row[f'monthly_{basis}'], row['currency'])} a month ({said_as})")
-        if row["monthly_committed_effective"]:
-            committed = money(row["monthly_committed_effective"], row["currency"])
-            parts.append(f"{committed} more that a commitment pays for until it ends or other nodes use it")
-    unpriced = sum(row["nodes"] for row in rows if row["price_from"] is None)
-    told = " and ".join(parts)
-    if not unpriced:
-        return told
-    lacking = f"{counted(unpriced, 'node')} without a price"
-    return f"at least {told}, as there is {lacking}" if told else f"UNKNOWN ({lacking})"

@@ -74,6 +74,25 @@ def test_c15_what_advice_makes_removable_is_told_apart_from_what_is_idle_already
     assert removable(idle) == ["n1"]
 
 
+def test_c15_advice_that_is_not_sure_frees_nothing_and_what_it_would_free_is_told_apart() -> None:
+    pods = [pod(f"a-{i}", name, 3500) for i, name in enumerate(NODES)]
+    low = advised("a", 3.5, 2.0) | {"confidence": "LOW"}
+    rows = found(pods, [low])
+    assert [len(removable(rows, when)) for when in ("removable_now", "removable", "removable_unsure")] == [0, 0, 1]
+    vain = found(pods, [low | {"cpu_advised_cores": 2.5}])
+    assert removable(vain, "removable_unsure") == []
+    assert {row["removable_unsure"] for row in found(pods).values()} == {None}  # nothing was advised
+
+
+def test_c15_advice_that_becomes_sure_only_adds_nodes_that_could_go() -> None:
+    pods = [pod("a-0", "n1", 1000), pod("b-0", "n2", 2500), pod("c-0", "n3", 3000)]
+    unsure = [advised("a", 1.0, 0.2), advised("b", 2.5, 0.5) | {"confidence": "LOW"}]
+    sure = [row | {"confidence": "HIGH"} for row in unsure]
+    least, most = removable(found(pods, unsure), "removable"), removable(found(pods, sure), "removable")
+    assert (len(least), len(most)) == (1, 2)
+    assert removable(found(pods, unsure), "removable_unsure") == most
+
+
 def test_what_stays_keeps_its_node_and_what_leaves_with_it_does_not() -> None:
     rows = found(
         [

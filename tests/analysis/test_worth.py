@@ -205,7 +205,7 @@ def test_without_usage_what_advice_would_save_is_unknown_and_what_can_go_now_is_
         "freed requests: not known"
     )
     _, (found,) = saved(prices, TWO_COULD_GO, [blind])
-    assert found.status is Status.UNKNOWN
+    assert found.status is Status.WARN
     assert found.reason.startswith(
         "bankable is 379.60 EUR a month (effective) as things are; once requests are as advised: of 1"
     )

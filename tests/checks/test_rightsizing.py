@@ -161,8 +161,9 @@ def test_what_was_exceeded_in_a_short_trial_is_a_warning_and_what_was_not_is_unk
     assert statuses(held(tried(**short, memory_exceeded_min=5.0))) == [Status.WARN]
 
 
-def gone(name: str, now: bool, then: bool) -> dict[str, Any]:
-    return {"cluster": "eu", "node": name, "removable_now": now, "removable": then}
+def gone(name: str, now: bool, then: bool, unsure: bool | None = None) -> dict[str, Any]:
+    hoped = then if unsure is None else unsure
+    return {"cluster": "eu", "node": name, "removable_now": now, "removable": then, "removable_unsure": hoped}
 
 
 def cpu_advice(*advice: str) -> pd.DataFrame:
@@ -190,16 +191,36 @@ def test_nodes_that_could_go_are_a_warning_and_none_is_no_saving() -> None:
 @pytest.mark.parametrize(
     ("nodes", "advice", "status", "said"),
     [
-        ([gone("n1", False, False)], ["not known"], Status.UNKNOWN, "as things are; once requests are as advised: of 1 of 1"),
-        ([gone("n1", True, True)], ["not known"], Status.UNKNOWN, "1 could go as things are: n1; once requests are as advised: of"),
+        ([gone("n1", False, False)], ["not known"], Status.UNKNOWN, "none could go with the requests as they are; of 1 of 1 workload"),
+        (
+            [gone("n1", True, True), gone("n2", False, False)], ["not known"], Status.WARN,
+            "of 2 nodes at least 1 could go with the requests as they are: n1; of 1 of 1 workload it is not known what it needs",
+        ),
         ([gone("n1", False, False)], [], Status.UNKNOWN, "once requests are as advised: no container was read"),
+        ([gone("n1", True, True)], [], Status.UNKNOWN, "1 could go as things are: n1; once requests are as advised: no container"),
         ([gone("n1", False, False)], ["keep", "not known"], Status.UNKNOWN, "of 1 of 2 workloads it is not known what it needs"),
-        ([gone("n1", False, True)], ["lower", "not known"], Status.WARN, "n1; of 1 of 2 workloads it is not known what it needs"),
+        (
+            [gone("n1", False, True)], ["lower", "not known"], Status.WARN,
+            "at least 1 once requests are as advised: n1; of 1 of 2 workloads it is not known what it needs; "
+            "the requests of 1 container are taken as they are",
+        ),
         ([gone("n1", False, False)], ["keep", "no change"], Status.OK, "headroom, no money"),
         ([gone("n1", False, False)], ["LOW keep", "raise", "LOW raise"], Status.OK, "headroom, no money"),
-        ([gone("n1", False, False)], ["LOW lower"], Status.UNKNOWN, "advised: advice for 1 of 1 workload is not sure yet"),
-        ([gone("n1", False, False)], ["keep", "LOW lower"], Status.UNKNOWN, "advice for 1 of 2 workloads is not sure yet"),
+        (
+            [gone("n1", False, False, True)], ["LOW lower"], Status.UNKNOWN,
+            "requests as they are; advice for 1 of 1 workload is not sure yet, and would let 1 more go: n1",
+        ),
+        (
+            [gone("n1", False, False)], ["LOW lower"], Status.OK,
+            "advice for 1 of 1 workload is not sure yet, and would let none go either",
+        ),
+        ([gone("n1", False, False, True)], ["keep", "LOW lower"], Status.UNKNOWN, "advice for 1 of 2 workloads is not sure yet"),
         ([gone("n1", False, True)], ["lower", "LOW lower"], Status.WARN, "n1; advice for 1 of 2 workloads is not sure yet"),
+        (
+            [gone("n1", True, True)], ["LOW lower", "LOW lower"], Status.WARN,
+            "at least 1 could go with the requests as they are: n1; advice for 2 of 2 workloads is not sure yet; "
+            "the requests of 2 containers are taken as they are",
+        ),
         (
             [gone("n1", False, False)], ["keep", "LOW lower", "not known"], Status.UNKNOWN,
             "of 1 of 3 workloads it is not known what it needs, and advice for 1 is not sure yet",
@@ -213,9 +234,9 @@ def test_what_advice_would_empty_is_unknown_where_there_is_none(
     assert (found.status, said in found.reason) == (status, True), found.reason
 
 
-def test_that_nothing_is_bankable_is_unknown_while_advice_is_not_sure() -> None:
-    def saved(*advice: str) -> Finding:
-        kept = filled(rightsizing.REMOVABLE, gone("n1", False, False))
+def test_that_nothing_is_bankable_is_unknown_while_advice_that_is_not_sure_could_empty_a_node() -> None:
+    def saved(*advice: str, unsure: bool = True) -> Finding:
+        kept = filled(rightsizing.REMOVABLE, gone("n1", False, False, unsure))
         (found,) = checks.savings_bankable(filled(rightsizing.WORTH), kept, cpu_advice(*advice))
         return found
 
@@ -223,3 +244,11 @@ def test_that_nothing_is_bankable_is_unknown_while_advice_is_not_sure() -> None:
     doubted = saved("keep", "LOW lower")
     assert (doubted.status, "advice for 1 of 2 workloads is not sure yet" in doubted.reason) == (Status.UNKNOWN, True)
     assert saved("LOW lower").status is Status.UNKNOWN
+    vain = saved("LOW lower", unsure=False)
+    assert (vain.status, vain.reason.endswith("would let none go either")) == (Status.OK, True)
+
+
+def test_what_was_not_tried_with_unsure_advice_is_unknown() -> None:
+    untried = filled(rightsizing.REMOVABLE, gone("n1", False, False)).assign(removable_unsure=None)
+    (found,) = checks.nodes_needed(untried, cpu_advice("LOW lower"))
+    assert found.status is Status.UNKNOWN

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 MIB = 1 << 20
 Row = Mapping[str, Any]
 Amounts = Mapping[str, int]
+Changes = dict[tuple[str, str, str], dict[str, dict[str, int]]]
 
 REMOVABLE = Schema(
     "nodes that could go",
@@ -25,6 +26,12 @@ REMOVABLE = Schema(
         Column("node", "string"),
         Column("removable_now", "boolean", help="its pods fit elsewhere as they are: idle, whatever is advised"),
         Column("removable", "boolean", help="its pods fit elsewhere once the advice is applied"),
+        Column(
+            "removable_unsure",
+            "boolean",
+            optional=True,
+            help="its pods would fit elsewhere were advice applied that is not sure yet, too; missing without advice",
+        ),
         Column("pods", "Int64", help="that would have to move"),
         Column("why", "string", optional=True, help="why it would not be removable"),
     ),
@@ -126,22 +133,23 @@ def removable(nodes: pd.DataFrame, pods: pd.DataFrame, advice: pd.DataFrame | No
 
     Emptiest first, each node's pods are put on the others, the largest pod first; a node of which one pod finds no place
     stays. That may not find the largest number, so it is at least that many. Nodes that providers or autoscalers keep (a
-    pool's smallest size) are not known here. Of the advice, what lowers a request counts only with HIGH confidence; what raises
-    one always. The two columns are two packings: nodes of both together need not all be able to go. What they cost: `worth`.
+    pool's smallest size) are not known here. Of the advice, what lowers a request counts only with HIGH confidence, and until then
+    the request is taken as it is; what raises one counts always. So advice that becomes sure later only adds room. What it could
+    add is `removable_unsure`. Each column is a packing of its own: nodes of two of them need not all be able to go together. What
+    they cost: `worth`.
 
     `nodes` and `pods` are of `queries.packing`. Columns: those of `REMOVABLE`.
     """
     rows = []
     kept = {(row["cluster"], row["node"]): row["kept"] for row in records(nodes)}
-    changes = _changes(advice)
+    changes, hoped = _changes(advice), _changes(advice, unsure=True)
     for cluster in sorted({name for name, _ in kept}):
         here = [row for row in records(nodes) if row["cluster"] == cluster]
         there = [row for row in records(pods) if row["cluster"] == cluster]
-        now = _emptied(_Board(here, [(row["node"], _pod(row, {})) for row in there]), kept, cluster)
-        sized = [
-            (row["node"], _pod(row, changes.get((cluster, row["namespace"], row["workload"]), {}))) for row in there
-        ]
-        then = _emptied(_Board(here, sized), kept, cluster) if advice is not None else now
+        now = _emptied(_Board(here, _sized(there, {})), kept, cluster)
+        then = _emptied(_Board(here, _sized(there, changes)), kept, cluster) if advice is not None else now
+        differ = any(hoped[key] != changes[key] for key in hoped if key[0] == cluster)
+        unsure = _emptied(_Board(here, _sized(there, hoped)), kept, cluster) if differ else then
         moving = {node["node"]: 0 for node in here}
         for row in there:
             moving[row["node"]] = moving.get(row["node"], 0) + (not row["leaves"])
@@ -151,6 +159,7 @@ def removable(nodes: pd.DataFrame, pods: pd.DataFrame, advice: pd.DataFrame | No
                 "node": name,
                 "removable_now": now[name] is None,
                 "removable": then[name] is None,
+                "removable_unsure": None if advice is None else unsure[name] is None,
                 "pods": moving[name],
                 "why": then[name],
             }
@@ -197,24 +206,30 @@ def _drained(board: _Board, node: str) -> str | None:
     return None
 
 
-def applied(row: Row, resource: str) -> bool:
-    """Whether advice counts here: one that lowers a request has to be sure.
+def applied(row: Row, resource: str, *, unsure: bool = False) -> bool:
+    """Whether advice counts here: one that lowers a request has to be sure, unless `unsure` ones are to count too.
 
     >>> [applied({"cpu_advice": what, "confidence": "LOW"}, "cpu") for what in ("lower", "raise", "keep")]
     [False, True, False]
     """
     advised: str = row[f"{resource}_advice"]
-    return advised == RAISE or (advised == LOWER and row["confidence"] == HIGH)
+    return advised == RAISE or (advised == LOWER and (unsure or row["confidence"] == HIGH))
 
 
-def _changes(advice: pd.DataFrame | None) -> dict[tuple[str, str, str], dict[str, dict[str, int]]]:
+def _sized(pods: Iterable[Row], changes: Changes) -> list[tuple[str, Pod]]:
+    """Pods with the requests that they would have, and their nodes."""
+    of = ((row, (row["cluster"], row["namespace"], row["workload"])) for row in pods)
+    return [(row["node"], _pod(row, changes.get(workload, {}))) for row, workload in of]
+
+
+def _changes(advice: pd.DataFrame | None, *, unsure: bool = False) -> Changes:
     """What the advice adds to each container's requests, by workload and container: millicores and bytes."""
-    found: dict[tuple[str, str, str], dict[str, dict[str, int]]] = {}
+    found: Changes = {}
     for row in records(advice) if advice is not None else ():
         of = found.setdefault((row["cluster"], row["namespace"], row["workload"]), {}).setdefault(row["container"], {})
         for resource, column, unit in (("cpu", "cores", 1000), ("memory", "mib", MIB)):
             advised = row[f"{resource}_advised_{column}"]
-            if applied(row, resource) and advised is not None:
+            if applied(row, resource, unsure=unsure) and advised is not None:
                 of[resource] = round((advised - (row[f"{resource}_request_{column}"] or 0.0)) * unit)
     return found
 
