@@ -12,7 +12,8 @@ from gocoffee_ops.checks.changes import changed_before_onset, places_answer, sin
 from gocoffee_ops.checks.cost_allocators import allocators_agree
 from gocoffee_ops.checks.cost_explorers import cost_explorer_agrees
 from gocoffee_ops.checks.cost_outlook import budgets_kept, costs_usual, forecast_holds, nothing_orphaned
-from gocoffee_ops.checks.costs import bill_reconciled, costs_covered, costs_steady, costs_tagged, nodes_used
+from gocoffee_ops.checks.cost_weeks import costs_steady
+from gocoffee_ops.checks.costs import bill_reconciled, costs_covered, costs_tagged, nodes_used
 from gocoffee_ops.checks.database import (
     cache_hits,
     connections_free,

@@ -104,7 +104,7 @@ def budgets_kept(against: pd.DataFrame, reconciliation: pd.DataFrame, *, thresho
     """Will each team keep its budget of the month?
 
     CRIT when it is spent, or will be by the low end of the forecast too. Where it is not known of too much of the bill whose it is,
-    nothing less is told.
+    or a bill could not be read, nothing less is told.
 
     >>> import pandas as pd
     >>> from decimal import Decimal
@@ -118,9 +118,9 @@ def budgets_kept(against: pd.DataFrame, reconciliation: pd.DataFrame, *, thresho
     budgeted = [row for row in table if row["budget_effective"] is not None]
     without = [row["team"] for row in table if row["budget_effective"] is None and row["team"] is not None]
     fine = f"{counted(len(budgeted), 'team')} stay below {percent(thresholds.cost_budget_warn)} of their budgets"
-    unseen = _unseen(reconciliation)
+    unseen, lacking = _unseen(reconciliation), _bills_unread(against)
     return concluded(
-        [_budget(row, unseen.get(row["currency"], 0.0), thresholds) for row in budgeted],
+        [_budget(row, unseen.get(row["currency"], 0.0), lacking, thresholds) for row in budgeted],
         check="budgets_kept",
         subject="budgets",
         fine=f"{fine}; without a budget: {', '.join(without)}" if without else fine,
@@ -138,7 +138,12 @@ def _unseen(reconciliation: pd.DataFrame) -> dict[str, float]:
     return {currency: unseen_share(lines) for currency, lines in settled.items()}
 
 
-def _budget(row: Mapping[str, Any], unseen: float, thresholds: Thresholds) -> Finding:
+def _bills_unread(table: pd.DataFrame) -> str:
+    """The bills that what a table was made of lacks, and why; "" for none."""
+    return ", ".join(gap for gap in table.attrs.get("unread", ()) if gap.startswith("bill/"))
+
+
+def _budget(row: Mapping[str, Any], unseen: float, lacking: str, thresholds: Thresholds) -> Finding:
     def found(status: Status, reason: str) -> Finding:
         names = ("known_share", "expected_share", "low_share")
         numbers = {name: round(row[name], 3) for name in names if row[name] is not None}
@@ -155,6 +160,8 @@ def _budget(row: Mapping[str, Any], unseen: float, thresholds: Thresholds) -> Fi
     reason = f"{row['month']} is expected to cost {expected}, {percent(row['expected_share'])} of its budget{unread}"
     if row["low_share"] >= 1:
         return found(Status.CRIT, reason)
+    if lacking:
+        return found(Status.UNKNOWN, f"{reason}; but not every bill was read: {lacking}")
     if unseen > 1 - thresholds.cost_priced_min:
         return found(Status.UNKNOWN, f"{reason}; but of {percent(unseen)} of the bill it is not known what for")
     return found(grade(row["expected_share"], thresholds.cost_budget_warn), reason)

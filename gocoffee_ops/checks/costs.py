@@ -1,4 +1,4 @@
-"""Is the bill explained, is it usual, does it keep the budgets, and what is paid for nobody?"""
+"""Is the bill explained, has all of it a price and a team, and is what nodes cost used?"""
 
 from __future__ import annotations
 
@@ -266,36 +266,6 @@ def _tagged(currency: str, parts: Mapping[str, Decimal], thresholds: Thresholds)
         reason += f"; {money(sum(listed.values(), nothing), currency)} more has list prices only, and is not in this"
         status = Status.UNKNOWN if with_list.severity > status.severity else status
     return Finding(status, "costs_tagged", f"costs/{currency}", reason, next=NEXT)
-
-
-def costs_steady(weeks: pd.DataFrame, *, thresholds: Thresholds) -> list[Finding]:
-    """Did the last complete week cost much more than the week before? (C12, C16)
-
-    >>> import pandas as pd
-    >>> row = {"week": "before", "currency": "EUR", "effective": Decimal(100), "days_missing": ()}
-    >>> now = row | {"week": "now", "effective": Decimal(130)}
-    >>> said(costs_steady(pd.DataFrame([row, now]), thresholds=Thresholds()))
-    ['WARN bill/EUR: the week cost 130.00 EUR, after 100.00 EUR: 1.30 times as much']
-    """
-    by_currency: defaultdict[str | None, dict[str, dict[str, Any]]] = defaultdict(dict)
-    for row in records(weeks):
-        by_currency[row["currency"]][row["week"]] = row
-    findings = []
-    for currency, both in by_currency.items():
-        missing = [day for row in both.values() for day in row["days_missing"]]
-        status, reason, ratio = Status.UNKNOWN, f"the bill lacks {', '.join(missing)}", None
-        if not missing:
-            before, now = both["before"]["effective"], both["now"]["effective"]
-            ratio = float(now / before) if before and before > 0 else None
-            times = f"{ratio:.2f} times as much" if ratio is not None else "nothing to compare with"
-            reason = f"the week cost {money(now, currency)}, after {money(before, currency)}: {times}"
-            status = grade(ratio, thresholds.cost_growth_warn, thresholds.cost_growth_crit)
-        numbers = {} if ratio is None else {"ratio": round(ratio, 3)}
-        findings.append(Finding(status, "costs_steady", f"bill/{currency or 'none'}", reason, numbers, next=NEXT))
-    fine = "; ".join(finding.reason for finding in findings)
-    return concluded(
-        findings, check="costs_steady", subject="bill", fine=fine, read=len(findings), none="no week of a bill was read"
-    )
 
 
 def nodes_used(lines: pd.DataFrame, *, thresholds: Thresholds) -> list[Finding]:

@@ -127,9 +127,9 @@ def _named(nodes: Sequence[str], when: str, least: str = "") -> str:
 def savings_bankable(worth: pd.DataFrame, removable: pd.DataFrame, advice: pd.DataFrame) -> list[Finding]:
     """What would the nodes that could go save in a month, and what is it worth that advice frees? Two figures, never added. (C15)
 
-    WARN where there is money to save. UNKNOWN where a node that counts has no price: the sum is then at least what is told, as it is
-    where requests are taken as they are for want of advice that is sure. What would be with advice is UNKNOWN where no container was
-    read, and that nothing is bankable is UNKNOWN as that no node could go is: see `nodes_needed`.
+    WARN where there is money to save. UNKNOWN where a node that counts has no price: the sum is then at least what is told, as it
+    is where requests are taken as they are for want of advice that is sure. What would be with advice is UNKNOWN where no container
+    was read, and that nothing is bankable is UNKNOWN as that no node could go is: see `nodes_needed`.
 
     `worth` is of `rightsizing.worth`, `removable` and `advice` are the tables of nodes and of advice that it was made of.
 

@@ -191,7 +191,7 @@ def test_nodes_that_could_go_are_a_warning_and_none_is_no_saving() -> None:
 @pytest.mark.parametrize(
     ("nodes", "advice", "status", "said"),
     [
-        ([gone("n1", False, False)], ["not known"], Status.UNKNOWN, "none could go with the requests as they are; of 1 of 1 workload"),
+        ([gone("n1", False, False)], ["not known"], Status.UNKNOWN, "none could go with the requests as they are; of 1 of 1"),
         (
             [gone("n1", True, True), gone("n2", False, False)], ["not known"], Status.WARN,
             "of 2 nodes at least 1 could go with the requests as they are: n1; of 1 of 1 workload it is not known what it needs",

@@ -13,6 +13,7 @@ from gocoffee_ops import checks
 from gocoffee_ops.analysis.costs.aggregate import aggregate
 from gocoffee_ops.analysis.costs.anomalies import anomalies
 from gocoffee_ops.analysis.costs.budgets import against_budgets
+from gocoffee_ops.analysis.costs.changes import cost_changes
 from gocoffee_ops.analysis.costs.forecast import forecast
 from gocoffee_ops.analysis.costs.orphans import orphans
 from gocoffee_ops.analysis.costs.reconciliation import coverage, reconciliation
@@ -269,6 +270,55 @@ def test_a_week_is_judged_by_the_week_before(now: str, status: Status) -> None:
     assert statuses(checks.costs_steady(table, thresholds=LIMITS)) == {status}
 
 
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        (
+            {"charge_category": "Purchase", "resource_id": "ri-1", "service": "EC2"},
+            "purchase 90.00 EUR more (EC2: ri-1)",
+        ),
+        ({"charge_class": "Correction", "resource_id": "db-1"}, "correction 90.00 EUR more (S3: db-1)"),
+        ({"charge_category": "Tax", "resource_id": None, "service": "VAT"}, "tax 90.00 EUR more (VAT)"),
+        ({"resource_id": "vm-7", "sku_id": "large", "usage_quantity": 3.0}, "new 90.00 EUR more (S3: vm-7)"),
+    ],
+    ids=["one-off", "correction", "tax", "new"],
+)
+def test_a_dearer_week_is_told_with_what_made_it_so(row: dict[str, Any], said: str) -> None:
+    bill = charges(*(bucket("10", day) for day in range(14)), bucket("90", 9) | row)
+    (found,) = checks.costs_steady(weeks(bill, as_of=END), cost_changes(bill, as_of=END), thresholds=LIMITS)
+
+    assert found.reason == f"the week cost 160.00 EUR, after 70.00 EUR: 2.29 times as much; {said}"
+    assert (found.status, found.numbers["largest"], found.numbers["largest_change"]) == (CRIT, said.split(maxsplit=1)[0], 90.0)
+
+
+def test_a_refund_and_a_credit_behind_a_cheaper_week_are_named_too() -> None:
+    """Nothing is judged of a drop, but that it is none is told."""
+    month = [bucket("10", day, usage_quantity=1.0, resource_id="b") for day in range(14)]
+    refund = bucket("-40", 9, charge_class="Correction", charge_category="Purchase", service="EC2", resource_id="ri-1")
+    credit = bucket("-5", 10, charge_category="Credit", resource_id=None)
+    bill = charges(*month, refund, credit)
+    (found,) = checks.costs_steady(weeks(bill, as_of=END), cost_changes(bill, as_of=END), thresholds=LIMITS)
+
+    assert found.status is OK
+    assert found.reason.endswith("0.36 times as much; correction 40.00 EUR less (EC2: ri-1), credit 5.00 EUR less (S3)")
+
+
+def test_only_the_largest_parts_and_names_of_each_currency_are_told() -> None:
+    parts = [bucket(str(100 - n), 9, service=f"s{n}", resource_id=f"r{n}", usage_quantity=1.0) for n in range(4)]
+    more = [
+        bucket("7", 9, charge_category="Tax", service="VAT", resource_id=None),
+        bucket("6", 9, charge_category="Credit", service="S3", resource_id=None),
+        bucket("5", 9, charge_category="Purchase", service="S3", resource_id="x"),
+        bucket("9", 9, charge_category="Tax", service="VAT", resource_id=None, currency="USD"),
+    ]
+    bill = charges(*(bucket("10", day) for day in range(14)), *parts, *more)
+    found = checks.costs_steady(weeks(bill, as_of=END), cost_changes(bill, as_of=END), thresholds=LIMITS)
+    (euros,) = [one.reason for one in found if one.subject == "bill/EUR"]
+
+    named = "new 394.00 EUR more (s0: r0; s1: r1 and 2 more), tax 7.00 EUR more (VAT), credit 6.00 EUR more (S3)"
+    assert euros.partition("; ")[2] == named
+
+
 def test_a_week_with_a_day_missing_is_unknown() -> None:
     found = checks.costs_steady(weeks(fortnight(days=13), as_of=END), thresholds=LIMITS)
 
@@ -283,6 +333,24 @@ def test_a_day_is_unusual_by_its_deviations_and_by_its_money(last: str, status: 
     table = anomalies(allocated(bill, objects(), as_of=END), "service")
 
     assert statuses(checks.costs_usual(table, thresholds=LIMITS)) == {status}
+
+
+def test_what_cost_nothing_on_all_days_is_not_listed_and_what_came_to_nothing_is() -> None:
+    always = [bucket("100", day) for day in range(13)]
+    free = [bucket("0", day, service="IAM", resource_id="role") for day in range(14)]
+    once = [bucket("50", 9, service="VAT", resource_id=None, charge_category="Tax")]
+    table = anomalies(allocated(charges(*always, *free, *once), objects(), as_of=END), "service")
+
+    assert set(table["key"]) == {"S3"}  # IAM is free, and a tax has a day of its own
+    (last,) = [row for row in records(table) if row["day"] == MONDAY + 13 * DAY]
+    assert (last["effective"], last["effective_above"]) == (0, -100)
+    assert statuses(checks.costs_usual(table, thresholds=LIMITS)) == {WARN}
+
+
+def test_a_bill_of_nothing_but_free_things_was_read() -> None:
+    table = anomalies(allocated(charges(*(bucket("0", day) for day in range(14))), objects(), as_of=END), "service")
+    assert len(table) == 7
+    assert statuses(checks.costs_usual(table, thresholds=LIMITS)) == {OK}
 
 
 def test_a_day_with_too_short_a_history_is_unknown() -> None:

@@ -1,8 +1,9 @@
-"""A day counts where each of the bills has it: what one of several lacks is no saving."""
+"""A day counts where each of the bills has it: what one of several lacks, or all of one that cannot be read, is no saving."""
 
 from __future__ import annotations
 
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -10,9 +11,14 @@ import pytest
 
 from gocoffee_ops import checks
 from gocoffee_ops.analysis import costs
+from gocoffee_ops.analysis.costs.schemas import BUDGETS
 from gocoffee_ops.frames import records
-from gocoffee_ops.model import Status, Thresholds
-from tests.costs.tables import AS_OF, DAY, MONDAY, allocated, charges, nodes, objects
+from gocoffee_ops.model import Status, Target, Thresholds
+from gocoffee_ops.queries import bills as of_bills
+from gocoffee_ops.sources.focus import Bill, Folder
+from tests.costs.tables import AS_OF, DAY, MONDAY, allocated, charges, nodes, objects, rows_of
+from tests.focus_files import charge, write_csv
+from tests.support import live_session
 
 LIMITS = Thresholds()
 WHOLE = range(28)  # all that the billing lag has left behind
@@ -69,3 +75,67 @@ def test_what_is_charged_once_a_week_in_a_bill_of_other_rows_lacks_no_day() -> N
 
     (found,) = checks.costs_steady(costs.weeks(pd.concat([bill, weekly]), periods, as_of=AS_OF), thresholds=LIMITS)
     assert found.status is Status.OK
+
+
+GONE = "bill/gcp: it did not answer"
+
+
+@pytest.mark.parametrize("lacks", ["charges", "periods", "both"])
+def test_a_bill_that_could_not_be_read_at_all_is_in_no_comparison(lacks: str) -> None:
+    """It has no day in `periods`, so that the others look complete."""
+    bill, periods = bills(aws=WHOLE)
+    for table, name in ((bill, "charges"), (periods, "periods")):
+        table.attrs["gaps"] = [GONE] if lacks in (name, "both") else []
+    lines = allocated(bill, objects([], node_table=nodes()))
+
+    weeks = costs.weeks(bill, periods, as_of=AS_OF)
+    assert [(row["effective"], row["days_missing"]) for row in records(weeks)] == [(None, ()), (None, ())]
+    changed = costs.cost_changes(bill, periods, as_of=AS_OF)
+    (found,) = checks.costs_steady(weeks, changed, thresholds=LIMITS)
+    assert (found.status, found.numbers) == (Status.UNKNOWN, {})
+    assert found.reason == f"what the week cost is not known, as not every bill was read: {GONE}"
+    (row,) = records(changed)
+    assert (row["cause"], row["why"]) == ("not compared", f"not every bill was read: {GONE}")
+    moved = records(costs.movers(lines, "service", as_of=AS_OF, periods=periods))
+    assert [row["effective_change"] for row in moved] == [None]
+
+
+def test_a_cluster_that_could_not_be_read_is_no_bill() -> None:
+    bill, periods = bills(aws=WHOLE)
+    table = nodes()
+    table.attrs["gaps"] = ["cluster/us: it did not answer"]
+    lines = allocated(bill, objects([], node_table=table))
+
+    assert records(costs.movers(lines, "service", as_of=AS_OF, periods=periods))[0]["effective_change"] == 0
+
+
+@pytest.mark.parametrize(
+    ("budget", "unread", "status"),
+    [(900, False, Status.OK), (900, True, Status.UNKNOWN), (100, True, Status.CRIT)],
+    ids=["all was read", "a bill was not", "spent already by what was read"],
+)
+def test_a_budget_is_not_kept_by_a_bill_that_was_not_read(budget: int, unread: bool, status: Status) -> None:
+    bill, periods = bills(aws=WHOLE)
+    bill["team"] = "shop"
+    bill.attrs["gaps"] = [GONE] if unread else []
+    lines = allocated(bill, objects([], node_table=nodes()))
+    given = rows_of(BUDGETS, [{"team": "shop", "monthly_effective": Decimal(budget), "currency": "EUR"}])
+    against = costs.against_budgets(costs.forecast(lines, as_of=AS_OF - 2 * DAY, periods=periods), given)
+
+    (found,) = checks.budgets_kept(against, costs.reconciliation(lines, periods), thresholds=LIMITS)
+    assert (found.status, GONE in found.reason) == (status, status is Status.UNKNOWN)
+
+
+def test_a_bill_whose_folder_is_gone_makes_the_weeks_unknown_and_is_named(tmp_path: Path) -> None:
+    days = [AS_OF - n * DAY for n in range(1, 17)]
+    rows = [charge(ChargePeriodStart=day, ChargePeriodEnd=day + DAY, BilledCost="3", EffectiveCost="3") for day in days]
+    (tmp_path / "aws").mkdir()
+    write_csv(tmp_path / "aws" / "november.csv", rows)
+    names = [Target("bill", name) for name in ("aws", "gcp")]
+    places = {one: Bill(str(one), Folder(str(one), tmp_path / one.name), team_tag="team", lag_h=48) for one in names}
+    ops = live_session(tmp_path / "run", as_of=AS_OF, sources=places)
+    bill, periods = of_bills.charges(ops, days=16), of_bills.periods(ops, days=16)
+    assert set(periods["bill"]) == {"aws"}
+
+    (found,) = checks.costs_steady(costs.weeks(bill, periods, as_of=AS_OF), thresholds=LIMITS)
+    assert (found.status, "bill/gcp: " in found.reason) == (Status.UNKNOWN, True)

@@ -42,12 +42,14 @@ def anomalies(lines: pd.DataFrame, by: str = "service", *, periods: pd.DataFrame
 
     Against the median of the same weekday before it (of working days or weekends where there are fewer than three), in deviations
     of the earlier days from theirs. Effective cost only, without purchases, corrections, taxes and credits: they have days
-    of their own, and are none. Nor is a day that one of the bills lacks, by `periods`.
+    of their own, and are none. Nor is a day that one of the bills lacks, by `periods`. What cost nothing on all days is not listed
+    (unless nothing cost anything); a day on which something came to cost nothing is.
 
     Columns: by, key (string), day (timestamp), effective, effective_expected, effective_above (decimal, in currency), score
     (Float64), days_before (Int64), why. The most unusual first.
     """
-    found = [row for one in series(lines, by, periods) for row in _judged(one, by)]
+    every = series(lines, by, periods)
+    found = [row for one in [one for one in every if any(one.usual.values())] or every for row in _judged(one, by)]
     found.sort(key=lambda row: (row["score"] is None, -abs(row["score"] or 0.0), str(row["key"]), row["day"]))
     return framed(ANOMALIES, found, lines)
 

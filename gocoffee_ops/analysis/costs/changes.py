@@ -21,7 +21,7 @@ from gocoffee_ops.analysis.costs.allocation import LAG_H
 from gocoffee_ops.analysis.costs.matching import BY_CATEGORY
 from gocoffee_ops.analysis.costs.money import adding_up, rounded, total
 from gocoffee_ops.analysis.costs.schemas import CHARGES, CORRECTION, CREDIT, PURCHASE, TAX, framed, rows
-from gocoffee_ops.analysis.costs.weeks import Weeks, days_lacking
+from gocoffee_ops.analysis.costs.weeks import Weeks, bills_unread, days_lacking
 from gocoffee_ops.frames import Column, Schema
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ ONE_OFF, TAX_CREDIT, UNSPLIT, NOT_COMPARED = (
 )
 CAUSES = (PRICE, VOLUME, MIX, NEW, GONE, COMMITMENT, ONE_OFF, TAX_CREDIT, UNSPLIT)
 BY_LINE = {PURCHASE: ONE_OFF, CORRECTION: ONE_OFF, TAX: TAX_CREDIT, CREDIT: TAX_CREDIT}
+RESOURCES = 3
 KEY = ("currency", "provider", "account", "region", "service", "sku_id", "resource_type", "unit")
 
 COST_CHANGES = Schema(
@@ -55,9 +56,15 @@ COST_CHANGES = Schema(
         Column("sku_id", "string", optional=True),
         Column("resource_type", "string", optional=True),
         Column("unit", "string", optional=True),
+        Column(
+            "line", "string", help="purchase, correction, tax or credit, of what has no price to compare", optional=True
+        ),
+        Column("resources", "list[string]", help=f"whose cost changed most, {RESOURCES} at most"),
         Column("why", "string", help="for what is not compared", optional=True),
     ),
 )
+
+EMPTY: dict[str, Any] = dict.fromkeys(COST_CHANGES.names) | {"resources": ()}
 
 
 class Quantity(NamedTuple):
@@ -74,21 +81,26 @@ def cost_changes(
     """Why does the last complete week cost more, or less, than the one before?
 
     A row for each thing (service, SKU, region, account, unit) and cause; those of a currency add up to the difference of the weeks
-    exactly. One row `not compared` when the bill, or by `periods` one of the bills, lacks one of the fourteen days: a missing day
-    is no drop.
+    exactly. One row `not compared` when the bill, or by `periods` one of the bills, lacks one of the fourteen days, or a bill could
+    not be read: a missing day is no drop.
 
     Columns: those of `COST_CHANGES`; effective_change, effective_before, effective_now (decimal, in currency).
     """
     bill = rows(charges, CHARGES)
     both = Weeks.settled(as_of, lag_h)
     missing = both.missing({row["day"] for row in bill} - days_lacking(periods))
-    if missing:
-        why = f"the bill lacks {', '.join(f'{day:%Y-%m-%d}' for day in missing)}"
-        return framed(COST_CHANGES, [dict.fromkeys(COST_CHANGES.names) | {"cause": NOT_COMPARED, "why": why}], charges)
+    unread = bills_unread(charges, periods)
+    if missing or unread:
+        lacks = [f"the bill lacks {', '.join(f'{day:%Y-%m-%d}' for day in missing)}"] if missing and not unread else []
+        why = "; ".join(lacks or [f"not every bill was read: {', '.join(unread)}"])
+        return framed(COST_CHANGES, [EMPTY | {"cause": NOT_COMPARED, "why": why}], charges)
     before, now = ([row for row in bill if row["day"] in set(days)] for days in (both.before, both.now))
     found = [*_other(before, now), *_usage(before, now)]
     found.sort(key=lambda row: -abs(row["effective_change"]))
-    return framed(COST_CHANGES, [dict.fromkeys(COST_CHANGES.names) | row for row in found], charges)
+    resources = _resources(before, now)
+    for row in found:
+        row["resources"] = resources.get((row["line"], *(row[name] for name in KEY)), ())
+    return framed(COST_CHANGES, [EMPTY | row for row in found], charges)
 
 
 def by_cause(changes: pd.DataFrame) -> pd.DataFrame:
@@ -109,10 +121,14 @@ def by_cause(changes: pd.DataFrame) -> pd.DataFrame:
     return framed(schema, found, changes)
 
 
+def _line(row: Mapping[str, Any]) -> str | None:
+    """The line of a row that its category alone tells; None for usage."""
+    return CORRECTION if row["charge_class"] == "Correction" else BY_CATEGORY.get(row["charge_category"])
+
+
 def _cause(row: Mapping[str, Any]) -> str | None:
     """The cause of a row that has no price and quantity to compare; None for one that may have."""
-    line = CORRECTION if row["charge_class"] == "Correction" else BY_CATEGORY.get(row["charge_category"])
-    if line is not None:
+    if (line := _line(row)) is not None:
         return BY_LINE[line]
     if row["commitment"] == "Unused":
         return COMMITMENT
@@ -138,12 +154,28 @@ def _other(before: Sequence[Mapping[str, Any]], now: Sequence[Mapping[str, Any]]
     for week, members in enumerate((before, now)):
         for row in members:
             if (cause := _cause(row)) is not None:
-                sums[cause, *_key(row)][week].append(row["effective"])
+                sums[cause, _line(row), *_key(row)][week].append(row["effective"])
     found = []
-    for (cause, *key), (then, today) in sums.items():
+    for (cause, line, *key), (then, today) in sums.items():
         old, new = total(then), total(today)
         if old or new:
-            found.append(_row(cause, tuple(key), new - old, old, new))
+            found.append(_row(cause, tuple(key), new - old, old, new) | {"line": line})
+    return found
+
+
+def _resources(
+    before: Sequence[Mapping[str, Any]], now: Sequence[Mapping[str, Any]]
+) -> dict[tuple[Any, ...], tuple[str, ...]]:
+    """Of each thing, by its line and key, the resources whose cost changed most."""
+    changes: defaultdict[tuple[Any, ...], defaultdict[str, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
+    for sign, members in ((-1, before), (1, now)):
+        for row in members:
+            if row["resource_id"] and row["effective"]:
+                changes[_line(row), *_key(row)][row["resource_id"]] += sign * row["effective"]
+    found = {}
+    for key, amounts in changes.items():
+        named = sorted((name for name in amounts if amounts[name]), key=lambda name: (-abs(amounts[name]), name))
+        found[key] = tuple(named[:RESOURCES])
     return found
 
 
@@ -237,5 +269,6 @@ def _row(
         "effective_now": now,
         "quantity_before": None if quantity_before is None else float(quantity_before),
         "quantity_now": None if quantity_now is None else float(quantity_now),
+        "line": None,
         **dict(zip(KEY, key, strict=True)),
     }

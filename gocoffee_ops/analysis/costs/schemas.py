@@ -248,7 +248,9 @@ def rows(table: pd.DataFrame, schema: Schema) -> list[dict[str, Any]]:
 
 
 def framed(schema: Schema, found: list[dict[str, Any]], *inputs: pd.DataFrame) -> pd.DataFrame:
-    """Rows as a table that cites what its inputs rest on."""
+    """Rows as a table that cites what its inputs rest on, and in `unread` what they lack."""
     frame = schema.from_rows(found)
+    lacking = (gap for table in inputs for name in ("gaps", "unread") for gap in table.attrs.get(name, ()))
+    frame.attrs["unread"] = list(dict.fromkeys(lacking))
     frame.attrs["evidence"] = list(dict.fromkeys(e for table in inputs for e in table.attrs.get("evidence", ())))
     return frame

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 DAY = timedelta(days=1)
 LENGTH = 7
+BILL = "bill/"  # what is said of a bill begins with it
 
 WEEK_TABLE = Schema(
     "weeks",
@@ -29,6 +30,7 @@ WEEK_TABLE = Schema(
         Column("last_day", "timestamp"),
         Column("days_found", "Int64"),
         Column("days_missing", "list[string]"),
+        Column("bills_unread", "list[string]", help="bills of which nothing, or not all, could be read, and why"),
         Column("billed", "decimal", optional=True),
         Column("effective", "decimal", optional=True),
         Column("currency", "string", optional=True),
@@ -107,6 +109,24 @@ def days_lacking(periods: pd.DataFrame | None) -> set[datetime]:
     return {day for day in days if any((bill, day) not in there for bill in bills)}
 
 
+def bills_unread(*tables: pd.DataFrame | None) -> tuple[str, ...]:
+    """The bills that some of these tables lack, or what they were made of, and why: such a bill has no day in any of them.
+
+    >>> import pandas as pd
+    >>> table = pd.DataFrame()
+    >>> table.attrs["gaps"] = ["bill/gcp: there is no /srv/bills/gcp", "cluster/us: no answer after 8 s"]
+    >>> bills_unread(table, None, table)
+    ('bill/gcp: there is no /srv/bills/gcp',)
+    """
+    gaps: dict[str, str] = {}
+    for table in tables:
+        for name in ("gaps", "unread") if table is not None else ():
+            for gap in table.attrs.get(name, ()):
+                if gap.startswith(BILL):
+                    gaps.setdefault(gap.partition(": ")[0], gap)
+    return tuple(gaps.values())
+
+
 def within_bill(container_hours: pd.DataFrame, charges: pd.DataFrame) -> pd.DataFrame:
     """The hours of the days that the bill has, from its first to its last: what ran outside of them is in no bill that was read."""
     if charges.empty:
@@ -123,12 +143,13 @@ def weeks(
 ) -> pd.DataFrame:
     """Which two weeks are compared, and is the bill there for each of their days?
 
-    With `periods` (of `bills.periods`) a day is there if each of the bills has it; without them, if there is a charge of it.
+    With `periods` (of `bills.periods`) a day is there if each of the bills has it; without them, if there is a charge of it. While
+    a bill could not be read, neither week has a sum: what the others have is not what the weeks cost.
 
-    Columns: week (string), first_day, last_day (timestamp), days_found (Int64), days_missing (list of days), billed, effective
-    (decimal), currency. A row for each week and currency.
+    Columns: week (string), first_day, last_day (timestamp), days_found (Int64), days_missing (list of days), bills_unread (list),
+    billed, effective (decimal), currency. A row for each week and currency.
     """
-    bill = rows(charges, CHARGES)
+    bill, unread = rows(charges, CHARGES), bills_unread(charges, periods)
     there = {row["day"] for row in bill} - days_lacking(periods)
     found = []
     both = Weeks.settled(as_of, lag_h)
@@ -137,7 +158,7 @@ def weeks(
         for currency in sorted({row["currency"] for row in bill}) or [None]:
             members = [row for row in bill if row["day"] in set(days) and row["currency"] == currency]
             sums: dict[str, Decimal | None] = {
-                basis: total(row[basis] for row in members) if not missing else None
+                basis: total(row[basis] for row in members) if not missing and not unread else None
                 for basis in ("billed", "effective")
             }
             found.append(
@@ -147,6 +168,7 @@ def weeks(
                     "last_day": days[-1],
                     "days_found": LENGTH - len(missing),
                     "days_missing": missing,
+                    "bills_unread": unread,
                     **sums,
                     "currency": currency,
                 }
@@ -165,13 +187,13 @@ def movers(
     """Whose week cost more, or less, than the one before? For each team, namespace, line, or other key of `aggregate`.
 
     Columns: the key, currency (string), effective_before, effective_now, effective_change (decimal; missing where the lines, or
-    one of the bills by `periods`, lack a day of either week), ratio (Float64). The largest change first. Raises UsageError for a
-    key that there is not.
+    one of the bills by `periods`, lack a day of either week, or a bill could not be read), ratio (Float64). The largest change
+    first. Raises UsageError for a key that there is not.
     """
     both = Weeks.settled(as_of, lag_h)
     daily = records(aggregate(lines, [by, "day"]))
     there = {row["day"] for row in rows(lines, LINES) if row["charge"] is not None} - days_lacking(periods)
-    lacking = bool(both.missing(there))
+    lacking = bool(both.missing(there) or bills_unread(lines, periods))
     sums: defaultdict[tuple[str | None, str], tuple[list[Decimal | None], list[Decimal | None]]]
     sums = defaultdict(lambda: ([], []))
     for row in daily:
