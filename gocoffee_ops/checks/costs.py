@@ -171,14 +171,16 @@ def costs_covered(coverage: pd.DataFrame, *, thresholds: Thresholds) -> list[Fin
     >>> said(costs_covered(pd.DataFrame([row]), thresholds=Thresholds()))
     ['UNKNOWN core-hours: 100 of 100 have a price (100 %); what 20 % of them were for was not seen']
 
-    What has volumes has nodes too: where none of their hours was read, that is UNKNOWN.
+    What has volumes has nodes too: where none of their hours was read, that is UNKNOWN. That fees which name no cluster are those
+    of the clusters is assumed, and said, and no fault.
     """
     found = records(coverage)
     table = [row for row in found if row["total"]]
     findings = [_covered(row, thresholds) for row in table]
     unread = [row["what"] for row in found if row["what"] in RAN and not row["total"]] if table else []
     findings += [Finding(Status.UNKNOWN, "costs_covered", what, "none was read", next=NEXT) for what in unread]
-    return concluded(
+    assumed = [one for one in findings if one.status is Status.OK and "assumed" in one.numbers]
+    told = concluded(
         findings,
         check="costs_covered",
         subject="costs",
@@ -186,6 +188,7 @@ def costs_covered(coverage: pd.DataFrame, *, thresholds: Thresholds) -> list[Fin
         read=len(table),
         none="nothing that ran was read",
     )
+    return [*told, *assumed]
 
 
 def _covered(row: Mapping[str, Any], thresholds: Thresholds) -> Finding:
@@ -198,10 +201,10 @@ def _covered(row: Mapping[str, Any], thresholds: Thresholds) -> Finding:
         status = Status.UNKNOWN
     else:
         status = Status.WARN if row["unpriced"] > 0 or unseen >= 0.005 else Status.OK
-    if assumed := row.get("assumed"):
-        reason += f"; that the bill's {assumed:,.0f} of another name are these is assumed"
-        status = Status.WARN if status is Status.OK else status
     numbers = {"priced": round(priced, 4), "unseen": round(unseen, 4)}
+    if assumed := row.get("assumed"):
+        reason += f"; that the bill's {assumed:,.0f} which name no cluster are these is assumed"
+        numbers["assumed"] = assumed
     return Finding(status, "costs_covered", row["what"], reason, numbers, next=NEXT)
 
 

@@ -288,7 +288,11 @@ def test_a_dearer_week_is_told_with_what_made_it_so(row: dict[str, Any], said: s
     (found,) = checks.costs_steady(weeks(bill, as_of=END), cost_changes(bill, as_of=END), thresholds=LIMITS)
 
     assert found.reason == f"the week cost 160.00 EUR, after 70.00 EUR: 2.29 times as much; {said}"
-    assert (found.status, found.numbers["largest"], found.numbers["largest_change"]) == (CRIT, said.split(maxsplit=1)[0], 90.0)
+    assert (found.status, found.numbers["largest"], found.numbers["largest_change"]) == (
+        CRIT,
+        said.split(maxsplit=1)[0],
+        90.0,
+    )
 
 
 def test_a_refund_and_a_credit_behind_a_cheaper_week_are_named_too() -> None:

@@ -13,11 +13,23 @@ import pytest
 from gocoffee_ops import checks
 from gocoffee_ops.analysis import costs
 from gocoffee_ops.analysis.costs import schemas
+from gocoffee_ops.analysis.costs.money import total
 from gocoffee_ops.config import load_config
 from gocoffee_ops.errors import ConfigError
 from gocoffee_ops.frames import records
 from gocoffee_ops.model import Status, Thresholds
-from tests.costs.tables import DAY, MONDAY, allocated, charges, hours, nodes, objects, rows_of
+from tests.costs.tables import (
+    DAY,
+    MONDAY,
+    allocated,
+    by_line,
+    charges,
+    hours,
+    nodes,
+    objects,
+    of_team,
+    rows_of,
+)
 from tests.costs.test_settings import PRICES, written
 
 EKS = "arn:aws:eks:eu-central-1:1:cluster/"
@@ -86,7 +98,7 @@ def test_a_cluster_is_known_by_what_the_tags_of_its_nodes_call_it() -> None:
         ("eu", "control plane", BILLED),
         ("us", "control plane", BILLED),
     ]
-    other = [("", "control plane", BILLED), ("eu", "control plane", BILLED), ("us", "unknown", None)]
+    other = [("", "outside the cluster", BILLED), ("eu", "control plane", BILLED), ("us", "unknown", None)]
     assert planes(fee("prod-1"), fee("of-somebody-else"), bill=bill) == other
 
 
@@ -101,32 +113,64 @@ def test_what_two_clusters_nodes_are_called_by_is_no_name() -> None:
 
 def test_fees_that_name_no_cluster_are_whose_they_are_if_there_are_enough() -> None:
     both = [("", "control plane", BILLED)] * 2
-    assert planes(fee("prod-1"), fee("prod-2")) == both
-    assert planes(fee("prod-1")) == [both[0], ("eu", "unknown", None), ("us", "unknown", None)]
+    assert planes(fee("1", resource_id="fee-1"), fee("2", resource_id="fee-2")) == both
+    assert planes(fee("1", resource_id="fee-1")) == [both[0], ("eu", "unknown", None), ("us", "unknown", None)]
     # Whose the price would be is not known: a sum with it would have a fee twice.
     assert planes(fee(None), prices=given(any="0.10")) == [both[0], ("eu", "unknown", None), ("us", "unknown", None)]
 
 
-@pytest.mark.parametrize(
-    ("name", "status", "why"),
-    [
-        ("eu", Status.OK, None),
-        (None, Status.OK, None),
-        (
-            "of-another-team",
-            Status.WARN,
-            "assumed to be of a cluster that the bill does not call by a name that is known",
-        ),
-    ],
-)
-def test_c02_a_fee_of_another_name_is_assumed_to_be_a_clusters(
-    name: str | None, status: Status, why: str | None
-) -> None:
-    lines = allocated(charges({"day": MONDAY} | CLUSTERS[0], fee(name)), objects(hours("a")), planes_cost=True)
-    assert [row["why"] for row in records(lines) if row["line"] == "control plane"] == [why]
+@pytest.mark.parametrize("named", [{}, {"resource_id": None, "tags": ("aws:eks:cluster-name=prod-1",)}])
+def test_c02_a_fee_that_names_another_cluster_is_not_ours(named: dict[str, Any]) -> None:
+    """However many of them there are: a cluster that was not read, or is not configured, has a fee of its own."""
+    other = [("", "outside the cluster", BILLED)] * 2
+    assert planes(fee("prod-1", **named), fee("prod-2")) == [*other, ("eu", "unknown", None), ("us", "unknown", None)]
+    listed = planes(fee("prod-1", **named), fee("prod-2"), prices=given(any="0.20"))
+    assert listed == [*other, ("eu", "control plane", Decimal("4.80")), ("us", "control plane", Decimal("4.80"))]
+
+
+def test_c02_fees_of_other_clusters_are_in_the_total_and_say_whose_they_are() -> None:
+    bill = charges({"day": MONDAY} | CLUSTERS[0], fee("eu"), fee("of-another-team", team="other"))
+    lines = allocated(bill, objects(hours("a")), planes_cost=True)
+    assert sum(by_line(lines).values()) == total(bill["effective"])
+    assert of_team(lines, "other", "outside the cluster") == BILLED
+    assert {row["why"] for row in records(lines) if row["team"] == "other"} == {
+        "the fee of a control plane of of-another-team, as which no cluster is known"
+    }
     (found,) = checks.costs_covered(costs.coverage(lines), thresholds=Thresholds())
-    assert found.status is status
-    assert ("is assumed" in found.reason) == (why is not None)
+    assert found.status is Status.OK
+
+
+def test_c02_a_fee_of_another_name_may_be_of_a_cluster_that_was_not_read() -> None:
+    table = nodes({})
+    table.attrs["gaps"] = ["cluster/us: no answer after 8 s"]
+    lines = allocated(charges(fee("us"), fee("eu")), objects(hours("a"), node_table=table), planes_cost=True)
+    rows = {row["cluster"]: row["why"] for row in records(lines) if row["line"] == "control plane"}
+    assert rows["eu"] is None
+    assert str(rows[None]).endswith(
+        "of us, as which no cluster is known: a cluster was not read, and it may be of that one"
+    )
+
+
+@pytest.mark.parametrize(
+    ("rows", "status"), [(CLUSTERS[:1], Status.OK), ((), Status.CRIT)], ids=["all is well", "else not"]
+)
+def test_c02_that_a_fee_without_a_name_is_ours_is_assumed_and_said_once(
+    rows: Sequence[dict[str, Any]], status: Status
+) -> None:
+    bill = charges(
+        *({"day": MONDAY + n * DAY} | row for n in range(3) for row in (*rows, fee(None) | {"day": MONDAY + n * DAY}))
+    )
+    lines = allocated(bill, objects(hours("a", 72)), planes_cost=True)
+    whys = [row["why"] for row in records(lines) if row["line"] == "control plane"]
+    assert (
+        whys
+        == ["assumed to be of a cluster that was read, as the bill has as many fees and does not say whose they are"]
+        * 3
+    )
+    found = checks.costs_covered(costs.coverage(lines), thresholds=Thresholds())
+    assert max((one.status for one in found), key=lambda one: one.severity) is status
+    (said,) = [one for one in found if "is assumed" in one.reason]
+    assert (said.status, said.subject, said.numbers["assumed"]) == (Status.OK, "days of control planes", 3.0)
 
 
 def test_c02_a_fee_of_somebody_else_beside_ours_is_not_assumed_to_be_ours() -> None:
@@ -136,7 +180,8 @@ def test_c02_a_fee_of_somebody_else_beside_ours_is_not_assumed_to_be_ours() -> N
 
 
 def test_several_rows_of_one_fee_are_one() -> None:
-    assert planes(fee("prod-1"), fee("prod-1", sku_id="extended-support"))[2:] == [
+    one = fee("1", resource_id="fee-1")
+    assert planes(one, one | {"sku_id": "extended-support"})[2:] == [
         ("eu", "unknown", None),
         ("us", "unknown", None),
     ]

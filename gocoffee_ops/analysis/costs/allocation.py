@@ -21,7 +21,7 @@ from gocoffee_ops.analysis.costs.identity import identified
 from gocoffee_ops.analysis.costs.matching import Claim, Thing, Things, claim, pays_for
 from gocoffee_ops.analysis.costs.money import WEIGHT, rounded, split
 from gocoffee_ops.analysis.costs.owners import Owner, Teams
-from gocoffee_ops.analysis.costs.planes import ASSUMED, NO_FEE, WHOSE, Planes
+from gocoffee_ops.analysis.costs.planes import NO_FEE, WHOSE, Planes
 from gocoffee_ops.analysis.costs.prices import BILL, HOURS_A_MONTH, Price, PriceBook
 from gocoffee_ops.analysis.costs.schemas import (
     CHARGES,
@@ -108,7 +108,7 @@ def allocate(
     shares = Shares(nodes, hours, days, rules)
     things = Things(nodes, volumes, balancers, unread=objects.unread)
     claims = [claim(charge, things) for charge in bill]
-    planes = Planes(sorted({node["cluster"] for node in nodes}), zip(bill, claims, strict=True))
+    planes = Planes(sorted({node["cluster"] for node in nodes}), zip(bill, claims, strict=True), unread=objects.unread)
     settled = rules.as_of - timedelta(hours=lag_h)
     allocation = _Allocation(shares, Teams.of(teams), PriceBook.of(prices), planes, settled)
     for at, (charge, found) in enumerate(zip(bill, claims, strict=True)):
@@ -159,7 +159,7 @@ class _Allocation:
             self._billed |= {(thing.row["cluster"], _name(thing), charge["day"]) for thing in claim.things}
         home = self._home(claim)
         if claim.line == CONTROL_PLANE:
-            home = {"cluster": self._planes.whose(charge)} | ({"why": ASSUMED} if self._planes.assumed(charge) else {})
+            home = self._planes.home(charge)
         self._line(claim.line, origin | money | home | size, share=1.0)
 
     def _split(self, origin: Row, money: Mapping[str, Decimal | None], things: tuple[Thing, ...]) -> None:

@@ -39,6 +39,7 @@ CLUSTER_TAGS = re.compile(
     r"|aks-managed-cluster-name|KubernetesCluster",
     re.IGNORECASE,
 )
+CLUSTER_ID = re.compile(r"[:/](managed)?clusters?/[^/:]+/?$", re.IGNORECASE)  # of an ARN, of a path of Google or Azure
 OF_USERS = "user:"  # stands before tags in some exports
 CLAIM_TAGS = ("kubernetes.io/created-for/pvc/name", "kubernetes.io-created-for-pvc-name")
 SERVICE_TAGS = ("kubernetes.io/service-name",)

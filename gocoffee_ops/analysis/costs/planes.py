@@ -7,12 +7,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from gocoffee_ops.analysis.costs.matching import CLUSTER_TAGS, OF_USERS, Claim, tail
-from gocoffee_ops.analysis.costs.schemas import CONTROL_PLANE
+from gocoffee_ops.analysis.costs.matching import CLUSTER_ID, CLUSTER_TAGS, NOT_READ, OF_USERS, Claim, tail
+from gocoffee_ops.analysis.costs.schemas import CONTROL_PLANE, OUTSIDE
 
 NO_FEE = "a control plane that stands in no bill, and has no price"
 WHOSE = "the bill has fees of fewer control planes than there are, and does not say whose"
-ASSUMED = "assumed to be of a cluster that the bill does not call by a name that is known"
+ASSUMED = "assumed to be of a cluster that was read, as the bill has as many fees and does not say whose they are"
+OF_OTHERS = "the fee of a control plane of {}, as which no cluster is known"
 
 Row = Mapping[str, Any]
 
@@ -30,47 +31,74 @@ def cluster_names(charge: Row) -> Iterator[str]:
             yield named if found else value.lower()
 
 
+def fee_names(charge: Row) -> list[str]:
+    """What a control plane's fee calls its cluster, in lower case: by its tags, its id or its name; nothing if it says nothing.
+
+    >>> arn, path = "arn:aws:eks:eu-central-1:1:cluster/Prod", "//container.googleapis.com/projects/p/locations/l/clusters/shop"
+    >>> [fee_names({"tags": (), "resource_id": one, "resource_name": None}) for one in (arn, path, "0f3a-fee", None)]
+    [['prod'], ['shop'], [], []]
+    """
+    identity = charge["resource_id"] or ""
+    by_id = [tail(identity)] if CLUSTER_ID.search(identity) else []
+    return [*cluster_names(charge), *by_id, *filter(None, [(charge["resource_name"] or "").lower()])]
+
+
 class Planes:
     """The control planes of a bill: whose each fee is, and on which days a cluster has none.
 
-    A cluster is known by our name of it, and by what the tags of its nodes' rows call it.
+    A cluster is known by our name of it, and by what the tags of its nodes' rows call it. A fee of another name is another
+    cluster's; one that names none may be anybody's.
     """
 
-    def __init__(self, clusters: Iterable[str], bill: Iterable[tuple[Row, Claim]]) -> None:
+    def __init__(self, clusters: Iterable[str], bill: Iterable[tuple[Row, Claim]], *, unread: bool = False) -> None:
         self._clusters = tuple(clusters)
+        self._unread = unread  # whether a cluster was not read: a fee of another name may be its
         self._paid: set[tuple[str, datetime]] = set()
         self._strange: defaultdict[datetime, set[str]] = defaultdict(set)  # fees that may be anybody's, by their ids
         bill = list(bill)
-        self._names = self._learnt(bill)
-        self._told = set(self._names.values())  # whose name the bill itself uses
-        self._names = {cluster.lower(): cluster for cluster in self._clusters} | self._names
+        learnt = self._learnt(bill)
+        self._names = {cluster.lower(): cluster for cluster in self._clusters}
+        self._names |= {name: min(whose) for name, whose in learnt.items() if len(whose) == 1}
+        self._shared = {name for name, whose in learnt.items() if len(whose) > 1}  # no name, as two are called by it
+        self._told = {min(whose) for whose in learnt.values() if len(whose) == 1}  # whose name the bill itself uses
         for charge, claim in bill:
-            if claim.line == CONTROL_PLANE:
+            if claim.line == CONTROL_PLANE and not self._other(charge):
                 whose = self.whose(charge)
                 if whose is None:
                     self._strange[charge["day"]].add(charge["resource_id"] or "")
                 else:
                     self._paid.add((whose, charge["day"]))
 
-    def _learnt(self, bill: Iterable[tuple[Row, Claim]]) -> dict[str, str]:
-        """Clusters by what the rows of their nodes call them; what two of them are called is no name."""
+    def _learnt(self, bill: Iterable[tuple[Row, Claim]]) -> dict[str, set[str]]:
+        """Clusters by what the rows of their nodes call them."""
         found: defaultdict[str, set[str]] = defaultdict(set)
         for charge, claim in bill:
             for cluster in {thing.row["cluster"] for thing in claim.things if thing.kind == "node"}:
                 for name in cluster_names(charge):
                     found[name].add(cluster)
-        return {name: min(clusters) for name, clusters in found.items() if len(clusters) == 1}
+        return found
 
     def whose(self, charge: Row) -> str | None:
         """The cluster whose control plane a row is for, where the row says it."""
-        called = [*cluster_names(charge), tail(charge["resource_id"] or ""), (charge["resource_name"] or "").lower()]
+        called = [*fee_names(charge), tail(charge["resource_id"] or "")]
         return next((self._names[name] for name in called if name in self._names), None)
 
-    def assumed(self, charge: Row) -> bool:
-        """Whether a fee bears a name that is none of the clusters', and pays for one of them as there are enough of such fees."""
-        named = bool(charge["resource_id"] or charge["resource_name"] or next(cluster_names(charge), None))
+    def home(self, charge: Row) -> dict[str, Any]:
+        """Where the line of a fee belongs: a cluster, none that is known, or what is outside of those that were read."""
+        if self._other(charge):
+            why = OF_OTHERS.format(fee_names(charge)[0])
+            return {"cluster": None, "why": f"{why}: {NOT_READ}"} if self._unread else {"line": OUTSIDE, "why": why}
+        return {"cluster": self.whose(charge)} | ({"why": ASSUMED} if self._assumed(charge) else {})
+
+    def _other(self, charge: Row) -> bool:
+        """Whether a fee names a cluster, and none that is known."""
+        names = fee_names(charge)
+        return bool(names) and self.whose(charge) is None and not self._shared & set(names)
+
+    def _assumed(self, charge: Row) -> bool:
+        """Whether a fee does not say whose it is, and pays for one of the clusters as there are enough of such fees."""
         without = [one for one in self._clusters if (one, charge["day"]) not in self._paid and one not in self._told]
-        return named and self.whose(charge) is None and 0 < len(without) <= len(self._strange[charge["day"]])
+        return self.whose(charge) is None and 0 < len(without) <= len(self._strange[charge["day"]])
 
     def unpaid(self, day: datetime) -> Iterator[tuple[str, bool]]:
         """The clusters that have no fee on a day, and whether that is sure: a fee that names nobody may be one's.

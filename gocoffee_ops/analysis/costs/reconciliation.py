@@ -73,9 +73,7 @@ COVERAGE = Schema(
         Column("from_list", "Float64", help="priced by the configuration"),
         Column("unpriced", "Float64"),
         Column("unseen", "Float64", help="priced, and what for is not known"),
-        Column(
-            "assumed", "Float64", help="priced by the bill under a name that is not known to be theirs", optional=True
-        ),
+        Column("assumed", "Float64", help="priced by fees of the bill that do not say whose they are", optional=True),
         Column("priced_share", "Float64", "ratio", optional=True),
         Column("unseen_share", "Float64", "ratio", optional=True),
     ),
