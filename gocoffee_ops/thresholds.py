@@ -180,6 +180,12 @@ class Thresholds:
     cost_residual_crit: float = _limit(0.05, "ratio", "of the bill's effective cost, what no line explains", _OURS)
     cost_priced_min: float = _limit(0.95, "ratio", "of what ran, the part with a price; less is unknown", _OURS)
     cost_priced_crit: float = _limit(0.50, "ratio", "of what ran, the part with a price; less is worse", _OURS)
+    cost_uncovered_warn: float = _limit(
+        0.005,
+        "ratio",
+        "of what ran, the part without a price or not seen that is told",
+        f"{_OURS}: what is shown as 1 %",
+    )
     cost_untagged_warn: float = _limit(0.10, "ratio", "of the costs that somebody owns, those without a team", _OURS)
     cost_untagged_crit: float = _limit(0.50, "ratio", "of the costs that somebody owns, those without a team", _OURS)
     cost_growth_warn: float = _limit(1.2, "times", "a week's effective cost over the week's before", _OURS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,7 @@ SEEN_MIN = 0.98 * 1440  # of a day; what saw less of it knows a part of its cost
 
 Row = Mapping[str, Any]
 Days = Mapping[datetime, Mapping[str, Decimal]]  # and lines
+Instances = Mapping[str, Sequence[Row]]  # what each allocates, by its name
 
 
 def allocators_agree(lines: pd.DataFrame, *allocations: pd.DataFrame, thresholds: Thresholds) -> list[Finding]:
@@ -34,6 +36,9 @@ def allocators_agree(lines: pd.DataFrame, *allocations: pd.DataFrame, thresholds
     KubeCost does if told to), and traffic where it has no price of that. A WARN says that it differs in what it prices, mostly as
     it knows list prices alone, or that it leaves out as much: who reads its total is off by that. A day that it saw in part, or
     with idle below zero (prices are missing, and the rest hides it), is in no comparison. `lines` are of `costs.allocate`.
+
+    Of several clusters, one that bears a cluster's name (or calls it so) is compared with that cluster; those that do not are taken
+    together, if they are as many as the other clusters. A cluster that none of them allocates is UNKNOWN.
 
     >>> import pandas as pd
     >>> ours = {"day": pd.Timestamp("2026-01-05", tz="UTC"), "cluster": "eu", "line": "used", "estimated": False}
@@ -46,13 +51,7 @@ def allocators_agree(lines: pd.DataFrame, *allocations: pd.DataFrame, thresholds
     >>> [found.reason for found in allocators_agree(pd.DataFrame([ours, fee]), same, thresholds=Thresholds())]
     ['1 day is 100.00 EUR at its list prices, and 100.00 EUR in the bill: the same; it leaves out 25.00 EUR (20 %): control plane']
     """
-    bill: defaultdict[str, defaultdict[datetime, defaultdict[str, Decimal]]] = defaultdict(
-        lambda: defaultdict(lambda: defaultdict(Decimal))
-    )
-    for row in records(lines):
-        of_clusters = row["cluster"] is not None or row["line"] in OVERHEAD
-        if of_clusters and not row["estimated"] and row["effective"] is not None:
-            bill[row["currency"]][row["day"]][_apart(row)] += row["effective"]
+    bill = _Bill.of(lines)
     read = [table for table in allocations if not table.attrs.get("absent")]
     if not read:
         return [
@@ -64,11 +63,85 @@ def allocators_agree(lines: pd.DataFrame, *allocations: pd.DataFrame, thresholds
         by_name: defaultdict[str, list[Row]] = defaultdict(list)
         for row in records(table):
             by_name[row[kind]].append(row)
-        found += [_agrees(f"{kind}/{name}", rows, bill, thresholds) for name, rows in sorted(by_name.items())]
+        found += _by_cluster(kind, dict(sorted(by_name.items())), bill, thresholds)
         found += (
             [] if by_name else [Finding(Status.UNKNOWN, CHECK, kind, "it has no allocation of these days", next=NEXT)]
         )
     return found
+
+
+@dataclass(frozen=True)
+class _Bill:
+    """What the settled days of a bill have for clusters."""
+
+    rows: Sequence[Row]
+    clusters: frozenset[str]
+
+    @classmethod
+    def of(cls, lines: pd.DataFrame) -> _Bill:
+        of_clusters = [
+            row
+            for row in records(lines)
+            if (row["cluster"] is not None or row["line"] in OVERHEAD) and not row["estimated"]
+        ]
+        return cls(of_clusters, frozenset(row["cluster"] for row in of_clusters) - {None})
+
+    def days(self, clusters: frozenset[str], currency: str) -> Days:
+        """What some clusters cost by day and line; what names none is of all of them together alone."""
+        found: defaultdict[datetime, defaultdict[str, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
+        for row in self.rows:
+            there = row["cluster"] in clusters if row["cluster"] is not None else clusters == self.clusters
+            if there and row["currency"] == currency and row["effective"] is not None:
+                found[row["day"]][_apart(row)] += row["effective"]
+        return found
+
+
+def _by_cluster(kind: str, instances: Instances, bill: _Bill, thresholds: Thresholds) -> list[Finding]:
+    """Each against the clusters that it allocates; those that do not say which, together against the others."""
+    every = bill.clusters
+    theirs = {name: {row.get("their_cluster") for row in rows} - {None} for name, rows in instances.items()}
+    if len(every) < 2:
+        return [_agrees(kind, {name: rows}, bill, every, thresholds) for name, rows in instances.items()]
+    named = {name: _named(name, called, every) for name, called in theirs.items()}
+    found = [_agrees(kind, {name: instances[name]}, bill, ours, thresholds) for name, ours in named.items() if ours]
+    others = {name: rows for name, rows in instances.items() if not named[name]}
+    left = every - frozenset().union(*named.values())
+    if not others:
+        return found + [_lacking(kind, left)] * bool(left)
+    allocated = sum(len(theirs[name]) or 1 for name in others)
+    if allocated == len(left):
+        return [*found, _agrees(kind, others, bill, left, thresholds)]
+    why = f"it allocates {counted(allocated, 'cluster')} by a name that none has, and of the bill's are left "
+    why += f"{len(left)}: {', '.join(sorted(left))}" if left else "none"
+    return [*found, Finding(Status.UNKNOWN, CHECK, _subject(kind, others), why, next=NEXT)]
+
+
+def _named(name: str, called: set[Any], clusters: frozenset[str]) -> frozenset[str]:
+    """The clusters that one allocates, if it says so of all: as it calls them, or by its own name; empty where it does not.
+
+    >>> sorted(_named("main", {"EU"}, frozenset({"eu", "us"}))), sorted(_named("us", {"cluster-one"}, frozenset({"eu", "us"})))
+    (['eu'], ['us'])
+    >>> sorted(_named("main", {"cluster-one"}, frozenset({"eu", "us"}))), sorted(_named("all", {"a", "b"}, frozenset({"eu", "us"})))
+    ([], ['eu', 'us'])
+    """
+    by_name = {cluster.casefold(): cluster for cluster in clusters}
+    found = {by_name.get(str(one).casefold()) for one in called}
+    if found and None not in found:
+        return frozenset(cluster for cluster in found if cluster is not None)
+    if len(called) < 2 and name.casefold() in by_name:
+        return frozenset({by_name[name.casefold()]})
+    return clusters if len(called) == len(clusters) else frozenset()
+
+
+def _lacking(kind: str, clusters: frozenset[str]) -> Finding:
+    named = ", ".join(sorted(clusters))
+    return Finding(
+        Status.UNKNOWN, CHECK, kind, f"none of them allocates {named}: there is nothing to compare", next=NEXT
+    )
+
+
+def _subject(kind: str, instances: Instances) -> str:
+    return f"{kind}/{', '.join(instances)}"
 
 
 def _apart(row: Row) -> str:
@@ -76,16 +149,23 @@ def _apart(row: Row) -> str:
     return str(row["line"]) if row["cluster"] is None or row["line"] in ("control plane", "network") else ""
 
 
-def _agrees(subject: str, rows: Sequence[Row], bill: Mapping[str, Days], thresholds: Thresholds) -> Finding:
+def _agrees(kind: str, instances: Instances, bill: _Bill, clusters: frozenset[str], thresholds: Thresholds) -> Finding:
+    """What some of them allocate together, against what these clusters cost."""
+    subject = _subject(kind, instances)
+
     def unknown(why: str) -> Finding:
         return Finding(Status.UNKNOWN, CHECK, subject, why, next=NEXT)
 
-    currency, distrusted = rows[0]["currency"], _distrusted(rows)
+    rows = [row for members in instances.values() for row in members]
+    currency, distrusted = rows[0]["currency"], set().union(*map(_distrusted, instances.values()))
     rows = [row for row in rows if row["day"] not in distrusted]
     aside = (
         f"{counted(len(distrusted), 'day')} not compared: seen in part, or with idle below zero" if distrusted else ""
     )
-    if currency not in bill:
+    ours_by_day = bill.days(clusters, currency)
+    if currencies := {row["currency"] for row in rows} - {currency}:
+        return unknown(f"they count in {', '.join(sorted({currency, *currencies}))}, which are not added up")
+    if not ours_by_day:
         return unknown(f"it counts in {currency}, and the bill has nothing of a cluster in that")
     own = all(row["total_effective"] is not None for row in rows)
     theirs: defaultdict[datetime, Decimal] = defaultdict(Decimal)
@@ -94,9 +174,10 @@ def _agrees(subject: str, rows: Sequence[Row], bill: Mapping[str, Days], thresho
         if amount is None or row.get("missing") not in (None, UNPRICED_NETWORK):
             return unknown(f"it has no price for a part of what it allocated: {row.get('missing') or 'no total'}")
         theirs[row["day"]] += amount
-    days = sorted(set(theirs) & set(bill[currency]))
-    left_out = _left_out(rows, bill[currency], days)
-    whole = sum((amount for day in days for amount in bill[currency][day].values()), Decimal(0))
+    told = [{row["day"] for row in members} for members in instances.values()]
+    days = sorted(set(theirs).intersection(ours_by_day, *told))
+    left_out = _left_out(instances, ours_by_day, days)
+    whole = sum((amount for day in days for amount in ours_by_day[day].values()), Decimal(0))
     ours, others = whole - sum(left_out.values(), Decimal(0)), sum((theirs[day] for day in days), Decimal(0))
     if not ours:
         return unknown("no complete day is in its answer and in the bill" + (f"; {aside}" if aside else ""))
@@ -106,6 +187,8 @@ def _agrees(subject: str, rows: Sequence[Row], bill: Mapping[str, Days], thresho
     said = f"{are} {money(others, currency)} {basis}, and {money(ours, currency)} in the bill: {_difference(off)}"
     if left_out:
         said += f"; it leaves out {money(whole - ours, currency)} ({percent(without)}): {', '.join(sorted(left_out))}"
+    if clusters != bill.clusters:
+        said = f"of {', '.join(sorted(clusters))} {said}; what names no cluster is in no comparison"
     said += f"; {aside}" if aside else ""
     status = grade(max(abs(off), abs(without)), thresholds.cost_allocator_warn)
     figures = {"days": len(days), "ratio": round(off + 1, 3), "left_out": round(without, 4)}
@@ -136,12 +219,12 @@ def _below_zero(rows: Iterable[Row]) -> bool:
     return any(amount is not None and amount < 0 for amount in amounts)
 
 
-def _left_out(rows: Iterable[Row], bill: Days, days: Iterable[datetime]) -> dict[str, Decimal]:
-    """What it does not price of the bill's days, by line."""
-    rows = list(rows)
+def _left_out(instances: Instances, bill: Days, days: Sequence[datetime]) -> dict[str, Decimal]:
+    """What they do not price, each of them, of the bill's days, by line."""
+    of_days = [[row for row in rows if row["day"] in days] for rows in instances.values()]
     priced = {""}
-    priced |= set(OVERHEAD) if any(row.get("shared_list") for row in rows) else set()
-    priced |= {"network"} if any(row.get("network_list") for row in rows) else set()
+    priced |= set(OVERHEAD) if all(any(row.get("shared_list") for row in rows) for rows in of_days) else set()
+    priced |= {"network"} if all(any(row.get("network_list") for row in rows) for rows in of_days) else set()
     found: defaultdict[str, Decimal] = defaultdict(Decimal)
     for day in days:
         for line, amount in bill[day].items():

@@ -179,12 +179,15 @@ def costs_covered(coverage: pd.DataFrame, *, thresholds: Thresholds) -> list[Fin
     findings = [_covered(row, thresholds) for row in table]
     unread = [row["what"] for row in found if row["what"] in RAN and not row["total"]] if table else []
     findings += [Finding(Status.UNKNOWN, "costs_covered", what, "none was read", next=NEXT) for what in unread]
+    fine = f"all {' and '.join(row['what'] for row in table)} have a price and were seen"
+    if any(row["unpriced"] or row["unseen_share"] for row in table):  # less than is a warning, and no "all"
+        fine = "; ".join(f"{finding.subject}: {finding.reason}" for finding in findings)
     assumed = [one for one in findings if one.status is Status.OK and "assumed" in one.numbers]
     told = concluded(
         findings,
         check="costs_covered",
         subject="costs",
-        fine=f"all {' and '.join(row['what'] for row in table)} have a price and were seen",
+        fine=fine,
         read=len(table),
         none="nothing that ran was read",
     )
@@ -193,19 +196,28 @@ def costs_covered(coverage: pd.DataFrame, *, thresholds: Thresholds) -> list[Fin
 
 def _covered(row: Mapping[str, Any], thresholds: Thresholds) -> Finding:
     priced, unseen = row["priced_share"], row["unseen_share"]
-    reason = f"{row['total'] - row['unpriced']:,.0f} of {row['total']:,.0f} have a price ({percent(priced)})"
-    reason += f"; what {percent(unseen)} of them were for was not seen" if unseen >= 0.005 else ""
+    reason = f"{row['total'] - row['unpriced']:,.0f} of {row['total']:,.0f} have a price ({_share(priced)})"
+    reason += f"; what {_share(unseen)} of them were for was not seen" if unseen else ""
     if priced < thresholds.cost_priced_crit:
         status = Status.CRIT
     elif min(priced, 1 - unseen) < thresholds.cost_priced_min:
         status = Status.UNKNOWN
     else:
-        status = Status.WARN if row["unpriced"] > 0 or unseen >= 0.005 else Status.OK
+        status = grade(max(1 - priced, unseen), thresholds.cost_uncovered_warn)
     numbers = {"priced": round(priced, 4), "unseen": round(unseen, 4)}
     if assumed := row.get("assumed"):
         reason += f"; that the bill's {assumed:,.0f} which name no cluster are these is assumed"
         numbers["assumed"] = assumed
     return Finding(status, "costs_covered", row["what"], reason, numbers, next=NEXT)
+
+
+def _share(ratio: float) -> str:
+    """A share that is neither all nor nothing, and is not shown as if it were.
+
+    >>> _share(0.94), _share(0.9996), _share(0.0004), _share(1.0)
+    ('94 %', '99.96 %', '0.04 %', '100 %')
+    """
+    return percent(ratio) if min(ratio, 1 - ratio) >= 0.005 or ratio in (0, 1) else f"{ratio * 100:.2f} %"
 
 
 def costs_tagged(by_team_and_line: pd.DataFrame, *, thresholds: Thresholds) -> list[Finding]:

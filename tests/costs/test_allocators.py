@@ -123,3 +123,88 @@ def test_days_with_sound_idle_are_compared() -> None:
     found = compared(*rows, *short)
     assert (found.status, found.numbers) == (Status.OK, {"days": 2, "ratio": 1.0, "left_out": 0.0})
     assert "not compared" not in found.reason
+
+
+def of_clusters(*entries: dict[str, Any], **amounts: int) -> list[Finding]:
+    """Against a day of several clusters, each with its cost."""
+    about = {"currency": "EUR", "estimated": False, "day": MONDAY, "line": "used"}
+    bill = filled(LINES, *(about | {"cluster": name, "effective": Decimal(n)} for name, n in amounts.items()))
+    return allocators_agree(bill, table(opencost.allocation, *entries), thresholds=Thresholds())
+
+
+def each(name: str, total: int, their_cluster: str | None = "cluster-one", **row: Any) -> dict[str, Any]:
+    return entry("allocated", total, opencost=name, their_cluster=their_cluster, **row)
+
+
+def test_several_that_do_not_say_which_cluster_they_allocate_are_compared_together() -> None:
+    (found,) = of_clusters(each("a", 60), each("b", 40), eu=40, us=60)
+    assert (found.status, found.subject) == (Status.OK, "opencost/a, b")
+    assert found.reason == "1 day is 100.00 EUR at its list prices, and 100.00 EUR in the bill: the same"
+    (found,) = of_clusters(each("a", 90), each("b", 40), eu=40, us=60)
+    assert (found.status, found.numbers["ratio"]) == (Status.WARN, 1.3)
+
+
+def test_one_that_says_which_cluster_it_allocates_is_compared_with_that() -> None:
+    by_id = of_clusters(each("a", 40, "EU"), each("b", 90, "us"), eu=40, us=60)
+    assert [(one.status, one.subject, one.numbers["ratio"]) for one in by_id] == [
+        (Status.OK, "opencost/a", 1.0),
+        (Status.WARN, "opencost/b", 1.5),
+    ]
+    assert by_id[0].reason.startswith("of eu 1 day is 40.00 EUR at its list prices, and 40.00 EUR in the bill")
+    by_name = of_clusters(each("eu", 40), each("main", 60, None), eu=40, us=60)  # and the other is of what is left
+    assert [one.status for one in by_name] == [Status.OK, Status.OK]
+    (whole,) = of_clusters(each("all", 40, "one"), each("all", 60, "two"), eu=40, us=60)
+    assert (whole.status, whole.numbers["ratio"]) == (Status.OK, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("entries", "said"),
+    [
+        ([each("eu", 40)], "none of them allocates us: there is nothing to compare"),
+        (
+            [each("main", 40)],
+            "it allocates 1 cluster by a name that none has, and of the bill's are left 2: eu, us",
+        ),
+        (
+            [each("eu", 40), each("us", 60), each("lab", 9)],
+            "it allocates 1 cluster by a name that none has, and of the bill's are left none",
+        ),
+    ],
+    ids=["one has none", "which of them is not said", "one is of no cluster of the bill"],
+)
+def test_a_cluster_that_none_allocates_is_unknown(entries: list[dict[str, Any]], said: str) -> None:
+    found = of_clusters(*entries, eu=40, us=60)
+    assert [one.reason for one in found if one.status is Status.UNKNOWN] == [said]
+    assert {one.status for one in found if one.subject in ("opencost/eu", "opencost/us")} <= {Status.OK}
+
+
+def test_a_day_that_one_of_those_compared_together_lacks_or_saw_in_part_is_not_compared() -> None:
+    bill = [
+        {"currency": "EUR", "estimated": False, "day": MONDAY + n * DAY, "line": "used", "cluster": name}
+        | {"effective": Decimal(50)}
+        for n in range(3)
+        for name in ("eu", "us")
+    ]
+    entries = [each("a", 50, day=MONDAY + n * DAY) for n in range(3)]
+    entries += [each("b", 50), each("b", 25, day=MONDAY + DAY, minutes=700.0)]
+    (found,) = allocators_agree(filled(LINES, *bill), table(opencost.allocation, *entries), thresholds=Thresholds())
+    assert (found.status, found.numbers["days"]) == (Status.OK, 1)
+    assert found.reason.endswith("1 day not compared: seen in part, or with idle below zero")
+
+
+def test_several_in_different_currencies_are_not_added_up() -> None:
+    (found,) = of_clusters(each("a", 60), each("b", 40, currency="USD"), eu=40, us=60)
+    assert (found.status, found.reason) == (Status.UNKNOWN, "they count in EUR, USD, which are not added up")
+
+
+@pytest.mark.parametrize(("theirs", "status"), [("100.01", Status.OK), ("104.99", Status.OK), ("105", Status.WARN)])
+def test_what_differs_by_less_than_the_threshold_is_no_warning(theirs: str, status: Status) -> None:
+    """`cost_allocator_warn`, 5 % unless configured."""
+
+    def judged_by(limits: Thresholds) -> Status:
+        allocation = table(opencost.allocation, entry("allocated", 0, total_list=Decimal(theirs)))
+        (found,) = allocators_agree(lines(used=100), allocation, thresholds=limits)
+        return found.status
+
+    assert judged_by(Thresholds()) is status
+    assert judged_by(Thresholds(cost_allocator_warn=0.2)) is Status.OK

@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from gocoffee_ops import checks
@@ -105,3 +106,15 @@ def test_a_bill_in_which_no_cluster_stands_is_not_called_explained() -> None:
     lines = allocated(charges(ONE_NODE | {"resource_id": "db-1"}), TWO)
     (found,) = checks.bill_reconciled(reconciliation(lines), coverage(lines), thresholds=LIMITS)
     assert found.status is Status.UNKNOWN
+
+
+def test_a_little_without_a_price_is_told_though_it_is_no_warning() -> None:
+    """Below `cost_uncovered_warn`; and a report that would hear of it says so in its thresholds."""
+    row = {"what": "core-hours", "total": 10_000.0, "unpriced": 4.0, "priced_share": 0.9996, "unseen_share": 0.0}
+    table = pd.DataFrame([row])
+    (found,) = checks.costs_covered(table, thresholds=LIMITS)
+    assert found.status is Status.OK
+    assert found.reason == "core-hours: 9,996 of 10,000 have a price (99.96 %)"
+    assert [one.status for one in checks.costs_covered(table, thresholds=Thresholds(cost_uncovered_warn=1e-4))] == [
+        Status.WARN
+    ]

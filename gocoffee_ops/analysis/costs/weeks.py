@@ -119,11 +119,10 @@ def bills_unread(*tables: pd.DataFrame | None) -> tuple[str, ...]:
     ('bill/gcp: there is no /srv/bills/gcp',)
     """
     gaps: dict[str, str] = {}
-    for table in tables:
-        for name in ("gaps", "unread") if table is not None else ():
-            for gap in table.attrs.get(name, ()):
-                if gap.startswith(BILL):
-                    gaps.setdefault(gap.partition(": ")[0], gap)
+    for table in [one for one in tables if one is not None]:
+        for gap in (*table.attrs.get("gaps", ()), *table.attrs.get("unread", ())):
+            if gap.startswith(BILL):
+                gaps.setdefault(gap.partition(": ")[0], gap)
     return tuple(gaps.values())
 
 
