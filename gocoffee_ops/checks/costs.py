@@ -91,6 +91,8 @@ def _reconciled(
     if priced is None and lacking:
         return found(Status.UNKNOWN, f"only {lacking} has a price, and nothing says what the rest costs")
     about = f"about {percent(priced or 0.0)} of what clusters cost has a price, if the rest costs what its like does: {lacking}"
+    unlike = sorted({one for row in covered for one in row.get("unlike") or ()})
+    about += f" (no volume of {', '.join(unlike)} is in the bill: taken to cost as others do)" if unlike else ""
     if priced is not None and priced < thresholds.cost_priced_min:
         return found(
             Status.UNKNOWN,
@@ -123,8 +125,8 @@ def priced_of_money(lines: Mapping[str, Mapping[str, Any]], coverage: Sequence[M
     """Of what the clusters cost, the share that has a price; None where some of it has a price nowhere to judge the rest by.
 
     `lines` are a bill's, by line. What has no price is taken to cost as much as its like in the bill: a GiB of a volume as the
-    others' (a dearer class is not known as one), a day of a load balancer as the others', a core-hour as the others. So a small
-    disk without a price counts as one. None, too, where nothing of a cluster costs anything.
+    others' of its class (as any other where the bill has none of it), a day of a load balancer as the others', a core-hour as the
+    others. So a small disk without a price counts as one. None, too, where nothing of a cluster costs anything.
 
     >>> nodes = {"what": "core-hours", "total": 100.0, "from_bill": 100.0, "priced_share": 1.0}
     >>> disks = {"what": "GiB-days of volumes", "total": 10.0, "from_bill": 5.0, "priced_share": 0.5}
@@ -138,11 +140,13 @@ def priced_of_money(lines: Mapping[str, Mapping[str, Any]], coverage: Sequence[M
         if not there:
             continue
         least = min(there, key=lambda row: row["priced_share"])
-        billed = least["from_bill"] / least["total"]
+        total = least.get("weighed_total") or least["total"]
+        share = 1 - least["weighed_unpriced"] / total if least.get("weighed_total") else least["priced_share"]
+        billed = least["from_bill"] / total
         if not billed and least["priced_share"] < 1:
             return None
         money_ = sum(float(lines[line]["effective"]) for line in of_kind if line in lines) / billed if billed else 0.0
-        whole, priced = whole + money_, priced + money_ * least["priced_share"]
+        whole, priced = whole + money_, priced + money_ * share
     return priced / whole if whole else None
 
 

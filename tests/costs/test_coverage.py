@@ -95,6 +95,26 @@ def test_a_disk_without_a_price_weighs_by_its_size(gib: float | None, status: St
     assert "if the rest costs what its like does" in found.reason
 
 
+@pytest.mark.parametrize(
+    ("kind", "status", "priced"),
+    [("slow", Status.OK, 10.6 / 10.7), ("fast", Status.UNKNOWN, 10.6 / 11.6), ("new", Status.OK, 10.6 / 10.9)],
+)
+def test_a_disk_without_a_price_costs_what_its_class_does(kind: str, status: Status, priced: float) -> None:
+    """10 GiB of slow are billed 0.10, 5 of fast 0.50: 10 more are 0.10 or 1.00, and of a class that no bill has 0.40."""
+    gib = {"resource_id": "vol-slow00", "usage_unit": "GB-Month", "day": MONDAY, "effective": Decimal("0.10")}
+    fast = gib | {"resource_id": "vol-fast00", "effective": Decimal("0.45")}
+    beside = fast | {"usage_unit": "IOPS-Mo", "effective": Decimal("0.05"), "sku_id": "iops"}
+    disks = [
+        {"volume_handle": "vol-slow00", "storage_class": "slow"},
+        {"volume_handle": "vol-fast00", "storage_class": "fast", "capacity_gib": 5.0},
+        {"storage_class": kind, "capacity_gib": {"slow": 10.0, "fast": 10.0, "new": 7.5}[kind]},
+    ]
+    found, shares = judged(gib, fast, beside, disks=disks)
+    assert (found.status, f"about {priced * 100:.0f} % of what clusters cost" in found.reason) == (status, True), found
+    assert shares["GiB-days of volumes"] == pytest.approx(15 / (15 + disks[2]["capacity_gib"]))
+    assert ("no volume of new is in the bill: taken to cost as others do" in found.reason) == (kind == "new")
+
+
 def test_a_currency_without_a_cluster_says_nothing_of_what_clusters_cost() -> None:
     dollars = {"day": MONDAY, "effective": Decimal(7), "resource_id": "licence", "currency": "USD"}
     lines = allocated(charges(ONE_NODE, OTHER_NODE, dollars), objects(HOURS, node_table=nodes({}, {}, {})))

@@ -315,9 +315,11 @@ def _of_node(node: Row) -> dict[str, Any]:
 
 
 def _size_of(claim: Claim) -> dict[str, Any]:
-    """How large the volume of a claim is; nothing for what has none."""
-    sizes = [thing.row["capacity_gib"] for thing in claim.things if thing.kind == "volume"]
-    return {"volume_gib": sizes[0]} if len(sizes) == 1 else {}
+    """How large the volume of a claim is, and of which class; nothing for what has none."""
+    disks = [thing.row for thing in claim.things if thing.kind == "volume"]
+    return (
+        {"volume_gib": disks[0]["capacity_gib"], "storage_class": disks[0]["storage_class"]} if len(disks) == 1 else {}
+    )
 
 
 def _name(thing: Thing) -> str:

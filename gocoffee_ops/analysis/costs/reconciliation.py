@@ -76,6 +76,18 @@ COVERAGE = Schema(
         Column("assumed", "Float64", help="priced by fees of the bill that do not say whose they are", optional=True),
         Column("priced_share", "Float64", "ratio", optional=True),
         Column("unseen_share", "Float64", "ratio", optional=True),
+        Column(
+            "weighed_total",
+            "Float64",
+            help="of volumes: a GiB-day weighs what its storage class costs in the bill, over what any costs there",
+            optional=True,
+        ),
+        Column("weighed_unpriced", "Float64", help="of that, what has no price", optional=True),
+        Column(
+            "unlike",
+            "list[string]",
+            help="storage classes without a price of which the bill has no volume: they weigh 1",
+        ),
     ),
 )
 
@@ -167,7 +179,8 @@ def coverage(lines: pd.DataFrame) -> pd.DataFrame:
     """Of what the clusters have and used on complete days, how much has a price, and from whom?
 
     Columns: what (string), total, from_bill, from_opencost, from_list, unpriced, unseen, assumed (Float64, in the unit of `what`),
-    priced_share, unseen_share (Float64, ratio). Time without samples is `unseen`: it may have a price.
+    priced_share, unseen_share (Float64, ratio); of volumes also weighed_total, weighed_unpriced (Float64, GiB-days by what their
+    classes cost), unlike (list). Time without samples is `unseen`: it may have a price.
     """
     table = [row for row in rows(lines, LINES) if not row["estimated"]]  # a bill that is still to come is no lack
     things = {
@@ -181,7 +194,7 @@ def coverage(lines: pd.DataFrame) -> pd.DataFrame:
     found = [
         _covered("core-hours", "core_hours", table),
         _covered("GiB-hours", "gib_hours", table),
-        _covered("GiB-days of volumes", "volume_gib", volumes),
+        _covered("GiB-days of volumes", "volume_gib", volumes) | _by_class(volumes, table),
         _covered("days of load balancers", "days", balancers),
         _covered("days of control planes", "days", planes),
     ]
@@ -203,6 +216,35 @@ def _kind(row: Mapping[str, Any]) -> str | None:
     return STORAGE if row["charge"] is None or row["volume_gib"] is not None else None
 
 
+def _by_class(volumes: Sequence[Mapping[str, Any]], table: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The volumes weighed by what a GiB-day of their class costs in the bill; nothing where that is in several currencies.
+
+    What is billed beside a volume (requests, throughput) is what its class costs, too.
+    """
+    billed = {_disk(row): row for row in volumes if row["price_from"] == BILL}
+    paid = [row for row in table if row["line"] in (STORAGE, UNMOUNTED) and _disk(row) in billed and row["effective"]]
+    money: defaultdict[str | None, float] = defaultdict(float)
+    size: defaultdict[str | None, float] = defaultdict(float)
+    for row in paid:
+        money[billed[_disk(row)]["storage_class"]] += float(row["effective"])
+    for row in billed.values():
+        size[row["storage_class"]] += row["volume_gib"]
+    if len({row["currency"] for row in paid}) != 1 or min(money.values()) < 0 or sum(money.values()) <= 0:
+        return {}
+    mean = sum(money.values()) / sum(size.values())
+    weight = {one: money[one] / size[one] / mean for one in size if one is not None}
+    without = [row for row in volumes if row["price_from"] is None]
+    return {
+        "weighed_total": sum(row["volume_gib"] * weight.get(row["storage_class"], 1.0) for row in volumes),
+        "weighed_unpriced": sum(row["volume_gib"] * weight.get(row["storage_class"], 1.0) for row in without),
+        "unlike": tuple(sorted({row["storage_class"] or "no class" for row in without} - weight.keys())),
+    }
+
+
+def _disk(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    return row["day"], row["cluster"], row["resource_id"]
+
+
 def _covered(what: str, name: str, table: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     there = [row for row in table if row.get(name) is not None]
     sums: defaultdict[str | None, float] = defaultdict(float)
@@ -221,4 +263,6 @@ def _covered(what: str, name: str, table: Sequence[Mapping[str, Any]]) -> dict[s
         "assumed": sum(row[name] for row in there if row["why"] == ASSUMED),
         "priced_share": (whole - sums[None]) / whole if whole else None,
         "unseen_share": unseen / whole if whole else None,
+        **dict.fromkeys(("weighed_total", "weighed_unpriced")),
+        "unlike": (),
     }

@@ -220,6 +220,7 @@ LINES = Schema(
         Column("core_hours", "Float64", "core-hours", optional=True),
         Column("gib_hours", "Float64", "GiB-hours", optional=True),
         Column("volume_gib", "Float64", "GiB", help="of the volume that it pays for", optional=True),
+        Column("storage_class", "string", help="of that volume", optional=True),
         Column("share", "Float64", "ratio", help="of its charge, or of its node's day", optional=True),
         Column("labels", "list[string]", help="key=value"),
         Column("estimated", "boolean", help="the day is younger than the billing lag"),
