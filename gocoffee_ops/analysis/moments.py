@@ -26,6 +26,7 @@ KINDS = (
     "annotation",
     "error onset",
     "log onset",
+    "quiet log onset",
     "log novelty",
     "statement onset",
 )
@@ -200,15 +201,19 @@ def error_onsets(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def log_onsets(table: pd.DataFrame) -> pd.DataFrame:
-    """When a log template's rate rose; of a statement that PostgreSQL logs for taking long, that is its onset."""
+    """When a log template's rate rose; of a statement that PostgreSQL logs for taking long, that is its onset.
+
+    Of messages that only inform (`quiet` of the table) it is a `quiet log onset`: more of them may be more traffic.
+    """
 
     def moment(row: Row) -> dict[str, Any] | None:
         if row["after_per_min"] <= row["before_per_min"]:
             return None
         rates = f"from {row['before_per_min']:.1f} to {row['after_per_min']:.1f} a minute"
-        said = f"{row['template']}: {rates}{_known(row)}"
-        named = {"kind": "statement onset"} if row["template"].startswith(SLOW_STATEMENT) else {}
-        return named | {
+        said = f"{row['template']}: {rates}{_known(row)}, {' or '.join(row['levels']) or 'no level'}"
+        slow = row["template"].startswith(SLOW_STATEMENT)
+        return {
+            "kind": "statement onset" if slow else "quiet log onset" if row["quiet"] else "log onset",
             "time": row["onset"],
             "subject": f"service/{row['service']}",
             "what": said,

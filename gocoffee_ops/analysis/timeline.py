@@ -40,8 +40,11 @@ __all__ = [
 ]  # fmt: skip
 
 Row = Mapping[str, Any]
+# A node's cluster ("" where it is not known) and its name: nodes of one name in two clusters are two.
+Node = tuple[str, str]
+QUIET = "quiet log onset"
 # When trouble began to show.
-ONSETS = frozenset({"error onset", "log onset", "statement onset"})
+ONSETS = frozenset({"error onset", "log onset", "statement onset", QUIET})
 # What a kind tells of is seen, not done: it comes after whatever changed, and is no candidate for having come first.
 SYMPTOMS = frozenset({"alert", "log novelty", *ONSETS})
 # What a kind tells of is done, by somebody or by a program that somebody set up.
@@ -77,8 +80,9 @@ CANDIDATES = Schema(
         Column("subject", "string"),
         Column("what", "string"),
         Column("proximity", "Float64", "ratio", f"halves every {HALF_LIFE_S / 60:g} minutes before the onset"),
-        Column("overlap", "Float64", "ratio", "1 same service, 0.6 its node, 0.4 its namespace, 0.2 its cluster, 0.1 none"),
-        Column("rarity", "Float64", "ratio", "one over how many moments of its kind and subject the timeline holds"),
+        Column("overlap", "Float64", "ratio", "1 same service, 0.6 its node, 0.4 its namespace, 0.2 its cluster, 0.1 none; in "
+               "another cluster than the onset's 0.3 same service, 0.1 all else"),
+        Column("rarity", "Float64", "ratio", "one over how many moments of its kind, subject and cluster the timeline holds"),
         Column("cluster", "string", optional=True),
         Column("namespace", "string", optional=True),
         Column("evidence", "string"),
@@ -106,7 +110,7 @@ def candidates(
     otherwise: datetime | None = None,
     namespace: str = "",
     cluster: str = "",
-    nodes: Iterable[str] = (),
+    nodes: Iterable[Node] = (),
 ) -> pd.DataFrame:
     """Which changes came before the onset, and how near, how related and how rare is each? Highest score first.
 
@@ -121,6 +125,13 @@ def candidates(
     incident touches. `nodes` are those that they run on (see `nodes_of`); of which service
     there is none, is stated.
 
+    A name is the same thing in one cluster only. So what stands in another cluster than the onset overlaps by 0.3 where it is
+    the same service (they share their releases, and perhaps a database), and by 0.1 in all else, its nodes included. The onset's
+    cluster is `cluster`, else that of the onsets of the timeline that stand at its very moment, of several all of them. Where
+    that is not known (somebody named the time, an alert names no cluster, no sign was seen), and of a moment without a cluster,
+    nothing is claimed: a name counts as much in each. `attrs["clusters"]` holds the onset's, and where the candidates are of
+    several clusters and it is not known, that is stated.
+
     Without an onset it is counted back from `otherwise`, and `attrs["unseen"]` says so. Raises UsageError where there is neither.
     """
     counted_from = onset or otherwise
@@ -128,8 +139,9 @@ def candidates(
         raise UsageError("rank what changed", why="there is neither an onset nor a time to count back from otherwise")
     own, own_nodes = _services(service), frozenset(nodes)
     rows = records(timeline)
-    often = Counter((row["kind"], row["subject"]) for row in rows)
+    often = Counter((row["kind"], row["subject"], row["cluster"]) for row in rows)
     slack_s = _slack(rows, counted_from)
+    clusters = frozenset({cluster} if cluster else _clusters(rows, onset))
     found = []
     for row in rows:
         before = (counted_from - row["time"]).total_seconds()
@@ -137,8 +149,8 @@ def candidates(
         if row["kind"] in SYMPTOMS or late or before > REACH_S or _sound(row):
             continue
         proximity = 0.5 ** (max(before, 0.0) / HALF_LIFE_S)
-        overlap = _overlap(row, own, namespace, cluster, own_nodes)
-        rarity = 1 / often[row["kind"], row["subject"]]
+        overlap = _overlap(row, own, namespace, clusters, own_nodes)
+        rarity = 1 / often[row["kind"], row["subject"], row["cluster"]]
         shown = ("time", "kind", "subject", "what", "cluster", "namespace", "evidence")
         found.append(
             {name: row[name] for name in shown}
@@ -148,14 +160,25 @@ def candidates(
     found.sort(key=lambda row: (row["role"] == "aftermath", -row["score"], row["before_onset_s"], row["subject"]))
     frame = CANDIDATES.from_rows(found)
     frame.attrs["evidence"] = list(dict.fromkeys(row["evidence"] for row in found if row["evidence"]))
-    frame.attrs["unseen"] = onset is None
-    unplaced = own if not own_nodes else [name for name in own if len(own) > 1 and not nodes_of(timeline, name)]
-    if unplaced:
-        runs = "runs" if len(unplaced) == 1 else "run"
-        frame.attrs["truncated"] = [
-            f"on which nodes {' and '.join(unplaced)} {runs} was not read, so that none counts as its own"
-        ]
+    frame.attrs |= {"unseen": onset is None, "counted_from": counted_from, "clusters": sorted(clusters)}
+    stated = _stated(timeline, own, {node for node in own_nodes if not clusters or node[0] in {"", *clusters}})
+    if not clusters and len({row["cluster"] for row in found if row["cluster"]}) > 1:
+        stated.append("in which cluster it began is not known, so that a name counts as much in each")
+    if stated:
+        frame.attrs["truncated"] = stated
     return frame
+
+
+def _stated(timeline: pd.DataFrame, services: Sequence[str], nodes: Iterable[Node]) -> list[str]:
+    """Of which services no node is among those that count as theirs."""
+    there = frozenset(nodes)
+    unplaced = [
+        name for name in services if not there or (len(services) > 1 and not there & {*nodes_of(timeline, name)})
+    ]
+    runs = "runs" if len(unplaced) == 1 else "run"
+    return [f"on which nodes {' and '.join(unplaced)} {runs} was not read, so that none counts as its own"] * bool(
+        unplaced
+    )
 
 
 def placements(pods: pd.DataFrame | Tables) -> pd.DataFrame:
@@ -166,17 +189,23 @@ def placements(pods: pd.DataFrame | Tables) -> pd.DataFrame:
     table = pods.read.get("pods.states") if isinstance(pods, Tables) else pods
     frame = MOMENTS.empty()
     rows = [] if table is None else records(table)
-    placed = {((row["owner"] or "").partition("/")[2], row["node"]) for row in rows if row["node"] is not None}
-    frame.attrs["placed"] = sorted(placed)
+    frame.attrs["placed"] = sorted(
+        {
+            ((row["owner"] or "").partition("/")[2], row["cluster"], row["node"])
+            for row in rows
+            if row["node"] is not None
+        }
+    )
     return frame
 
 
-def nodes_of(timeline: pd.DataFrame, service: str | Sequence[str]) -> tuple[str, ...]:
-    """The nodes that the pods of a service, or of several, run on, as `placements` and the moments themselves tell."""
+def nodes_of(timeline: pd.DataFrame, service: str | Sequence[str]) -> tuple[Node, ...]:
+    """The nodes, each with its cluster, that the pods of a service, or of several, run on, as `placements` and the moments
+    themselves tell."""
     own = _services(service)
-    placed = {node for owner, node in timeline.attrs.get("placed", ()) if owner in own}
-    seen = {row["node"] for row in records(timeline) if row["service"] in own and row["node"] is not None}
-    return tuple(sorted(placed | seen))
+    placed = {(cluster, node) for owner, cluster, node in timeline.attrs.get("placed", ()) if owner in own}
+    moments = [row for row in records(timeline) if row["service"] in own and row["node"] is not None]
+    return tuple(sorted(placed | {(row["cluster"] or "", row["node"]) for row in moments}))
 
 
 def _services(named: str | Sequence[str]) -> tuple[str, ...]:
@@ -209,12 +238,22 @@ def _slack(rows: Sequence[Row], onset: datetime) -> float:
     return min(known) + CLOCKS_S if known else SLACK_S
 
 
+def _clusters(rows: Sequence[Row], onset: datetime | None) -> set[str]:
+    """The clusters in which the onsets of that very moment stand; none where it is nobody's, or theirs is not known."""
+    return {row["cluster"] for row in rows if row["kind"] in ONSETS and row["time"] == onset and row["cluster"]}
+
+
 def first_onset(timeline: pd.DataFrame, *, service: Sequence[str] = ()) -> datetime | None:
-    """When did the first symptom show, of these services if any are named? None when the timeline holds none."""
-    times = [
-        row["time"] for row in records(timeline) if row["kind"] in ONSETS and (not service or row["service"] in service)
-    ]
-    return min(times, default=None)
+    """When did the first symptom show, of these services if any are named? None when the timeline holds none.
+
+    That messages which only inform began to come more often (`quiet log onset`, see `moments.log_onsets`) is a symptom only where
+    there is no other: neither another onset, nor an alert of these services, which would be late but tells of trouble.
+    """
+    rows = [row for row in records(timeline) if not service or row["service"] in service]
+    plain = [row["time"] for row in rows if row["kind"] in ONSETS and row["kind"] != QUIET]
+    fired = bool(service) and any(row["kind"] == "alert" for row in rows)
+    quiet = [row["time"] for row in rows if row["kind"] == QUIET and not fired]
+    return min(plain or quiet, default=None)
 
 
 def onset_of(timeline: pd.DataFrame, *, service: Sequence[str] = (), started: str = "") -> datetime | None:
@@ -230,29 +269,37 @@ def onset_of(timeline: pd.DataFrame, *, service: Sequence[str] = (), started: st
     return first_onset(timeline, service=service) or min(fired, default=None)
 
 
-def _overlap(row: Row, services: Sequence[str], namespace: str, cluster: str, nodes: frozenset[str]) -> float:
-    """How much of what the services are the moment touches.
+def _overlap(
+    row: Row, services: Sequence[str], namespace: str, clusters: frozenset[str], nodes: frozenset[Node]
+) -> float:
+    """How much of what the services are the moment touches; `clusters` are the onset's, none where they are not known.
 
     >>> row = {"service": "orders", "node": "n1", "namespace": "shop", "cluster": "eu"}
-    >>> [_overlap(row, (name,), "shop", "eu", frozenset()) for name in ("orders", "payments")]
+    >>> [_overlap(row, (name,), "shop", frozenset({"eu"}), frozenset()) for name in ("orders", "payments")]
     [1.0, 0.4]
-    >>> _overlap(row | {"service": None}, ("payments",), "other", "eu", frozenset({"n1"}))
-    0.6
+    >>> [_overlap(row, (name,), "shop", frozenset({"us"}), frozenset()) for name in ("orders", "payments")]
+    [0.3, 0.1]
+    >>> node = row | {"service": None}
+    >>> [_overlap(node, ("payments",), "other", frozenset(), frozenset({(name, "n1")})) for name in ("eu", "us")]
+    [0.6, 0.1]
     """
+    elsewhere = bool(clusters) and row["cluster"] is not None and row["cluster"] not in clusters
     if row["service"] in services:
-        return 1.0
-    if row["node"] is not None and row["node"] in nodes:
+        return 0.3 if elsewhere else 1.0
+    if elsewhere:
+        return 0.1
+    if any(row["node"] == name and (not cluster or row["cluster"] in {cluster, None}) for cluster, name in nodes):
         return 0.6
     if namespace and row["namespace"] == namespace:
         return 0.4
-    return 0.2 if cluster and row["cluster"] == cluster else 0.1
+    return 0.2 if row["cluster"] in clusters else 0.1
 
 
 def _finished(rows: list[dict[str, Any]], parts: Iterable[pd.DataFrame]) -> pd.DataFrame:
     frame = MOMENTS.from_rows(rows)
     tables = list(parts)
     frame.attrs["evidence"] = list(dict.fromkeys(key for one in tables for key in one.attrs.get("evidence", ())))
-    frame.attrs["placed"] = sorted({tuple(pair) for one in tables for pair in one.attrs.get("placed", ())})
+    frame.attrs["placed"] = sorted({tuple(one) for table in tables for one in table.attrs.get("placed", ())})
     frame.attrs["untimed"] = sum(one.attrs.get("untimed", 0) for one in tables)
     frame.attrs["absent"] = list(dict.fromkeys(said for one in tables for said in one.attrs.get("absent", ())))
     return frame

@@ -10,7 +10,7 @@ from gocoffee_ops.checks import problems
 from gocoffee_ops.checks.database import shortened
 from gocoffee_ops.checks.grading import MEMORY_OPTIMIZATION, concluded, counted, grade, numbers, seconds
 from gocoffee_ops.frames import records
-from gocoffee_ops.model import Finding, Number, Status, Thresholds
+from gocoffee_ops.model import Finding, Number, Status, Thresholds, Window
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,11 +34,14 @@ def since_previous_run(runs: pd.DataFrame, changes: pd.DataFrame) -> list[Findin
     return [Finding(Status.OK, "since_previous_run", "runs", reason, dict(counts))]
 
 
-def changed_before_onset(timeline: pd.DataFrame, candidates: pd.DataFrame) -> list[Finding]:
+def changed_before_onset(
+    timeline: pd.DataFrame, candidates: pd.DataFrame, *, window: Window | None = None
+) -> list[Finding]:
     """What changed before the onset? It names what to look at first and claims no cause; a change is no verdict.
 
-    A timeline on which something could not be read is UNKNOWN: the change that matters may be the one that is missing. What the
-    environment does not let us ask is said beside the answer, as it is where no sign of an onset was seen.
+    A timeline on which something could not be read is UNKNOWN: the change that matters may be the one that is missing. So it is
+    where the onset is older than the `window` of which signs were looked for. What the environment does not let us ask is said
+    beside the answer, as it is where no sign of an onset was seen, or of several clusters nobody knows in which it began.
 
     >>> import pandas as pd
     >>> said(changed_before_onset(pd.DataFrame(), pd.DataFrame()))
@@ -46,7 +49,7 @@ def changed_before_onset(timeline: pd.DataFrame, candidates: pd.DataFrame) -> li
     """
     unseen = bool(candidates.attrs.get("unseen"))
     origin = "the end of the window, as no sign of an onset was seen" if unseen else "the onset"
-    unread = tuple(timeline.attrs.get("gaps", ()))
+    unread = [*timeline.attrs.get("gaps", ()), *_before(window, candidates)]
     rows = records(candidates)
     if rows:
         first = rows[0]
@@ -56,9 +59,10 @@ def changed_before_onset(timeline: pd.DataFrame, candidates: pd.DataFrame) -> li
         at = f"{onset:%Y-%m-%d %H:%M:%S} UTC" + (f" ({origin})" if unseen else "")
         several = len({row["cluster"] for row in rows if row["cluster"]}) > 1
         where = f" of {first['cluster']}" if several and first["cluster"] else ""
+        nowhere = "; in which cluster it began is not known" if several and not candidates.attrs.get("clusters") else ""
         reason = (
             f"{counted(len(rows), 'moment')} before {at}; look first at {first['subject']}{where}, "
-            f"{when} ({first['kind']}: {first['what']})"
+            f"{when} ({first['kind']}: {first['what']}){nowhere}"
         )
         figures = numbers(first, "score", "before_onset_s") | {"changes": len(rows)}
     else:
@@ -69,6 +73,14 @@ def changed_before_onset(timeline: pd.DataFrame, candidates: pd.DataFrame) -> li
         reason += f"; not on it: {'; '.join(absent)}"
     status = Status.UNKNOWN if unread else Status.OK
     return [Finding(status, "changed_before_onset", "timeline", reason, figures)]
+
+
+def _before(window: Window | None, candidates: pd.DataFrame) -> list[str]:
+    """What of the time around the onset no window reaches."""
+    onset = candidates.attrs.get("counted_from")
+    if window is None or onset is None or onset >= window.start:
+        return []
+    return [f"what was logged, and fired, from {onset:%Y-%m-%d %H:%M} to {window.start:%Y-%m-%d %H:%M} UTC"]
 
 
 def places_answer(answers: pd.DataFrame) -> list[Finding]:

@@ -176,7 +176,7 @@ def test_a_statement_that_postgres_logs_for_taking_long_has_its_onset() -> None:
     }
     rates = {"before_per_min": 0.0, "after_per_min": 9.0}
     onsets = filled(ONSETS, slow | began | rates, slow | began | rates | {"template": "checkpoint complete"})
-    assert list(timeline.log_onsets(onsets)["kind"]) == ["log onset", "statement onset"]
+    assert list(timeline.log_onsets(onsets)["kind"]) == ["quiet log onset", "statement onset"]
     news = filled(NOVELTY, slow | {"change": "new", "count": 7, "first_seen": at(-1)})
     assert list(timeline.log_novelties(news)["kind"]) == ["statement onset"]
 
@@ -252,7 +252,7 @@ def test_a_node_of_the_service_counts_more_than_a_node_of_others() -> None:
     nodes = [failed | {"subject": f"node/{name}", "node": name} for name in ("n1", "n2")]
     line = timeline.within(timeline.merge(moments(*nodes), placed), at(-60), at(60))
     own = timeline.nodes_of(line, "orders")
-    assert own == ("n1",)
+    assert own == (("cluster", "n1"),)
     ranked = records(timeline.candidates(line, onset=ONSET, service="orders", nodes=own))
     assert [(row["subject"], row["overlap"]) for row in ranked] == [("node/n1", 0.6), ("node/n2", 0.1)]
     blind = timeline.candidates(line, onset=ONSET, service="orders", nodes=timeline.nodes_of(line, "carts"))
@@ -269,7 +269,7 @@ def test_of_several_services_each_counts_as_its_own() -> None:
     line = timeline.merge(moments(*rollouts), timeline.placements(table(cluster.pods, *rows)))
     own = timeline.nodes_of(line, ["orders", "carts"])
     ranked = timeline.candidates(line, onset=ONSET, service=["orders", "carts"], namespace="go-coffee", nodes=own)
-    assert own == ("n1", "n2")
+    assert own == (("cluster", "n1"), ("cluster", "n2"))
     assert "truncated" not in ranked.attrs
     named = ["orders", "menu"]
     half = timeline.candidates(line, onset=ONSET, service=named, nodes=timeline.nodes_of(line, named))
@@ -279,10 +279,101 @@ def test_of_several_services_each_counts_as_its_own() -> None:
     }  # fmt: skip
 
 
+BEGAN = {"kind": "log onset", "subject": "service/orders", "service": "orders", "cluster": "eu", "time": ONSET}
+IN_BOTH = [
+    {"kind": kind, "subject": f"{kind}/x", "namespace": "shop", "time": at(-2)} | where | {"cluster": cluster}
+    for cluster in ("eu", "us")
+    for kind, where in (
+        ("rollout", {"service": "orders"}),
+        ("node event", {"node": "n1", "namespace": ""}),
+        ("config change", {}),
+        ("event", {"namespace": "other"}),
+    )
+]
+
+
+def overlaps(line: pd.DataFrame, onset: datetime | None, **named: str) -> tuple[dict[str, list[float]], pd.DataFrame]:
+    """What the candidates of each cluster overlap by: the service, its node, its namespace, its cluster."""
+    nodes = timeline.nodes_of(line, "orders")
+    found = timeline.candidates(
+        line, onset=onset, otherwise=ONSET, service="orders", namespace="shop", nodes=nodes, **named
+    )
+    of = {(row["cluster"], row["kind"]): row["overlap"] for row in records(found)}
+    kinds = ("rollout", "node event", "config change", "event")
+    return {cluster: [of[cluster, kind] for kind in kinds] for cluster in ("eu", "us")}, found
+
+
+def test_what_has_the_same_name_in_another_cluster_than_the_onset_overlaps_less() -> None:
+    runs = table(
+        cluster.pods, *({"owner": "deployment/orders", "node": "n1", "cluster": name} for name in ("eu", "us"))
+    )
+    line = timeline.merge(moments(BEGAN, *IN_BOTH), timeline.placements(runs))
+    here, found = overlaps(line, ONSET)
+    assert here == {"eu": [1.0, 0.6, 0.4, 0.2], "us": [0.3, 0.1, 0.1, 0.1]}
+    assert (found.attrs["clusters"], "truncated" in found.attrs) == (["eu"], False)
+    assert overlaps(line, ONSET, cluster="us")[0] == {"eu": [0.3, 0.1, 0.1, 0.1], "us": [1.0, 0.6, 0.4, 0.2]}
+    (said,) = checks.changed_before_onset(line, found)
+    assert "look first at rollout/x of eu, 2 min before" in said.reason
+
+
+@pytest.mark.parametrize("onset", [None, at(0.001)])
+def test_where_the_onsets_cluster_is_not_known_none_counts_for_more_and_it_is_said(onset: datetime | None) -> None:
+    runs = table(
+        cluster.pods, *({"owner": "deployment/orders", "node": "n1", "cluster": name} for name in ("eu", "us"))
+    )
+    line = timeline.merge(moments(*IN_BOTH), timeline.placements(runs))
+    both, found = overlaps(line, onset)
+    assert both == {"eu": [1.0, 0.6, 0.4, 0.1], "us": [1.0, 0.6, 0.4, 0.1]}
+    assert found.attrs["truncated"] == ["in which cluster it began is not known, so that a name counts as much in each"]
+    (said,) = checks.changed_before_onset(line, found)
+    assert "in which cluster it began is not known" in said.reason
+    one = timeline.candidates(moments(IN_BOTH[0]), onset=onset, otherwise=ONSET, service="orders", nodes=[("eu", "n1")])
+    assert "truncated" not in one.attrs
+    assert "in which cluster" not in checks.changed_before_onset(line, one)[0].reason
+
+
+def test_an_onset_that_stands_in_two_clusters_stands_in_both() -> None:
+    line = moments(BEGAN, BEGAN | {"cluster": "us"}, *IN_BOTH)
+    both, found = overlaps(line, ONSET)
+    assert both == {"eu": [1.0, 0.2, 0.4, 0.2], "us": [1.0, 0.2, 0.4, 0.2]}
+    assert found.attrs["clusters"] == ["eu", "us"]
+
+
+def test_nodes_of_one_name_in_two_clusters_are_two() -> None:
+    runs = table(
+        cluster.pods,
+        {"owner": "deployment/orders", "node": "n1", "cluster": "eu"},
+        {"owner": "deployment/carts", "node": "n1", "cluster": "us"},
+    )
+    line = timeline.merge(moments(*(row for row in IN_BOTH if row["kind"] == "node event")), timeline.placements(runs))
+    assert timeline.nodes_of(line, "orders") == (("eu", "n1"),)
+    ranked = records(timeline.candidates(line, onset=ONSET, service="orders", nodes=timeline.nodes_of(line, "orders")))
+    assert [(row["cluster"], row["overlap"], row["rarity"]) for row in ranked] == [("eu", 0.6, 1.0), ("us", 0.1, 1.0)]
+    elsewhere = timeline.candidates(timeline.merge(line, moments(BEGAN | {"cluster": "us"})), onset=ONSET,
+                                    service="orders", nodes=timeline.nodes_of(line, "orders"))  # fmt: skip
+    assert "on which nodes orders runs was not read" in elsewhere.attrs["truncated"][0]
+
+
+QUIETER = BEGAN | {"kind": "quiet log onset"}
+FIRES = BEGAN | {"kind": "alert", "subject": "alert/Down"}
+
+
+def test_what_only_informs_is_no_first_sign_where_there_is_another() -> None:
+    informs, errs = QUIETER | {"time": at(-30)}, BEGAN | {"time": at(-2)}
+    assert timeline.onset_of(moments(informs, errs), service=("orders",)) == at(-2)
+    assert timeline.first_onset(moments(informs, errs)) == at(-2)
+    fires = FIRES | {"time": at(-1)}
+    assert timeline.onset_of(moments(informs, fires), service=("orders",)) == at(-1)
+    assert timeline.first_onset(moments(informs, fires), service=("orders",)) is None
+    others = BEGAN | {"service": "menu", "time": at(-3)}
+    assert timeline.onset_of(moments(informs, others), service=("orders",)) == at(-30)
+    assert timeline.candidates(moments(informs), onset=ONSET, service="orders").empty
+
+
 def test_where_pods_run_is_taken_from_a_diagnosis_and_not_known_where_they_were_not_read() -> None:
     states = table(pods.states, {"owner": "deployment/orders", "node": "n1"})
     read = timeline.placements(Tables(("eu",), {"pods.states": states}, {}))
-    assert timeline.nodes_of(timeline.merge(read), "orders") == ("n1",)
+    assert timeline.nodes_of(timeline.merge(read), "orders") == (("cluster", "n1"),)
     assert timeline.nodes_of(timeline.merge(timeline.placements(Tables(("eu",), {}, {}))), "orders") == ()
 
 
@@ -294,7 +385,7 @@ def test_a_node_that_says_that_it_is_well_is_no_candidate() -> None:
         "what": "RegisteredNode: it is here",
         "time": at(-1),
     }
-    assert timeline.candidates(moments(well), onset=ONSET, service="orders", nodes=["n1"]).empty
+    assert timeline.candidates(moments(well), onset=ONSET, service="orders", nodes=[("eu", "n1")]).empty
 
 
 def test_a_change_after_an_onset_that_is_known_to_the_second_is_no_candidate() -> None:

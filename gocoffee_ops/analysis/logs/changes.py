@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from gocoffee_ops.analysis.logs import splits
 from gocoffee_ops.analysis.logs.columns import cited
 from gocoffee_ops.analysis.logs.intervals import poisson_tail
+from gocoffee_ops.analysis.logs.levels import HARMLESS, worst_first
 from gocoffee_ops.analysis.logs.mining import KEY
 from gocoffee_ops.analysis.logs.rates import requests_of
 from gocoffee_ops.analysis.logs.schemas import BURSTS, ERROR_ONSETS, ONSETS
@@ -91,6 +92,9 @@ def onset(templated: pd.DataFrame, window: Window) -> pd.DataFrame:
     Method: one Poisson change point on the counts of the window's minutes, see `change_point`; sure is p ≤ 0.01. Around that
     minute, the record at which the rate changes best, see `splits`: the onset is as fine as the records' times.
 
+    A template is quiet when all its records in the window only inform: each has a level, none is worse than info, and none
+    carries an exception, a stack trace or a status of 5xx. A record without a level may be anything, and is not quiet.
+
     Columns: those of `ONSETS`.
     """
     minutes, series = _by_minute(templated, window)
@@ -101,12 +105,22 @@ def onset(templated: pd.DataFrame, window: Window) -> pd.DataFrame:
             continue
         named = dict(zip(KEY, key, strict=True))
         own = templated[(templated[_SERVICE] == [named[name] for name in _SERVICE]).all(axis=1)]
-        events, known = (_seconds(one) for one in (own[own["template_id"] == named["template_id"]], own))
+        alike = own[own["template_id"] == named["template_id"]]
+        events, known = (_seconds(one) for one in (alike, own))
         rates = {"before_per_min": change.before, "after_per_min": change.after}
+        rates |= _loudness(alike[(alike["time"] >= window.start) & (alike["time"] < window.end)])
         split = splits.of_events(events, known, _around(change, minutes, 60.0), change.before / 60, change.after / 60)
         rows.append(named | _told(change, minutes, 60.0, split) | rates)
     rows.sort(key=lambda row: (row["p_value"], row["onset"], row["template_id"]))
     return cited(ONSETS.from_rows(rows), templated)
+
+
+def _loudness(alike: pd.DataFrame) -> dict[str, Any]:
+    levels = worst_first({*alike["level"].dropna()})
+    stacks = alike["trace"].notna() & alike["format"].isin(["json", "logfmt"])  # of text, it may be more of the message
+    errors = alike["exception"].notna() | stacks | (alike["format"] == "trace") | (alike["status"] >= 500).fillna(False)
+    told = alike["level"].notna().all() and not errors.any()
+    return {"levels": levels, "quiet": bool(told and HARMLESS.issuperset(levels))}
 
 
 def error_onset(rates: pd.DataFrame, requests: pd.DataFrame | None = None) -> pd.DataFrame:

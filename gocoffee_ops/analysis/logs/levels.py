@@ -7,6 +7,7 @@ from functools import lru_cache
 
 LEVELS = ("fatal", "error", "warn", "info", "debug", "trace")  # worst first
 BAD = ("fatal", "error")
+HARMLESS = frozenset({"info", "debug", "trace"})
 
 _WORDS = {
     "trace": "trace",

@@ -142,6 +142,10 @@ ONSETS = Schema(
         *_CHANGE,
         Column("before_per_min", "Float64", "1/min"),
         Column("after_per_min", "Float64", "1/min"),
+        Column("levels", "list[string]", help="of the window's records that tell one, worst first"),
+        Column(
+            "quiet", "boolean", help="whether its records only inform: each of level info or below, none with an error"
+        ),
     ),
 )
 

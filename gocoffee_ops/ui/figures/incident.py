@@ -43,6 +43,7 @@ COLOURS: Final = {
     "alert": VERMILLION,
     "error onset": VERMILLION,
     "log onset": BLUE,
+    "quiet log onset": GREY,
     "log novelty": BLUE,
     "statement onset": BLUE,
 }

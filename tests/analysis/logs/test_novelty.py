@@ -190,6 +190,36 @@ def test_an_onset_is_the_record_at_which_it_began_and_not_its_minute() -> None:
     assert found["resolution_s"] == pytest.approx(1.0)
 
 
+@pytest.mark.parametrize(
+    ("text", "levels", "quiet"),
+    [
+        ("INFO order {} taken", ("info",), True),
+        ("DEBUG order {} taken", ("debug",), True),
+        ("WARN order {} is late", ("warn",), False),
+        ("ERROR order {} failed", ("error",), False),
+        ("order {} taken", (), False),  # it may be anything
+        (
+            '{{"level":"info","msg":"order {} taken","stack":"Error: no beans\\n    at brew (a.js:1:2)"}}',
+            ("info",),
+            False,
+        ),
+    ],
+)
+def test_only_what_surely_informs_begins_quietly(text: str, levels: tuple[str, ...], quiet: bool) -> None:
+    rows = [line(text.format(i), at(40 + i / 30)) for i in range(300)]
+    (found,) = records(onset(templated(parse(table(rows + [line("INFO tick", at(m)) for m in range(60)]))), HOUR))
+    assert (found["levels"], found["quiet"]) == (levels, quiet)
+
+
+def test_one_record_without_a_level_among_those_that_inform_is_enough_to_be_heard() -> None:
+    rows = [line(f"INFO order {i} taken", at(40 + i / 30)) for i in range(300)] + [line("order 7 taken", at(45))]
+    (found,) = records(onset(templated(parse(table(rows))), HOUR))
+    assert (found["levels"], found["quiet"]) == (("info",), False)
+    rows = [*rows[:-1], line("ERROR order 7 taken", at(-5))]  # before the window
+    (found,) = records(onset(templated(parse(table(rows))), HOUR))
+    assert (found["levels"], found["quiet"]) == (("info",), True)
+
+
 def test_an_error_rates_onset_is_the_first_request_at_the_new_rate() -> None:
     draw = random.Random(3)
     began = 20.7
