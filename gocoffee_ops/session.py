@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 Check = Callable[..., Sequence[Finding]]
 
 POSTMORTEM = "postmortem.md"
+WINDOW_HOURS = 48.0  # the longest window that is made of when something started
 LATE_SHARE = 0.2  # of the deadline, for a target whose last question ended late
 
 
@@ -241,14 +242,25 @@ class Session:
         for question in questions:
             question.begin(self)
 
-    def window(self, start: str = "", end: str = "", *, hours: float = 1.0) -> Window:
+    def window(self, start: str = "", end: str = "", *, hours: float = 1.0, started: str = "") -> Window:
         """The span that questions are about: from `start` to `end`, times in ISO 8601 with a zone; contacts nothing.
 
         Without an end it is the moment that the clusters are read as of (without clusters, the latest of any place); without
-        a start, `hours` before the end. Raises UsageError for what is no time, or ends before it starts.
+        a start, `hours` before the end. Where something `started` before the latter half of that, it is `hours` before it
+        started, and at most 48 hours before the end: logs of more would be too much. Raises UsageError for what is no time, ends
+        before it starts, or started after the end.
         """
         until = read_time(end) if end else latest(self._places.values())
-        return Window(read_time(start), until) if start else Window.ending(until, timedelta(hours=hours))
+        length = timedelta(hours=hours)
+        began = read_time(started) if started else until
+        if began > until:
+            why = f"it started at {started!r}, which is later than what is read: {until:%Y-%m-%dT%H:%MZ}"
+            raise UsageError("look at a window", why=why, hint="a time before that")
+        if start:
+            return Window(read_time(start), until)
+        if until - began > length / 2:
+            length = max(length, min(until - began + length, timedelta(hours=WINDOW_HOURS)))
+        return Window.ending(until, length)
 
     def explore(
         self,

@@ -78,6 +78,37 @@ def test_a_window_ends_when_the_clusters_are_read_as_of(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("started_h", "hours", "begins_h"),
+    [
+        (5.0, 1.0, 6.0),
+        (0.0, 1.0, 1.0),
+        (0.5, 1.0, 1.0),  # seen well enough
+        (0.75, 1.0, 1.75),
+        (0.75, 2.0, 2.0),
+        (47.0, 1.0, 48.0),
+        (47.5, 1.0, 48.0),
+        (24.0 * 21, 1.0, 48.0),  # weeks ago: no longer than that
+        (24.0 * 21, 72.0, 72.0),
+    ],
+)
+def test_a_window_reaches_back_to_before_something_started(
+    tmp_path: Path, started_h: float, hours: float, begins_h: float
+) -> None:
+    started = f"{AT - timedelta(hours=started_h):%Y-%m-%dT%H:%M:%SZ}"
+    window = placed(tmp_path, cluster=AT).window(hours=hours, started=started)
+    assert window == Window(AT - timedelta(hours=begins_h), AT)
+
+
+def test_what_started_after_the_window_ends_is_wrong_usage(tmp_path: Path) -> None:
+    late = f"{AT + timedelta(minutes=1):%Y-%m-%dT%H:%MZ}"
+    for start in ("", "2026-11-25T02:00Z"):
+        with pytest.raises(UsageError, match=r"started at .* later than what is read: 2026-11-25T03:00Z"):
+            placed(tmp_path / start, cluster=AT).window(start, started=late)
+    with pytest.raises(UsageError, match="given 'lately'"):
+        placed(tmp_path / "c", cluster=AT).window(started="lately")
+
+
+@pytest.mark.parametrize(
     ("start", "end", "said"),
     [("yesterday", "", "given 'yesterday'"), ("2026-11-25T02:00", "", "names no zone"), ("", "03:00", "given '03:00'")],
 )

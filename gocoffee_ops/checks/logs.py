@@ -9,6 +9,7 @@ from gocoffee_ops.checks import problems
 from gocoffee_ops.checks.grading import (
     FORENSICS,
     HIGH_ERROR_RATE,
+    RUNBOOKS,
     concluded,
     counted,
     grade,
@@ -16,6 +17,7 @@ from gocoffee_ops.checks.grading import (
     percent,
     seconds,
 )
+from gocoffee_ops.errors import unknown_name
 from gocoffee_ops.frames import records
 from gocoffee_ops.model import Finding, Status, Thresholds, worst
 
@@ -148,10 +150,11 @@ def _without_level(cluster: str, namespace: str, name: str, owned: Sequence[Row]
     ]
 
 
-def nothing_new_in_logs(novelty: pd.DataFrame, *, thresholds: Thresholds) -> list[Finding]:
+def nothing_new_in_logs(novelty: pd.DataFrame, *, thresholds: Thresholds, runbook: str = FORENSICS) -> list[Finding]:
     """Are there messages that were not there before, or that come far more often? One finding a service.
 
     What only informs is no finding. Where a service has no lines of the baseline, nobody can tell what is new: UNKNOWN.
+    `runbook` is the one to go on with: for a database's own log, database-slowdown. Raises UsageError for one that there is not.
 
     >>> import pandas as pd
     >>> row = {"change": "new", "cluster": "eu", "namespace": "go-coffee", "service": "orders", "template_id": "t-1",
@@ -160,6 +163,8 @@ def nothing_new_in_logs(novelty: pd.DataFrame, *, thresholds: Thresholds) -> lis
     >>> said(nothing_new_in_logs(pd.DataFrame([row]), thresholds=Thresholds()))
     ['CRIT service/orders: new: could not reserve <num> beans (12 times, error)']
     """
+    if runbook not in RUNBOOKS:
+        raise unknown_name("runbook", runbook, RUNBOOKS)
     table = records(novelty)
     findings = []
     informs = 0
@@ -168,7 +173,7 @@ def nothing_new_in_logs(novelty: pd.DataFrame, *, thresholds: Thresholds) -> lis
         informs += sum(status is Status.OK and row["change"] == "new" for status, row in graded)
         wrong = [(status, row) for status, row in graded if status in {Status.WARN, Status.CRIT}]
         unread = [row for status, row in graded if status is Status.UNKNOWN]
-        findings += [_news(service, wrong)] if wrong else []
+        findings += [_news(service, wrong, runbook)] if wrong else []
         findings += [_no_baseline(service, unread)] if unread else []
     told = f"; of level info or below {informs:,} new" if informs else ""
     fine = f"{counted(len(table), 'kind')} of messages, none new or far more frequent{told}"
@@ -192,7 +197,7 @@ def _grade_change(row: Row, thresholds: Thresholds) -> Status:
     return grade(row["ratio_low"], thresholds.log_rate_warn, thresholds.log_rate_crit if bad else None)
 
 
-def _news(service: Service, wrong: Sequence[tuple[Status, Row]]) -> Finding:
+def _news(service: Service, wrong: Sequence[tuple[Status, Row]], runbook: str) -> Finding:
     cluster, namespace, name = service
     status, first = max(wrong, key=lambda item: (item[0].severity, item[1]["count"]))
     template = _quoted(first["template"])
@@ -205,7 +210,7 @@ def _news(service: Service, wrong: Sequence[tuple[Status, Row]]) -> Finding:
     subject = f"service/{name}"
     same = (problems.log(name, cluster, namespace),)
     return Finding(
-        status, "nothing_new_in_logs", subject, reason, figures, cluster, namespace, next=(FORENSICS,), problem=same
+        status, "nothing_new_in_logs", subject, reason, figures, cluster, namespace, next=(runbook,), problem=same
     )
 
 

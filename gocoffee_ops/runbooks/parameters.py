@@ -9,8 +9,8 @@ A runbook's first code cell, tagged `parameters`, declares what it takes, one a 
     end: str = ""  # when it was over; empty: now [time after start]
 
 The comment is the help text; it may end in a range, in choices, or in `[time]`: ISO 8601 with a zone, or empty. A time may be
-the end of the window that another one starts. What is given is checked against this before anything is contacted: papermill
-alone accepts a misspelt name, and makes 7 of `-p namespace 007`.
+the end of the window that another one starts, or lie within what is read (`[time within]`). What is given is checked against
+this before anything is contacted: papermill alone accepts a misspelt name, and makes 7 of `-p namespace 007`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import math
 import re
 import tokenize
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal, get_args
 
@@ -38,7 +38,7 @@ TRUE, FALSE = frozenset({"true", "yes", "on", "1"}), frozenset({"false", "no", "
 INJECTED = "# Parameters"  # the first line of the cell that papermill adds
 _NUMBER = r"-?\d+(?:\.\d+)?"
 _RANGE = re.compile(rf"\s*\[(?P<low>{_NUMBER})?\.\.(?P<high>{_NUMBER})?\]\s*$")
-_TIME = re.compile(r"\s*\[time(?: after (?P<after>\w+))?\]\s*$")
+_TIME = re.compile(r"\s*\[time(?: after (?P<after>\w+)|(?P<within> within))?\]\s*$")
 _CHOICES = re.compile(r"\s*\{(?P<choices>[^{}]*\|[^{}]*)\}\s*$")
 
 
@@ -55,6 +55,7 @@ class Parameter:
     choices: tuple[str, ...] = ()
     time: bool = False
     after: str = ""  # the time that starts the window of which this one is the end
+    within: bool = False  # a time that is not later than what is read
 
     @property
     def allowed(self) -> str:
@@ -150,8 +151,8 @@ class Parameter:
 def parse(source: str, runbook: str = "") -> tuple[Parameter, ...]:
     """The parameters that a `parameters` cell declares; a cell that is not of that form raises ParameterError.
 
-    >>> parse('limit: int = 20  # rows to show [1..100]')
-    (Parameter(name='limit', type='int', default=20, help='rows to show', low=1.0, high=100.0, choices=(), time=False, after=''),)
+    >>> parse('n: int = 20  # rows [1..100]')
+    (Parameter(name='n', type='int', default=20, help='rows', low=1.0, high=100.0, choices=(), time=False, after='', within=False),)
     """
     try:
         body = ast.parse(source).body
@@ -200,8 +201,8 @@ def check_times(
     now: datetime | None = None,
     until: datetime | None = None,
 ) -> None:
-    """Check that a window starts before its end and lies before `until`, where what is read ends, and that no other time is
-    later than `now`. An end that was not given is `until`. Raises ParameterError.
+    """Check that a window starts before its end and lies before `until`, where what is read ends, as does a time within it, and
+    that no other time is later than `now`. An end that was not given is `until`. Raises ParameterError.
 
     >>> both = parse('start: str = ""  # its start [time]\\nend: str = ""  # its end [time after start]')
     >>> check_times(both, {"start": "2026-11-23T04:00Z", "end": "2026-11-23T03:00Z"})
@@ -213,7 +214,7 @@ Try: a time after start, as 2026-11-23T03:00Z, or ""
     given = {p.name: p for p in parameters if p.time and values.get(p.name)}
     starts, ends = {p.after for p in parameters if p.after}, {p.name for p in parameters if p.after}
     for name, p in given.items():
-        moment, latest = read_time(str(values[name])), until if name in starts | ends else now
+        moment, latest = read_time(str(values[name])), until if p.within or name in starts | ends else now
         if latest is not None and (moment > latest or (moment == latest and name in starts)):
             raise p.wrong(f"{values[name]!r}, which is later than what is read: {latest:%Y-%m-%dT%H:%MZ}")
         if p.after in given and read_time(str(values[p.after])) >= moment:
@@ -280,13 +281,13 @@ def _parameter(statement: ast.AnnAssign, comment: str, runbook: str) -> Paramete
         choices = tuple(choice.strip() for choice in match["choices"].split("|"))
         help_ = comment[: match.start()]
     time = _TIME.search(comment)
-    after = (time["after"] or "") if time else ""
-    parameter = Parameter(name, type_, "", help_, low, high, choices, bool(time), after)  # type: ignore[arg-type]  # one of TYPES
+    after, within = (time["after"] or "", bool(time["within"])) if time else ("", False)
+    parameter = Parameter(name, type_, "", help_, low, high, choices, bool(time), after, within)  # type: ignore[arg-type]  # one of TYPES
     try:
         checked = parameter.check(default)
     except ParameterError as error:
         raise _unreadable(runbook, f"its own default is refused: {error}") from error
-    return Parameter(name, parameter.type, checked, help_, low, high, choices, bool(time), after)
+    return replace(parameter, default=checked)
 
 
 def _comments(source: str) -> dict[int, str]:

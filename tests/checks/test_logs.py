@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import pandas as pd
+import pytest
 
 from gocoffee_ops.analysis.logs import error_rate, novelty, parse, templated, templates
 from gocoffee_ops.analysis.logs.schemas import ERROR_RATE, NOVELTY
 from gocoffee_ops.checks import error_rate_below, errors_logged, errors_stored, nothing_new_in_logs
 from gocoffee_ops.checks.grading import said
+from gocoffee_ops.errors import UsageError
 from gocoffee_ops.evidence.folding import folded
 from gocoffee_ops.model import Status, Thresholds, Window
 from tests.analysis.logs.scene import START, at, line, table
@@ -52,6 +54,16 @@ def test_what_is_new_is_told_once_a_service() -> None:
         "CRIT service/orders: new: could not reserve <num> beans (20 times, error); 1 other new or more frequent"
     ]
     assert found[0].next == ("forensics",)
+
+
+def test_the_news_of_a_databases_log_lead_to_the_runbook_that_is_named() -> None:
+    news = filled(NOVELTY, NEWS | {"change": "new"})
+
+    assert [one.next for one in nothing_new_in_logs(news, thresholds=LIMITS)] == [("forensics",)]
+    named = nothing_new_in_logs(news, thresholds=LIMITS, runbook="database-slowdown")
+    assert [one.next for one in named] == [("database-slowdown",)]
+    with pytest.raises(UsageError, match=r"unknown runbook 'database-slow'.* did you mean 'database-slowdown'"):
+        nothing_new_in_logs(news.head(0), thresholds=LIMITS, runbook="database-slow")
 
 
 def test_the_news_of_two_clusters_are_two_findings_and_what_the_log_store_has_goes_to_one() -> None:

@@ -159,6 +159,7 @@ start: str = ""  # its start [time]
 end: str = ""  # its end; empty: now [time after start]
 started: str = ""  # when it began [time]
 """)
+WITHIN = parse('started: str = ""  # when it began [time within]')
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
@@ -200,7 +201,11 @@ def test_a_window_that_starts_after_its_end_or_ends_after_what_is_read_is_refuse
 
 
 def test_what_is_recorded_may_end_before_a_time_that_is_of_no_window() -> None:
-    check_times(TIMES, {"started": "2026-11-23T12:00Z"}, now=NOON, until=datetime(2026, 11, 1, tzinfo=UTC))
+    recorded = datetime(2026, 11, 1, tzinfo=UTC)
+    check_times(TIMES, {"started": "2026-11-23T12:00Z"}, now=NOON, until=recorded)
+    check_times(WITHIN, {"started": "2026-11-01T00:00Z"}, now=NOON, until=recorded)
+    with pytest.raises(ParameterError, match=r"'started' is wrong.* later than what is read: 2026-11-01T00:00Z"):
+        check_times(WITHIN, {"started": "2026-11-01T00:01Z"}, now=NOON, until=recorded)
 
 
 @pytest.mark.parametrize("after", ["nothing", "end", "limit"])
