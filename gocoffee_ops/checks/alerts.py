@@ -72,9 +72,16 @@ def alerts_quiet(
 
 
 def alerts_fired(
-    fired: pd.DataFrame, watched: pd.DataFrame, *, expectations: Expectations | None = None
+    fired: pd.DataFrame,
+    watched: pd.DataFrame,
+    firing: pd.DataFrame | None = None,
+    *,
+    expectations: Expectations | None = None,
 ) -> list[Finding]:
-    """Which critical alerts fired and resolved since? Others are named; what fires still is Alertmanager's (`alerts_quiet`).
+    """Which critical alerts fired and resolved since? Others are named, as are those that fired when the window ended.
+
+    In a window that ends now, these are Alertmanager's to tell (`alerts_quiet`). In one of the past they may have resolved since:
+    with `firing`, what Alertmanager has now, a critical one that it does not have is told as one that resolved.
 
     One whose severity is missing or not known counts with the critical ones: it may be one. Where nothing was recorded, or
     the alert that always fires (`expectations`) did not, nobody knows.
@@ -104,12 +111,16 @@ def alerts_fired(
             if any(row["firing"] for row in group) and severity_of(group[0]) is not Status.OK
         }
     )
+    end = " and ".join(sorted({f"{row['window_end_at']:%Y-%m-%d %H:%M} UTC" for row in seen}))
     resolved = [group for group in groups if not any(row["firing"] for row in group)]
     serious = [group for group in resolved if _serious(group[0])]
-    findings += [_resolved(group) for group in serious]
+    findings += [_resolved(group, "resolved") for group in serious]
+    if firing is not None:
+        since = _since(firing, end)
+        findings += [_resolved(group, since) for group in groups if _serious(group[0]) and _lost(group, firing)]
     others = [f"{group[0]['alert']} {_spells(group)}" for group in resolved if group not in serious]
     told = [f"resolved: {'; '.join(others)}"] if others else []
-    told += [f"still firing: {', '.join(still)}"] if still else []
+    told += [f"still firing when the window ended ({end}): {', '.join(still)}"] if still else []
     for_s = max((_window_s(row) for row in seen), default=0.0)
     step = max((row["step_s"] for row in seen), default=0.0)
     fine = f"no critical alert fired and resolved within {seconds(for_s)} (looked at every {seconds(step)})"
@@ -154,14 +165,30 @@ def _unwatched(row: Row, fired: Sequence[Row], watchdog: str) -> Finding | None:
     return Finding(Status.UNKNOWN, "alerts_fired", f"prometheus/{where}", reason) if reason else None
 
 
-def _resolved(group: Sequence[Row]) -> Finding:
+def _lost(group: Sequence[Row], firing: pd.DataFrame) -> bool:
+    """Whether one of these that fired when the window ended is in no Alertmanager now; there it has more labels."""
+    known = [(row["alert"], frozenset(row["labels"])) for row in records(firing)]
+    return any(
+        row["firing"] and not any(name == row["alert"] and labels.issuperset(row["labels"]) for name, labels in known)
+        for row in group
+    )
+
+
+def _since(firing: pd.DataFrame, end: str) -> str:
+    """What is known of an alert that fired when the window ended and is in no table of what fires now."""
+    unread = [*firing.attrs.get("gaps", ()), *filter(None, [firing.attrs.get("absent", "")])]
+    now = f"whether it fires now was not read: {'; '.join(unread)}" if unread else "Alertmanager has it no more"
+    return f"still when the window ended ({end}); {now}"
+
+
+def _resolved(group: Sequence[Row], what: str) -> Finding:
     first = group[0]
     figures = {"alerts": len(group), "fired_s": round(max(row["fired_s"] for row in group), 1)}
     return Finding(
         Status.WARN,
         "alerts_fired",
         f"alert/{first['alert']}",
-        f"{_spells(group)}, and resolved{_unrated(first)}",
+        f"{_spells(group)}, and {what}{_unrated(first)}",
         figures,
         namespace=first["namespace"] or "",
         next=(FORENSICS,),
