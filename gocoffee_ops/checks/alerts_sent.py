@@ -19,14 +19,21 @@ Labels = Mapping[str, str]
 
 
 def alerts_sent(
-    fired: pd.DataFrame, alerts: pd.DataFrame, *, expectations: Expectations | None = None
+    fired: pd.DataFrame,
+    alerts: pd.DataFrame,
+    sending: pd.DataFrame | None = None,
+    *,
+    expectations: Expectations | None = None,
 ) -> list[Finding]:
     """Does an Alertmanager know of what fires in Prometheus? Of what it does not, nobody is told.
 
     An alert is known where one of its name has no label of another value: a Prometheus adds labels of its own (external labels)
-    on the way, and may drop some. Two Prometheus that fire the same are two alerts only where such labels tell them apart;
-    whether one sends whose alerts are all known from another as well is UNKNOWN. Compared is what somebody should hear of, and
-    the alert that always fires, which `expectations` names: without one, silence proves nothing.
+    on the way, and may drop some. Two Prometheus that fire the same are two alerts only where such labels tell them apart. A
+    pair that drops them, so that Alertmanager makes one alert of theirs, is healthy, and looks from there as if only one of them
+    sent: which did is told by their own counters (`sending`). Where each of those that fire an alert alike sent without errors and
+    to the same addresses, all is well; one that sent to none, or with errors, is a WARN, as the other may be next; where the
+    counters do not tell, it is UNKNOWN. Compared is what somebody should hear of, and the alert that always fires, which
+    `expectations` names: without one, silence proves nothing.
 
     >>> import pandas as pd
     >>> row = {"prometheus": "main", "alert": "OrdersDown", "severity": "critical", "namespace": "go-coffee", "firing": True,
@@ -43,7 +50,7 @@ def alerts_sent(
     there = [_matching(_labels(row), known) for row in compared]
     unsent = [row for row, found in zip(compared, there, strict=True) if not found]
     findings = [_unsent(group, alerts, watchdog) for group in grouped(unsent, "prometheus")]
-    findings += _untold(fired, compared, there, watchdog)
+    findings += _untold(fired, compared, there, watchdog, [] if sending is None else records(sending))
     if not compared and not watchdog:
         reason = f"nothing fires in Prometheus that somebody should hear of; {UNPROVEN}: whether alerts are sent was not seen"
         return [Finding(Status.OK, "alerts_sent", "alerts", reason, {"read": 0})]
@@ -73,9 +80,13 @@ def _unsent(group: Sequence[Row], alerts: pd.DataFrame, watchdog: str) -> Findin
 
 
 def _untold(
-    fired: pd.DataFrame, compared: Sequence[Row], there: Sequence[Sequence[Labels]], watchdog: str
+    fired: pd.DataFrame,
+    compared: Sequence[Row],
+    there: Sequence[Sequence[Labels]],
+    watchdog: str,
+    sending: Sequence[Row],
 ) -> Iterator[Finding]:
-    """Which Prometheus cannot be told to send, as nothing that Alertmanager has is of it alone."""
+    """Which Prometheus does not send, or cannot be told to, as nothing that Alertmanager has is of it alone."""
     sources: dict[tuple[tuple[str, str], ...], set[str]] = {}
     for row in compared:
         sources.setdefault(_key(row), set()).add(row["prometheus"])
@@ -87,17 +98,40 @@ def _untold(
             shared.setdefault(row["prometheus"], (row, len(found)))
     for where in sorted(shared):
         row, often = shared[where]
-        others = ", ".join(sorted(sources[_key(row)] - {where}))
-        times = "once" if often == 1 else f"{often} times"
-        reason = (
-            f"whether it sends alerts cannot be told: {row['alert']} fires in {others} too, and Alertmanager has it {times}: "
-            "give each Prometheus an external label of its own"
-        )
-        yield Finding(Status.UNKNOWN, "alerts_sent", f"prometheus/{where}", reason)
+        if found := _alike(where, sources[_key(row)], row, often, sending):
+            yield found
     silent = set(fired.attrs.get("notes", ())) - {row["prometheus"] for row in compared}
     for where in sorted(silent) if watchdog and compared else ():
         reason = f"nothing fires there, not even {watchdog}: whether it sends alerts cannot be seen"
         yield Finding(Status.UNKNOWN, "alerts_sent", f"prometheus/{where}", reason)
+
+
+def _alike(where: str, alike: set[str], row: Row, often: int, sending: Sequence[Row]) -> Finding | None:
+    """What is wrong with a Prometheus whose alerts fire in others too; None where its own counters say that it sends."""
+    own = [one for one in sending if one["prometheus"] == where]
+    subject, others = f"prometheus/{where}", ", ".join(sorted(alike - {where}))
+    if wrong := [said for one in own if (said := _not_sent(one))]:
+        reason = f"{'; '.join(wrong)}: that Alertmanager has {row['alert']} says nothing of it, as that fires in {others} too"
+        return Finding(Status.WARN, "alerts_sent", subject, reason, next=(SERVICE_DOWN,))
+    to = {name: {one["sent_to"] for one in sending if one["prometheus"] == name} - {None} for name in alike}
+    differing = [name for name in sorted(alike) if to[name] and to[name] != to[where]]
+    why = "let it scrape itself, or give each Prometheus an external label of its own"
+    if own and all(one["sent"] is not None and one["errors"] is not None for one in own):
+        if not differing:
+            return None
+        why = f"it sends to {', '.join(sorted(to[where]))}, and {', '.join(differing)} to other addresses"
+    times = "once" if often == 1 else f"{often} times"
+    reason = f"{row['alert']} fires in {others} too, and Alertmanager has it {times}: {why}"
+    return Finding(Status.UNKNOWN, "alerts_sent", subject, f"whether it sends alerts cannot be told: {reason}")
+
+
+def _not_sent(one: Row) -> str:
+    """What a Prometheus' own counters say against its sending; empty where they say nothing."""
+    if one["sent_to"] is None:
+        return "it sends alerts to no Alertmanager"
+    if one["errors"]:
+        return f"sending alerts to {one['sent_to']} ended with errors within {seconds(one['window_s'])}"
+    return f"it sent no alert to {one['sent_to']} within {seconds(one['window_s'])}" if one["sent"] == 0 else ""
 
 
 def _always(row: Row, watchdog: str) -> bool:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from gocoffee_ops.errors import ParameterError
 from gocoffee_ops.frames import Column, Schema
 from gocoffee_ops.queries.alert_history import FIRED, WATCHED, fired_row, watched_row
+from gocoffee_ops.queries.alert_sending import ERRORS, SENDING, SENT, STARTED, counted, sending_rows
 from gocoffee_ops.queries.promql import Asked
 from gocoffee_ops.queries.query import Ask, Rows, query
 from gocoffee_ops.queries.windows import window_of
@@ -21,7 +22,7 @@ from gocoffee_ops.queries.windows import window_of
 if TYPE_CHECKING:
     from gocoffee_ops.model import Window
     from gocoffee_ops.sources.alertmanager import Alert, Alertmanager, Silence
-    from gocoffee_ops.sources.prometheus import Prometheus
+    from gocoffee_ops.sources.prometheus import Prometheus, Series
 
 SERIES_LIMIT = 1_000
 STEPS_LIMIT = 11_000  # Prometheus refuses more
@@ -185,6 +186,27 @@ def watched(
     found = asked.heard(promql, ask.source.over(promql, span.start, span.end, step, ask.deadline))
     row = watched_row(found, (span.start.timestamp(), span.end.timestamp()), step)
     return Rows([row], truncated=asked.stated(), notes=asked.notes())
+
+
+@query("prometheus", SENDING)
+def sending(ask: Ask[Prometheus], *, window_s: float = 900.0) -> Rows:
+    """To which Alertmanagers did each Prometheus send alerts lately, and with errors?
+
+    By its own counters, where it scrapes itself: of all that it scraped, the server that started when it did. What sends nowhere
+    has a row without an address; what does not scrape itself, or does not tell when it started, has none.
+
+    Columns: instance, sent_to (string), sent, errors (Float64, alerts), window_s (Float64, s).
+
+    Source: /api/v1/status/runtimeinfo; /api/v1/query of prometheus_notifications_sent_total and _errors_total.
+    """
+    asked = Asked.nothing()
+
+    def heard(promql: str) -> Sequence[Series]:
+        return asked.heard(promql, ask.source.instant(promql, ask.as_of, ask.deadline))
+
+    starts, sent, errors = (heard(promql) for promql in (STARTED, counted(SENT, window_s), counted(ERRORS, window_s)))
+    rows = sending_rows(ask.source.started(ask.deadline), starts, sent, errors, window_s)
+    return Rows(rows, truncated=asked.stated(), notes=asked.notes())
 
 
 def _looked_at(

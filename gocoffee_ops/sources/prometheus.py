@@ -60,6 +60,10 @@ class _Build(msgspec.Struct):
     version: str
 
 
+class _Runtime(msgspec.Struct, rename="camel"):
+    start_time: datetime
+
+
 @dataclass(frozen=True)
 class Series:
     """One time series: its labels, and its points."""
@@ -101,6 +105,15 @@ class Prometheus:
             return None
         build: _Build = self._decoded("read its version", envelope.data, _Build)
         return build.version
+
+    def started(self, deadline: Deadline) -> datetime | None:
+        """When the server started; None where what speaks the API does not tell."""
+        try:
+            envelope = self._get("read when it started", "/api/v1/status/runtimeinfo", {}, deadline)
+        except NotFound:
+            return None
+        runtime: _Runtime = self._decoded("read when it started", envelope.data, _Runtime)
+        return runtime.start_time
 
     def instant(self, promql: str, at: datetime, deadline: Deadline, *, limit: int = 0) -> Answered:
         """The value of an expression at one moment; of a range selector, its samples up to then.

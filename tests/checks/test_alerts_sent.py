@@ -11,7 +11,7 @@ from gocoffee_ops.expectations import Expectations
 from gocoffee_ops.model import Finding, Status
 from tests.checks.tables import table
 
-OK, CRIT, UNKNOWN = Status.OK, Status.CRIT, Status.UNKNOWN
+OK, WARN, CRIT, UNKNOWN = Status.OK, Status.WARN, Status.CRIT, Status.UNKNOWN
 Told = dict[str, str]
 EU, US = {"cluster": "eu"}, {"cluster": "us"}  # external labels
 
@@ -69,6 +69,49 @@ def test_what_two_fire_alike_is_two_alerts_by_their_external_labels() -> None:
     alike = judged(BOTH, [one, one | {"alertmanager": "its peer"}])
     assert lines(alike) == [(UNKNOWN, "prometheus/eu", ""), (UNKNOWN, "prometheus/us", "")]
     assert "Watchdog fires in us too, and Alertmanager has it once" in alike[0].reason
+
+
+def sends(
+    where: str, to: str | None = "http://hears", sent: float | None = 9.0, errors: float | None = 0.0
+) -> dict[str, Any]:
+    """What a Prometheus' own counters say."""
+    return {
+        "prometheus": where,
+        "instance": f"{where}:9090",
+        "sent_to": to,
+        "sent": sent,
+        "errors": errors,
+        "window_s": 900.0,
+    }
+
+
+@pytest.mark.parametrize(
+    ("counters", "said"),
+    [
+        ([sends("eu"), sends("us")], [(OK, "alerts", "")]),
+        (
+            [sends("eu"), sends("us"), sends("us", "http://too")],
+            [(UNKNOWN, "prometheus/eu", ""), (UNKNOWN, "prometheus/us", "")],
+        ),
+        (
+            [sends("eu"), sends("us", "http://another")],
+            [(UNKNOWN, "prometheus/eu", ""), (UNKNOWN, "prometheus/us", "")],
+        ),
+        ([sends("eu"), sends("us", sent=0.0)], [(WARN, "prometheus/us", "")]),
+        ([sends("eu"), sends("us", errors=1.0)], [(WARN, "prometheus/us", "")]),
+        ([sends("eu"), sends("us", None, None, None)], [(WARN, "prometheus/us", "")]),
+        ([sends("eu"), sends("us", sent=None)], [(UNKNOWN, "prometheus/us", "")]),
+        ([sends("eu"), sends("us", errors=None)], [(UNKNOWN, "prometheus/us", "")]),
+        ([sends("eu")], [(UNKNOWN, "prometheus/us", "")]),
+        ([], [(UNKNOWN, "prometheus/eu", ""), (UNKNOWN, "prometheus/us", "")]),
+    ],
+)
+def test_of_a_pair_that_is_one_to_alertmanager_each_ones_own_counters_tell(
+    counters: list[dict[str, Any]], said: list[tuple[Status, str, str]]
+) -> None:
+    """One alert of two that fire alike: what deduplicates them cannot tell whose it is."""
+    has = table(alerts.alerts, known("Watchdog", severity="none"))
+    assert lines(checks.alerts_sent(table(alerts.fired, *BOTH), has, table(alerts.sending, *counters))) == said
 
 
 @pytest.mark.parametrize("dropped", ["instance", "severity"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -23,6 +24,7 @@ from gocoffee_ops.sources.alertmanager import Alertmanager
 from gocoffee_ops.sources.prometheus import Prometheus
 from tests.checks.tables import table
 from tests.support import live_session
+from tests.testbed.layout import free_ports
 from tests.testbed.prometheus import AlertmanagerServer, Exporter, PrometheusServer
 
 MAIN = Target("prometheus", "main")
@@ -123,7 +125,7 @@ def test_a_critical_alert_of_the_night_warns_and_the_others_are_told(source: Pro
     assert "DiskFills fired between 2026-01-05 02:00 and 02:29 UTC, 30 min in all (of 2 of its name the longest)" in (
         found[1].reason
     )
-    assert "still firing: StillDown" in found[1].reason
+    assert "still firing when the window ended (2026-01-05 07:00 UTC): StillDown" in found[1].reason
 
 
 def test_a_time_in_which_nothing_was_recorded_is_unknown_and_not_quiet(source: Prometheus, tmp_path: Path) -> None:
@@ -188,6 +190,34 @@ def test_a_window_of_the_past_is_told_as_it_was_then(source: Prometheus, tmp_pat
     assert (seen["window_start_at"], seen["window_end_at"], seen["gaps"]) == (_at("03:00"), _at("04:00"), ())
 
 
+def test_what_fired_when_a_window_of_the_past_ended_is_told_by_what_fires_now(
+    source: Prometheus, tmp_path: Path
+) -> None:
+    ops = _ops(source, tmp_path, WHOLE)
+    then = {"start": _at("03:00"), "end": _at("03:20")}
+    tables = alerts.fired(ops, **then), alerts.watched(ops, **then)
+    (plain,) = checks.alerts_fired(*tables)
+    assert "still firing when the window ended (2026-01-05 03:20 UTC): OrdersDown" in plain.reason
+
+    def told(*now: dict[str, Any], gaps: tuple[str, ...] = ()) -> list[tuple[Status, str, str]]:
+        firing = table(alerts.alerts, *now)
+        firing.attrs["gaps"] = list(gaps)
+        return [(f.status, f.subject, f.reason) for f in checks.alerts_fired(*tables, firing)]
+
+    (warns, _) = told()
+    assert warns == (
+        Status.WARN, "alert/OrdersDown", "fired between 2026-01-05 03:10 and 03:20 UTC, 11 min in all, and still when the "
+        "window ended (2026-01-05 03:20 UTC); Alertmanager has it no more",
+    )  # fmt: skip
+    (unread, _) = told(gaps=("alertmanager/main: refused",))
+    assert unread[0] is Status.WARN
+    assert "whether it fires now was not read: alertmanager/main: refused" in unread[2]
+    labels = ("alertname=OrdersDown", "cluster=eu", "namespace=go-coffee", "service=orders", "severity=critical")
+    assert [status for status, *_ in told({"alert": "OrdersDown", "labels": labels})] == [Status.OK]
+    other = tuple(label.replace("service=orders", "service=menu") for label in labels)
+    assert told({"alert": "OrdersDown", "labels": other})[0] == warns
+
+
 def test_what_is_to_come_is_no_gap_and_a_long_window_is_looked_at_less_often(
     source: Prometheus, tmp_path: Path
 ) -> None:
@@ -242,6 +272,67 @@ def test_what_alertmanager_has_too_stands_on_the_timeline_once(source: Prometheu
     assert "alert/StillDown" in set(
         timeline.fired_alerts(fired, besides.assign(labels=[("severity=other",)] * 3))["subject"]
     )
+
+
+def test_of_a_pair_whose_alerts_are_one_to_alertmanager_each_must_send(
+    prometheus_programs: None, tmp_path: Path
+) -> None:
+    """Four servers fire alike: two send, one is refused, one has nobody to send to; and one does not scrape itself."""
+    rules: list[dict[str, Any]] = [{"alert": "Watchdog", "expr": "vector(1)", "labels": {"severity": "none"}}]
+    with contextlib.ExitStack() as stack, AlertmanagerServer() as hears:
+        refused = free_ports(("none",))["none"]
+        sources: dict[Target, Any] = {}
+        for name, to in (
+            ("a", hears.port),
+            ("b", hears.port),
+            ("refused", refused),
+            ("alone", None),
+            ("blind", hears.port),
+        ):
+            jobs = {"other": hears.port}
+            server = PrometheusServer(jobs=jobs, rules=rules, flags=["--rules.alert.resend-delay=1s"], alertmanager=to)
+            jobs |= {} if name == "blind" else {"prometheus": server.port}
+            stack.enter_context(server)
+            source = Prometheus(f"prometheus/{name}", server.url, metrics=MetricNames())
+            sources[Target("prometheus", name)] = source
+            stack.callback(source.close)
+        alertmanager = Alertmanager("alertmanager/main", hears.url)
+        stack.callback(alertmanager.close)
+        known = Target("alertmanager", "main")
+
+        def judged(*names: str) -> dict[str, tuple[Status, str]]:
+            named = {Target("prometheus", name): sources[Target("prometheus", name)] for name in names}
+            ops = live_session(tmp_path, sources=named | {known: alertmanager}, as_of=datetime.now(UTC))
+            fired = alerts.fired(ops, hours=0.02, step_s=1.0)
+            found = checks.alerts_sent(fired, alerts.alerts(ops), alerts.sending(ops, window_s=10.0))
+            return {f.subject: (f.status, f.reason) for f in found}
+
+        stop = time.monotonic() + 60
+        while {status for status, _ in judged("a", "b").values()} != {Status.OK} or "refused" not in str(
+            judged("a", "refused")
+        ):
+            assert time.monotonic() < stop, (judged("a", "b"), judged("a", "refused"))
+            time.sleep(0.5)
+        pair, faulty = judged("a", "b"), judged("a", "b", "refused", "alone")
+        unseen = judged("a", "blind")
+    assert pair["alerts"] == (
+        Status.OK, "Alertmanager has what fires in Prometheus and somebody should hear of (compared 2 alerts)",
+    )  # fmt: skip
+    assert {subject: status for subject, (status, _) in faulty.items()} == {
+        "prometheus/refused": Status.WARN,
+        "prometheus/alone": Status.WARN,
+        "prometheus/a": Status.UNKNOWN,
+        "prometheus/b": Status.UNKNOWN,
+    }
+    assert (
+        f"sending alerts to http://127.0.0.1:{refused}/api/v2/alerts ended with errors"
+        in faulty["prometheus/refused"][1]
+    )
+    assert faulty["prometheus/alone"][1].startswith(
+        "it sends alerts to no Alertmanager: that Alertmanager has Watchdog"
+    )
+    assert unseen == {"prometheus/blind": (Status.UNKNOWN, unseen["prometheus/blind"][1])}
+    assert "let it scrape itself" in unseen["prometheus/blind"][1]
 
 
 def test_a_rule_that_fires_and_resolves_is_seen_to_and_what_an_alertmanager_has_was_sent(
