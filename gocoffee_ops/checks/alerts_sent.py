@@ -98,8 +98,8 @@ def _untold(
             shared.setdefault(row["prometheus"], (row, len(found)))
     for where in sorted(shared):
         row, often = shared[where]
-        if found := _alike(where, sources[_key(row)], row, often, sending):
-            yield found
+        if doubt := _alike(where, sources[_key(row)], row, often, sending):
+            yield doubt
     silent = set(fired.attrs.get("notes", ())) - {row["prometheus"] for row in compared}
     for where in sorted(silent) if watchdog and compared else ():
         reason = f"nothing fires there, not even {watchdog}: whether it sends alerts cannot be seen"

@@ -69,6 +69,8 @@ def changed_before_onset(
         reason, figures = f"nothing on the timeline changed in the hours before {origin}", {"changes": 0}
     if unread:
         reason += f"; not read: {', '.join(unread)}"
+    if untimed := timeline.attrs.get("untimed"):
+        reason += f"; not on it, for want of a time: {counted(untimed, 'row')}"
     if absent := timeline.attrs.get("absent"):
         reason += f"; not on it: {'; '.join(absent)}"
     status = Status.UNKNOWN if unread else Status.OK

@@ -158,7 +158,7 @@ def nothing_new_in_logs(novelty: pd.DataFrame, *, thresholds: Thresholds, runboo
 
     >>> import pandas as pd
     >>> row = {"change": "new", "cluster": "eu", "namespace": "go-coffee", "service": "orders", "template_id": "t-1",
-    ...     "template": "could not reserve <num> beans", "levels": ("error",), "count": 12, "baseline_count": 0,
+    ...     "template": "could not reserve <num> beans", "levels": ("error",), "count": 12, "without_level": 0, "baseline_count": 0,
     ...     "ratio_low": 3.0, "rate_per_min": 1.2, "baseline_min": 60.0}
     >>> said(nothing_new_in_logs(pd.DataFrame([row]), thresholds=Thresholds()))
     ['CRIT service/orders: new: could not reserve <num> beans (12 times, error)']
@@ -183,9 +183,9 @@ def nothing_new_in_logs(novelty: pd.DataFrame, *, thresholds: Thresholds, runboo
 
 
 def _grade_change(row: Row, thresholds: Thresholds) -> Status:
-    """A message whose level is not told may be anything: it is judged like a warning."""
+    """A message whose level is not told, be it of one record, may be anything: it is judged like a warning."""
     levels = set(row["levels"])
-    if not row["count"] or (levels and levels <= HARMLESS):
+    if not row["count"] or (levels and levels <= HARMLESS and not row["without_level"]):
         return Status.OK
     if row["change"] == "no baseline":
         return Status.UNKNOWN

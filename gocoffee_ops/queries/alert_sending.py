@@ -48,11 +48,8 @@ def sending_rows(
     """The server's own rows: of all that it scraped, what started when it did itself. None where it did not scrape itself."""
     if started is None:
         return []
-    of_all, wrong, rows = (
-        by_label(sent, "job", "instance", "alertmanager"),
-        by_label(errors, "job", "instance", "alertmanager"),
-        [],
-    )
+    of_all, wrong = (by_label(one, "job", "instance", "alertmanager") for one in (sent, errors))
+    rows: list[Mapping[str, Any]] = []
     for (job, instance), at in by_label(starts, "job", "instance").items():
         if at is None or abs(at - started.timestamp()) > ITSELF_S:
             continue

@@ -470,6 +470,9 @@ def test_a_timeline_that_lacks_a_source_is_unknown_whatever_else_it_shows() -> N
     assert (
         f"1 moment before {ONSET:%Y-%m-%d %H:%M:%S} UTC; look first at deployment/orders, 3 min before" in found.reason
     )
+    whole.attrs["untimed"] = 2
+    (untimed,) = checks.changed_before_onset(whole, ranked)
+    assert untimed.reason == f"{found.reason}; not on it, for want of a time: 2 rows"
     whole.attrs["gaps"] = ["cluster/us: changes.rollouts"]
     (found,) = checks.changed_before_onset(whole, ranked)
     assert found.status is Status.UNKNOWN

@@ -43,6 +43,7 @@ CASES: list[tuple[str, Status, list[pd.DataFrame]]] = [
     ("error_rate_below", Status.UNKNOWN, [filled(ERROR_RATE)]),
     ("nothing_new_in_logs", Status.OK, [news()]),
     ("nothing_new_in_logs", Status.OK, [news(change="new", levels=("info", "debug"))]),
+    ("nothing_new_in_logs", Status.WARN, [news(change="new", levels=("info",), without_level=1)]),
     ("nothing_new_in_logs", Status.OK, [news(change="gone", count=0)]),
     ("nothing_new_in_logs", Status.OK, [news(change="more", ratio_low=1.9)]),
     ("nothing_new_in_logs", Status.WARN, [news(change="more", ratio_low=99.0, levels=("warn",))]),

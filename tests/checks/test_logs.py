@@ -75,6 +75,18 @@ def test_the_news_of_two_clusters_are_two_findings_and_what_the_log_store_has_go
     assert [(one.cluster, len(one.parts)) for one in folded([*stored, *news])] == [("eu", 2), ("us", 0)]
 
 
+def test_one_record_without_a_level_keeps_news_from_being_harmless() -> None:
+    rows = [line("INFO tick", at(m)) for m in range(120)] + [
+        line(f"INFO order {m} taken", at(m)) for m in range(100, 120)
+    ]
+    windows = Window(at(60), at(120)), Window(at(0), at(60))
+    informs = novelty(templated(parse(table(rows))), *windows)
+    doubtful = novelty(templated(parse(table([*rows, line("order 7 taken", at(119))]))), *windows)
+
+    assert [one.status for one in nothing_new_in_logs(informs, thresholds=LIMITS)] == [Status.OK]
+    assert [one.status for one in nothing_new_in_logs(doubtful, thresholds=LIMITS)] == [Status.WARN]
+
+
 def test_news_that_only_inform_are_counted_in_the_ok() -> None:
     found = nothing_new_in_logs(filled(NOVELTY, NEWS | {"change": "new", "levels": ("info",)}), thresholds=LIMITS)
 

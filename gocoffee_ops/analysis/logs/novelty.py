@@ -38,13 +38,15 @@ def novelty(templated: pd.DataFrame, window: Window, baseline: Window) -> pd.Dat
     now, before = (_within(templated, w) for w in (window, baseline))
     new = {_key(row): row for row in records(templates(now))}
     old = {_key(row): row for row in records(templates(before))}
+    untold = now[now["level"].isna()].groupby(KEY, observed=True).size()
     starts = templated.groupby(_SERVICE, observed=True)["time"].min()
     since: dict[Any, Any] = {key: time for key, time in starts.items() if not pd.isna(time)}
     rows = []
     for key in new | old:
         start = max(since[key[:3]], pd.Timestamp(baseline.start))
         minutes = max(0.0, (baseline.end - start).total_seconds() / 60.0)
-        rows.append(_row(key, new.get(key), old.get(key), window.seconds / 60.0, minutes))
+        row = _row(key, new.get(key), old.get(key), window.seconds / 60.0, minutes)
+        rows.append(row | {"without_level": int(untold.get(key, 0))})
     rows.sort(key=_importance)
     return cited(NOVELTY.from_rows(rows), templated)
 

@@ -105,6 +105,7 @@ NOVELTY = Schema(
         *_TEMPLATE,
         Column("levels", "list[string]", help="worst first"),
         Column("count", "Int64", "records", help="in the window"),
+        Column("without_level", "Int64", "records", help="of those in the window"),
         Column("baseline_count", "Int64", "records"),
         Column("rate_per_min", "Float64", "1/min"),
         Column("baseline_rate_per_min", "Float64", "1/min", optional=True),
