@@ -4,7 +4,7 @@ What metrics are called is configuration (`[environments.X.prometheus.metrics]`)
 record's notes. A value that is not there is missing with its reason, never 0. What the server warns of (a store that did not
 answer, a limit) is stated on the table and is a WARN finding. All raise Unreachable, Unauthenticated, Forbidden,
 DeadlineExceeded, NotFound, Throttled, ServerFault, Malformed, and Unsupported (an expression that the server does not take).
-Permission: to query.
+Windows end when the run reads, or at an earlier `end`; a later one raises ParameterError. Permission: to query.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from gocoffee_ops.queries.promql import (
     read_number,
     scrape_interval,
     selector,
+    until,
     window_of,
 )
 from gocoffee_ops.queries.query import Ask, Rows, query
@@ -96,8 +97,28 @@ def over(ask: Ask[Prometheus], promql: str, *, window_s: float = 3600.0, step_s:
     return Rows(rows, truncated=asked.stated(*_cut(found)), notes=asked.notes())
 
 
+@query("prometheus", schemas.SERVICES)
+def services(ask: Ask[Prometheus], *, window_s: float = 3600.0) -> Rows:
+    """Which services were requests counted of, at some time of a window that ends now?
+
+    One that is down by now, and has no samples any more, is among them.
+
+    Columns: service (string).
+
+    Source: the counter `requests` of the configuration. At most 1,000 services; more are stated.
+    """
+    names, asked = ask.source.metrics, Asked.nothing()
+    promql = f"count by ({names.service_label}) (count_over_time({selector(names.requests)}[{window_s:g}s]))"
+    answered = ask.source.instant(promql, ask.as_of, ask.deadline, limit=SERIES_LIMIT + 1)
+    found = sorted({series.labels.get(names.service_label, "") for series in asked.heard(promql, answered)} - {""})
+    cut = [f"the first {SERIES_LIMIT:,} services"] if len(found) > SERIES_LIMIT else []
+    return Rows([{"service": one} for one in found[:SERIES_LIMIT]], truncated=asked.stated(*cut), notes=asked.notes())
+
+
 @query("prometheus", schemas.REQUESTS)
-def requests(ask: Ask[Prometheus], services: Sequence[str], *, window_s: float = WINDOW_S) -> Rows:
+def requests(
+    ask: Ask[Prometheus], services: Sequence[str], *, window_s: float = WINDOW_S, end: datetime | None = None
+) -> Rows:
     """How many requests does each service get, and what share of them are errors?
 
     A service with requests and without a series of errors has none: 0. One without requests has no error ratio; one whose
@@ -109,7 +130,8 @@ def requests(ask: Ask[Prometheus], services: Sequence[str], *, window_s: float =
 
     Source: the counter `requests` of the configuration.
     """
-    names, asked, services = ask.source.metrics, Asked.nothing(), tuple(dict.fromkeys(services))
+    ask, names = until(ask, end), ask.source.metrics
+    asked, services = Asked.nothing(), tuple(dict.fromkeys(services))
     ours = one_of(names.service_label, services)
     interval = scrape_interval(ask, asked, services, names.requests)
     window = window_of(window_s, interval)
@@ -160,6 +182,7 @@ def latency(
     *,
     quantiles: Sequence[str] = ("0.5", "0.95", "0.99"),
     window_s: float = WINDOW_S,
+    end: datetime | None = None,
 ) -> Rows:
     """How long do each service's requests take?
 
@@ -171,8 +194,8 @@ def latency(
 
     Source: the histogram `duration_bucket` of the configuration.
     """
-    names, asked, by = ask.source.metrics, Asked.nothing(), ask.source.metrics.service_label
-    services = tuple(dict.fromkeys(services))
+    ask, names, asked = until(ask, end), ask.source.metrics, Asked.nothing()
+    by, services = names.service_label, tuple(dict.fromkeys(services))
     interval = scrape_interval(ask, asked, services, names.duration_bucket)
     window = window_of(window_s, interval)
     buckets = selector(names.duration_bucket, one_of(by, services))
@@ -214,7 +237,12 @@ def latency(
 
 @query("prometheus", schemas.SATURATION)
 def saturation(
-    ask: Ask[Prometheus], services: Sequence[str], *, namespace: str = "", window_s: float = WINDOW_S
+    ask: Ask[Prometheus],
+    services: Sequence[str],
+    *,
+    namespace: str = "",
+    window_s: float = WINDOW_S,
+    end: datetime | None = None,
 ) -> Rows:
     """How near are these services' containers to their limits: CPU that is held back, memory against the limit?
 
@@ -229,7 +257,7 @@ def saturation(
     Source: cAdvisor's metrics, by the names in the configuration. No row: no container of the services is known there. Raises
     ParameterError for no services.
     """
-    names, asked = ask.source.metrics, Asked.nothing()
+    ask, names, asked = until(ask, end), ask.source.metrics, Asked.nothing()
     where = _pods(services, namespace)
 
     def vector(metric: str, wrap: str, *more: str) -> dict[tuple[str, ...], float | None]:

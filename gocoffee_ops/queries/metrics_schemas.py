@@ -33,6 +33,8 @@ SAMPLES = Schema(
     ),
 )
 
+SERVICES = Schema("services", (Column("service", "string"),))
+
 REQUESTS = Schema(
     "requests",
     (

@@ -6,12 +6,12 @@ import json
 import re
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from gocoffee_ops.errors import Malformed
+from gocoffee_ops.errors import Malformed, ParameterError
 from gocoffee_ops.queries.query import Ask
 
 if TYPE_CHECKING:
@@ -103,6 +103,18 @@ def number(text: str) -> float | None:
 def by_label(series: Iterable[Series], *labels: str) -> dict[tuple[str, ...], float | None]:
     """The value of each series of a vector, by some of its labels."""
     return {tuple(s.labels.get(label, "") for label in labels): number(s.points[-1][1]) for s in series if s.points}
+
+
+def until(ask: Ask[Prometheus], end: datetime | None) -> Ask[Prometheus]:
+    """The same question as of an earlier moment. Raises ParameterError for a later one, of which nothing is known."""
+    if end is None:
+        return ask
+    if end > ask.as_of:
+        why = f"{end.astimezone(UTC):%Y-%m-%d %H:%M} UTC is after this run, which reads as of {ask.as_of:%H:%M:%S}"
+        raise ParameterError(
+            "ask of a window", why=why, hint="an earlier end; to read as of now, run the notebook again"
+        )
+    return replace(ask, as_of=end)
 
 
 def scrape_interval(ask: Ask[Prometheus], asked: Asked, services: Sequence[str], metric: str) -> float | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -218,6 +218,44 @@ def test_a_question_for_too_many_samples_is_refused_by_us_or_by_the_server(ops: 
         metrics.over(ops, "up", window_s=86_400.0, step_s=1.0)
     with pytest.raises(ServerFault, match="too many samples"):
         metrics.over(ops, "up", window_s=7_000.0, step_s=1.0)
+
+
+def test_services_are_those_that_had_requests_also_when_they_are_down_by_now(
+    server: PrometheusServer, ops: Session, tmp_path: Path
+) -> None:
+    counted = ["idle", "kitchen", "orders", "sparse", "unlabelled"]
+    assert metrics.services(ops)["service"].tolist() == counted
+    with reading(server.url, tmp_path / "later", as_of=AS_OF + timedelta(minutes=30)) as later:
+        assert "no series" in metrics.requests(later, ["orders"])["missing"][0]
+        assert metrics.services(later)["service"].tolist() == counted
+        assert metrics.services(later, window_s=600.0).empty
+
+
+def test_a_window_that_ended_before_is_read_as_it_was_read_then(
+    server: PrometheusServer, ops: Session, tmp_path: Path
+) -> None:
+    def read(asked: Session, **window: Any) -> list[Any]:
+        tables = (
+            metrics.requests(asked, ["orders", "kitchen"], **window),
+            metrics.latency(asked, ["orders"], **window),
+            metrics.saturation(asked, ["orders"], namespace="go-coffee", **window),
+        )
+        return [records(table) for table in tables]
+
+    with reading(server.url, tmp_path / "later", as_of=AS_OF + timedelta(hours=1)) as later:
+        assert read(later, end=AS_OF) == read(ops)
+        assert read(later, end=AS_OF - timedelta(minutes=30)) != read(ops)
+
+
+def test_of_a_window_that_ends_after_the_run_nobody_is_asked(tmp_path: Path) -> None:
+    after = AS_OF + timedelta(minutes=1)
+    with serving(lambda _: says({})) as server, reading(server.url, tmp_path) as ops:
+        for question in (metrics.requests, metrics.latency, metrics.saturation):
+            with pytest.raises(
+                ParameterError, match=r"2026-01-05 12:01 UTC is after this run, which reads as of 12:00:05"
+            ):
+                question(ops, ["orders"], end=after)
+        assert server.asked == []
 
 
 def test_a_replay_gives_the_tables_that_were_read(ops: Session, tmp_path: Path) -> None:
