@@ -8,6 +8,7 @@ from gocoffee_ops.model import Status
 
 # A shape beside the colour: a verdict is told without seeing colours.
 MARKS: Final = {Status.CRIT: "✖", Status.UNKNOWN: "?", Status.WARN: "▲", Status.OK: "✔"}
+NOT_TEX: Final = "mathjax_ignore tex2jax_ignore"  # what MathJax 4 and 3, and what 2 leaves alone
 
 CSS: Final = """
 .gc{color:var(--gc-fg,var(--jp-content-font-color1,#1b1f24));font-size:var(--gc-size,13px);line-height:1.45}
@@ -43,8 +44,11 @@ CSS: Final = """
 
 
 def wrap(body: str) -> str:
-    """HTML of ours with the style it needs; the report takes the style out and brings its own."""
-    return f"<div class='gc'><style>{CSS}</style>{body}</div>"
+    """HTML of ours with the style it needs; the report takes the style out and brings its own.
+
+    JupyterLab reads what stands between two dollar signs as TeX, and statements have parameters called $1 and $2.
+    """
+    return f"<div class='gc {NOT_TEX}'><style>{CSS}</style>{body}</div>"
 
 
 def badge(status: Status) -> str:
