@@ -266,14 +266,15 @@ class Session:
         self,
         question: Callable[..., pd.DataFrame],
         *known: pd.DataFrame | Tables | Query[...] | Question,
+        check: Check | None = None,
         **arguments: Any,
     ) -> None:
         """Offer pickers for a query's arguments, to ask it again by a click; nothing where nobody can click.
 
         `arguments` are what is picked at first; texts are offered from the columns of the `known` tables, or of what is
         answered to a `known` question: it is asked only where somebody can click, and failing it costs what it would offer.
-        What pickers ask is shown and on record, and no part of what the run is judged by. A function of `analysis` is
-        applied to the first table instead.
+        What pickers ask is shown and on record, and no part of what the run is judged by; nor is what a `check` says of it.
+        A function of `analysis` is applied to the first table instead.
         """
         if not self.interactive:
             return
@@ -287,8 +288,13 @@ class Session:
             with self._aside():
                 return question(about, **picked)
 
+        def judge(table: pd.DataFrame) -> None:
+            if check:
+                with self._aside():
+                    self.judge(check, table)
+
         try:
-            shown = pickers(question, offering, arguments, ask, demo=self.demo)
+            shown = pickers(question, offering, arguments, ask, demo=self.demo, judge=judge)
         except ModuleNotFoundError as error:
             hint = "pip install 'gocoffee-ops[lab]'"
             raise UsageError("show pickers", why=f"{error.name} is not installed here", hint=hint) from None

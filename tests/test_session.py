@@ -10,15 +10,19 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from gocoffee_ops import checks
 from gocoffee_ops.analysis import timeline
+from gocoffee_ops.config import MetricNames
 from gocoffee_ops.errors import Unreachable, UsageError
 from gocoffee_ops.evidence import record
 from gocoffee_ops.evidence.ledger import Ledger
 from gocoffee_ops.evidence.replay import Key
 from gocoffee_ops.model import Finding, Status, Target, Thresholds, Window
 from gocoffee_ops.places.demo import demo_recorded
-from gocoffee_ops.queries import changes, cluster, control_plane
+from gocoffee_ops.queries import changes, cluster, control_plane, metrics
 from gocoffee_ops.session import Check, Place, Session
+from gocoffee_ops.sources.prometheus import Prometheus
+from tests.faults.tcp_proxy import closed_port
 
 AT = datetime(2026, 11, 25, 3, 0, tzinfo=UTC)
 
@@ -215,3 +219,33 @@ def test_a_pick_is_on_record_and_no_part_of_what_the_run_is_judged_by(tmp_path: 
     assert (counted.answered, counted.due) == (1, 1)
     ops.judge(says("healthy", Status.WARN, "slow"))
     assert [one.check for one in ops.findings] == ["healthy"]  # the cell's own findings are its own again
+
+
+def test_what_a_check_says_of_a_pick_is_shown_and_judges_no_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ops = clicked(tmp_path, demo_recorded(AT))
+    ops.explore(changes.rollouts, check=checks.rollouts_done, namespace="go-coffee")
+    row, _ = ops.shown[0].children
+    row.children[-1].click()
+    assert "deployment/order-service" in str(ops.shown[1])
+    assert (ops.findings, [entry.body["cell"] for entry in ops.ledger.entries() if entry.kind == "finding"][:1]) == (
+        [],
+        [record.PICKED],
+    )
+
+
+def test_services_of_which_nothing_can_be_read_are_unknown_and_no_empty_table(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = Prometheus("prometheus/main", f"http://127.0.0.1:{closed_port()}", metrics=MetricNames())
+    ops = clicked(tmp_path, [Place(Target("prometheus", "main"), AT, connect=lambda: source)])
+    ops.explore(metrics.requests, metrics.services, check=checks.error_rate, services=["orders"], window_s=300.0)
+    box = ops.shown[0]
+    assert "not all is offered" in str(box.children[1].outputs)
+    box.children[0].children[-1].click()
+    asked, said = capsys.readouterr().out.splitlines()[-2:]
+    assert "services: orders · window: 5 min" in asked
+    assert said.startswith("UNKNOWN prometheus/main: not read: Unreachable: ")
+    assert (ops.shown[1:], ops.findings) == ([], [])
+    source.close()

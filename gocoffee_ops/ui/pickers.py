@@ -5,58 +5,82 @@ They are shown where a person can click (JupyterLab); a headless run has none. O
 
 from __future__ import annotations
 
-import difflib
-import inspect
-import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from gocoffee_ops.analysis import costs
-from gocoffee_ops.errors import NotRecorded, OpsError, UsageError, unknown_name
-from gocoffee_ops.model import Window
+from gocoffee_ops.errors import NotRecorded, OpsError, UsageError
+from gocoffee_ops.evidence.folding import UNREAD
+from gocoffee_ops.model import Finding, Status
+from gocoffee_ops.ui import offers
 from gocoffee_ops.ui.display import show
-from gocoffee_ops.ui.text import duration
+from gocoffee_ops.ui.offers import NAMESPACE
+from gocoffee_ops.ui.panels import FindingsPanel
+from gocoffee_ops.ui.text import duration, visible
 
 if TYPE_CHECKING:
     import ipywidgets
     import pandas as pd
 
 SPANS_S: Final = (300.0, 900.0, 3_600.0, 6 * 3_600.0, 86_400.0, 7 * 86_400.0)
-# The columns in which values for an argument are found, beside that of its own name, and what is made of a value there.
-COLUMNS: Final[Mapping[str, Mapping[str, str]]] = {
-    "service": {"app": "{}", "deployment": "{}"},
-    "app": {"service": "{}"},
-    "of": {"owner": "{}", "deployment": "deployment/{}"},
-}
-NAMESPACE: Final = "namespace"
-NAMED: Final = 6  # offered texts that a sentence names
-WORDS: Final = {"of": "logs of"}  # arguments whose name says little beside a field
-OFFERED: Final = {"by": costs.KEYS}  # arguments whose values stand in no table, and never empty
-
-# A label selector, or one pod: whether there is one, what was read does not tell.
-UNTOLD: Final = re.compile(r"[=!(]|pod/")
+STYLE: Final = {"description_width": "initial"}
+APART: Final = "2px 14px 2px 2px"
+TIP: Final = "clear it to see all that is offered; anything may be typed"
 
 Ask = Callable[[Mapping[str, Any]], "pd.DataFrame"]
+Judge = Callable[["pd.DataFrame"], None]
+
+
+@dataclass(frozen=True)
+class _Picker:
+    """What is shown for one argument, how to learn what is picked, and how to offer other texts."""
+
+    widget: ipywidgets.Widget
+    picked: Callable[[], Any]
+    offer: Callable[[Sequence[str]], None]
+
+
+@dataclass(frozen=True)
+class _Offered:
+    """The question, and what is known and picked at first."""
+
+    question: Callable[..., Any]
+    known: Sequence[pd.DataFrame]
+    first: Mapping[str, Any]
+
+    def texts(self, name: str, namespace: str | None) -> list[str]:
+        """The texts that are offered for an argument. Names that were picked first stand for the namespace picked first."""
+        first = self.first[name] if namespace == self.first.get(NAMESPACE) else ()
+        return offers.offered(self.question, name, self.known, namespace, first)
 
 
 def pickers(
-    question: Callable[..., Any], known: Sequence[pd.DataFrame], arguments: Mapping[str, Any], ask: Ask, *, demo: bool
+    question: Callable[..., Any],
+    known: Sequence[pd.DataFrame],
+    arguments: Mapping[str, Any],
+    ask: Ask,
+    *,
+    demo: bool,
+    judge: Judge | None = None,
 ) -> ipywidgets.Widget:
-    """A row of pickers, one for each of `arguments`, a button, and what was answered.
+    """A row of pickers, one for each of `arguments`, a button, and what was answered, with what `judge` shows of it.
 
-    Texts are offered as they stand in the `known` tables, of the namespace that is picked; they may be typed too. Spans in
-    seconds and times (in UTC, whatever the browser's zone) have pickers of their own. What cannot be asked, as a span that
-    ends before it starts or a text that nothing of what was read has, is told in the answer's place, and nobody is asked.
+    Texts are offered as they stand in the `known` tables, of the namespace that is picked; they may be typed too. Of a list of
+    names several are picked. Spans in seconds and times (in UTC, whatever the browser's zone) have pickers of their own. What
+    cannot be asked, as a span that ends before it starts or a text that nothing of what was read has, is told in the answer's
+    place, and nobody is asked; what was asked and not read is UNKNOWN, with the reason.
     Raises UsageError for an argument that the question does not have, or whose kind has no picker.
     """
     import ipywidgets as widgets
 
-    _checked(question, arguments)
-    made = {name: _picker(name, value, known, arguments.get(NAMESPACE)) for name, value in arguments.items()}
+    offers.checked(question, arguments)
+    offering = _Offered(question, known, arguments)
+    made = {name: _picker(name, value, offering) for name, value in arguments.items()}
     button = widgets.Button(description="Ask", button_style="primary", tooltip="ask again with what is picked")
     answer = widgets.Output()
-    for gap in dict.fromkeys(gap for table in known for gap in table.attrs.get("gaps", ())):
+    lacking = [gap for table in known for kind in ("gaps", "truncated") for gap in table.attrs.get(kind, ())]
+    for gap in dict.fromkeys(lacking):
         answer.append_stdout(f"not all is offered: {gap}\n")
 
     def clicked(_: Any) -> None:
@@ -64,118 +88,119 @@ def pickers(
         button.disabled, button.description = True, "Asking…"
         try:
             with answer:
-                _answer(ask, question, {name: _picked(widget) for name, widget in made.items()}, known, demo)
+                _answer(ask, offering, {name: picker.picked() for name, picker in made.items()}, judge, demo)
         finally:
             button.disabled, button.description = False, "Ask"
 
     def moved(change: Any) -> None:
-        for name in texts:
-            made[name].options = _offered(name, known, change["new"].strip())
+        for name, picker in made.items():
+            if name != NAMESPACE and isinstance(arguments[name], str | list | tuple):
+                picker.offer(offering.texts(name, change["new"].strip()))
 
-    texts = [name for name, value in arguments.items() if isinstance(value, str) and name != NAMESPACE]
     if NAMESPACE in made:
-        made[NAMESPACE].observe(moved, "value")
+        made[NAMESPACE].widget.observe(moved, "value")
     button.on_click(clicked)
-    row = widgets.HBox([*made.values(), button], layout=widgets.Layout(flex_flow="row wrap"))
+    row = widgets.HBox(
+        [*(picker.widget for picker in made.values()), button], layout=widgets.Layout(flex_flow="row wrap")
+    )
     return widgets.VBox([row, answer])
 
 
-def _checked(question: Callable[..., Any], arguments: Mapping[str, Any]) -> None:
-    valid = list(inspect.signature(question).parameters)[1:]
-    for name in arguments:
-        if name not in valid:
-            raise unknown_name("argument", name, valid)
-
-
-def _answer(
-    ask: Ask, question: Callable[..., Any], picked: Mapping[str, Any], known: Sequence[pd.DataFrame], demo: bool
-) -> None:
+def _answer(ask: Ask, offering: _Offered, picked: Mapping[str, Any], judge: Judge | None, demo: bool) -> None:
     try:
-        _askable(question, picked, known)
-        show(ask(picked), demo=demo)
-    except OpsError as error:  # it is on record by now; here it is told where the table would be
-        print(_sentence(error))  # noqa: T201 - into the output below the pickers
+        offers.askable(offering.question, picked, offering.known, offering.first)
+        print(visible(offers.sentence(picked)))  # noqa: T201 - into the output below the pickers
+        table = ask(picked)
+        show(table, demo=demo)
+        if gaps := table.attrs.get("gaps", ()):
+            _unknown(offering.question, [gap.partition(": ")[::2] for gap in gaps], demo)
+        if judge:
+            judge(table)
+    except (UsageError, NotRecorded) as error:  # told where the table would be; nobody was asked
+        print(_refusal(error))  # noqa: T201
+    except OpsError as error:  # it is on record by now
+        _unknown(offering.question, [(error.target, f"{type(error).__name__}: {error}")], demo)
 
 
-def _sentence(error: OpsError) -> str:
+def _unknown(question: Callable[..., Any], reasons: Sequence[Sequence[str]], demo: bool) -> None:
+    """Show what was not read, as what it is; these findings are nobody's but of whoever picks."""
+    name = getattr(question, "name", question.__name__)
+    found = [Finding(Status.UNKNOWN, name, of or name, f"{UNREAD}{why}") for of, why in reasons]
+    show(FindingsPanel(found, demo=demo), demo=demo)
+
+
+def _refusal(error: OpsError) -> str:
     if isinstance(error, NotRecorded):  # what could be asked instead, one below the other
         return "\n  ".join([f"{error.what}: nobody is asked. Try:", *error.hint.split("; ")])
-    return str(error) if isinstance(error, UsageError) else f"{type(error).__name__}: {error}"
+    return str(error)
 
 
-def _askable(question: Callable[..., Any], picked: Mapping[str, Any], known: Sequence[pd.DataFrame]) -> None:
-    """Raises UsageError for what is picked and cannot be asked; contacts nothing."""
-    if isinstance(picked.get("start"), datetime) and isinstance(picked.get("end"), datetime):
-        Window(picked["start"], picked["end"])
-    for name, value in picked.items():
-        default = inspect.signature(question).parameters[name].default
-        if value is None and default is not None:
-            raise UsageError(f"{_words(name)} is empty", hint="a date and a time, UTC")
-        if isinstance(value, str) and name not in OFFERED:
-            _named(name, value, _offered(name, known, picked.get(NAMESPACE)), optional=default == "")
+def _picker(name: str, value: Any, offering: _Offered) -> _Picker:
+    if isinstance(value, list | tuple):
+        return _names(offers.words(name), value, offering.texts(name, offering.first.get(NAMESPACE)))
+    return _simple(_widget(name, value, offering))
 
 
-def _named(name: str, text: str, offered: Sequence[str], *, optional: bool) -> None:
-    """Raises UsageError for a text that nothing of what was read has. Where one alone was read, others may be there."""
-    if not text and not optional:
-        raise UsageError(f"{_words(name)} is empty", hint=f"offered are {', '.join(offered[:NAMED]) or 'none'}")
-    if not text or text in offered or len(offered) < 2 or UNTOLD.search(text):
-        return
-    near = difflib.get_close_matches(text, offered, n=3, cutoff=0.4) or offered[:NAMED]
-    hint = f"{' or '.join(near)}; what was made since is known when the cell is run again"
-    raise UsageError(f"nothing that was read has the {_words(name)} {text!r}", hint=hint)
-
-
-def _words(name: str) -> str:
-    return WORDS.get(name, name.removesuffix("_s").replace("_", " "))
-
-
-def _picker(name: str, value: Any, known: Sequence[pd.DataFrame], namespace: str | None) -> ipywidgets.Widget:
+def _widget(name: str, value: Any, offering: _Offered) -> ipywidgets.Widget:  # noqa: PLR0911 - one for each kind
     import ipywidgets as widgets
 
-    words = _words(name)
-    style = {"description_width": "initial"}
+    words = offers.words(name)
+    field = {"description": words, "style": STYLE, "layout": widgets.Layout(margin=APART)}
     if isinstance(value, bool):
-        return widgets.Checkbox(value=value, description=words, indent=False)
+        return widgets.Checkbox(value=value, indent=False, **field)
+    if few := offers.choices(offering.question, name):
+        return widgets.Dropdown(options=list(dict.fromkeys([*few, value])), value=value, **field)
     if isinstance(value, int | float) and name.endswith("_s"):
         spans = sorted({*SPANS_S, float(value)})
         options = [(duration(span), span) for span in spans]
-        return widgets.Dropdown(options=options, value=float(value), description=words, style=style)
+        return widgets.Dropdown(options=options, value=float(value), **field)
     if isinstance(value, int):
-        return widgets.BoundedIntText(value=value, min=1, max=1_000_000, description=words, style=style)
+        return widgets.BoundedIntText(value=value, min=1, max=1_000_000, **field)
+    if isinstance(value, float):
+        return widgets.FloatText(value=value, **field)
     if isinstance(value, datetime):
         utc = value.astimezone(UTC).replace(tzinfo=None)  # with a zone, a browser would show it in its own
-        return widgets.NaiveDatetimePicker(value=utc, description=f"{words} (UTC)", style=style)
+        return widgets.NaiveDatetimePicker(value=utc, **field | {"description": f"{words} (UTC)"})
     if isinstance(value, str):
-        offered = _offered(name, known, namespace)
-        hint = "one of these" if name in OFFERED else "empty for all"
-        return widgets.Combobox(value=value, options=offered, description=words, placeholder=hint, style=style)
+        there = offering.texts(name, offering.first.get(NAMESPACE))
+        hint = "one of these" if offers.has_keys(offering.question, name) else "empty for all"
+        return widgets.Combobox(value=value, options=there, placeholder=hint, tooltip=TIP, **field)
     raise UsageError(f"there is no picker for argument {name}", why=f"it is {type(value).__name__}")
 
 
-def _offered(name: str, known: Sequence[pd.DataFrame], namespace: str | None) -> list[str]:
-    """The texts that stand in the known tables for an argument, in one namespace if one is named."""
-    if name in OFFERED:
-        return [*OFFERED[name], *_label_keys(known)]
-    forms = {name: "{}", **COLUMNS.get(name, {})}
-    found = set()
-    for table in known:
-        within = bool(namespace) and name != NAMESPACE and NAMESPACE in table
-        rows = table[table[NAMESPACE] == namespace] if within else table
-        found |= {
-            form.format(text) for column, form in forms.items() if column in rows for text in rows[column].dropna()
-        }
-    return sorted(found - {""})
+def _simple(widget: ipywidgets.Widget) -> _Picker:
+    """A picker that is one widget."""
+
+    def picked() -> Any:
+        value = widget.value
+        if isinstance(value, datetime):
+            return value.replace(tzinfo=UTC)
+        return value.strip() if isinstance(value, str) else value
+
+    def offer(texts: Sequence[str]) -> None:
+        widget.options = texts
+
+    return _Picker(widget, picked, offer)
 
 
-def _label_keys(known: Sequence[pd.DataFrame]) -> list[str]:
-    """The labels that lines of costs have, as keys."""
-    lists = {tuple(labels) for table in known if "labels" in table for labels in table["labels"].dropna()}
-    return sorted({f"{costs.LABEL}{one.partition('=')[0]}" for labels in lists for one in labels})
+def _names(words: str, value: Sequence[str], there: Sequence[str]) -> _Picker:
+    """A box to tick for each name that is offered, and a field for those that are not."""
+    import ipywidgets as widgets
 
+    fit = widgets.Layout(width="auto", margin="0 1em 0 0")
+    boxes = widgets.HBox(layout=widgets.Layout(flex_flow="row wrap", max_height="9em", overflow="hidden auto"))
+    others = widgets.Text(description=f"other {words}", placeholder="comma between them", style=STYLE)
 
-def _picked(widget: ipywidgets.Widget) -> Any:
-    value = widget.value
-    if isinstance(value, datetime):
-        return value.replace(tzinfo=UTC)
-    return value.strip() if isinstance(value, str) else value
+    def offer(texts: Sequence[str]) -> None:
+        ticked = {box.description for box in boxes.children if box.value} if boxes.children else set(value)
+        boxes.children = [
+            widgets.Checkbox(value=text in ticked, description=text, indent=False, layout=fit) for text in texts
+        ]
+
+    def picked() -> list[str]:
+        typed = {text.strip() for text in others.value.split(",")} - {""}
+        return sorted(typed | {box.description for box in boxes.children if box.value})
+
+    offer(there)
+    whole = widgets.VBox([widgets.Label(f"{words}:"), boxes, others], layout=widgets.Layout(width="100%"))
+    return _Picker(whole, picked, offer)

@@ -17,8 +17,9 @@ import pkgutil
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ from gocoffee_ops.evidence.replay import Key
 from gocoffee_ops.model import Target
 from gocoffee_ops.places import DEMO_BUNDLE, demo_thresholds, open_places
 from gocoffee_ops.places.demo import demo_contacts
-from gocoffee_ops.queries import changes, cluster, logs
+from gocoffee_ops.queries import changes, cluster, logs, metrics
 from gocoffee_ops.queries.control_plane import namespaces
 from gocoffee_ops.queries.query import Query
 from gocoffee_ops.runbooks import catalog
@@ -48,6 +49,8 @@ NOT_RECORDED = {"database", "history"}  # the demo's database is a live one; its
 # What the shipped role may not: to list Secrets, even by name, would let it read them. So nobody states that it may.
 REFUSED = {"changes.secrets"}
 PICKED_HOURS = (1.0, 0.25)
+PICKED_AGO_H = (0.0, 1.0)
+PICKED_RATES = ((300.0, 0.0), (3600.0, 0.0), (300.0, 1.0))  # of a window in seconds that ended so many hours before
 SERVERS = {
     "cluster": "kubernetes",
     "redis": "redis",
@@ -81,7 +84,7 @@ def questions(kinds: set[str]) -> Iterator[tuple[Query[...], dict[str, Any]]]:
 
 
 def picks(ops: Session) -> None:
-    """What somebody who runs the demo may pick: other namespaces, and the logs of other services and of a shorter time."""
+    """What somebody who runs the demo may pick: other namespaces, services and windows of their metrics and logs."""
     for namespace in namespaces(ops)["namespace"]:
         for question in (cluster.pods, changes.rollouts):
             question(ops, namespace=namespace)
@@ -89,6 +92,21 @@ def picks(ops: Session) -> None:
     for of, hours in itertools.product(sorted(owners), PICKED_HOURS):
         window = ops.window(hours=hours)
         logs.lines(ops, namespace=NAMESPACE, of=of, start=window.start, end=window.end)
+    several = [list(some) for some in subsets(metrics.services(ops)["service"])]
+    for some, (window_s, ago_h) in itertools.product(several, PICKED_RATES):
+        end = ops.window().end - timedelta(hours=ago_h)
+        metrics.requests(ops, some, window_s=window_s, end=end)
+        metrics.latency(ops, some, window_s=window_s, end=end)
+    measured = sorted({owner.partition("/")[2] for owner in owners if owner.startswith("deployment/")})
+    for service, ago_h in itertools.product(measured, PICKED_AGO_H):
+        end = ops.window().end - timedelta(hours=ago_h)
+        metrics.saturation(ops, [service], namespace=NAMESPACE, end=end)
+
+
+def subsets(names: Iterable[str]) -> Iterator[tuple[str, ...]]:
+    """Every choice of one name or more, in their order."""
+    every = sorted(names)
+    return itertools.chain.from_iterable(itertools.combinations(every, n) for n in range(1, len(every) + 1))
 
 
 class Recorder:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from gocoffee_ops.errors import NotRecorded, Unreachable, UsageError
+from gocoffee_ops.queries.database import statements
 from gocoffee_ops.ui.pickers import pickers
 
 START = datetime(2026, 11, 25, 3, 0, tzinfo=UTC)
@@ -23,6 +24,8 @@ def question(
     of: str = "",
     window_s: float = 0.0,
     top: int = 1,
+    seconds: float = 1.0,
+    services: Sequence[str] = (),
     since: datetime | None = None,
     start: datetime | None = None,
     end: datetime = START,
@@ -69,15 +72,31 @@ def test_an_answer_that_fails_is_told_in_its_place(capsys: pytest.CaptureFixture
 
     (_, button), _ = parts(ask, namespace="shop")
     button.click()
-    assert "Unreachable: list pods [cluster/eu]: refused" in capsys.readouterr().out
+    said = "namespace: shop\nUNKNOWN cluster/eu: not read: Unreachable: list pods [cluster/eu]: refused\n"
+    assert capsys.readouterr().out.endswith(said)
     assert not button.disabled
+
+
+def test_what_one_of_several_places_did_not_answer_is_unknown_below_the_others_table(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def ask(_: Mapping[str, Any]) -> pd.DataFrame:
+        table = pd.DataFrame({"pod": ["orders-0"]})
+        table.attrs["gaps"] = ["cluster/us: list pods [cluster/us]: refused"]
+        return table
+
+    judged: list[pd.DataFrame] = []
+    box = pickers(question, [], {"namespace": "shop"}, ask, demo=False, judge=judged.append)
+    box.children[0].children[-1].click()
+    assert capsys.readouterr().out.endswith("UNKNOWN cluster/us: not read: list pods [cluster/us]: refused\n")
+    assert [table["pod"].tolist() for table in judged] == [["orders-0"]]
 
 
 def test_a_misspelt_argument_and_one_without_a_picker_are_wrong_usage() -> None:
     with pytest.raises(UsageError, match=r"unknown argument 'namespce'.*did you mean 'namespace'"):
         parts(None, namespce="shop")
-    with pytest.raises(UsageError, match="no picker for argument namespace: it is list"):
-        parts(None, namespace=["a"])
+    with pytest.raises(UsageError, match="no picker for argument since: it is dict"):
+        parts(None, since={})
 
 
 PODS = pd.DataFrame(
@@ -164,6 +183,84 @@ def test_what_cannot_be_asked_is_told_and_nobody_is_asked(
 def test_what_may_be_there_is_asked(picked: Mapping[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
     (asked,), _ = answered(picked, NAMESPACES, PODS, capsys=capsys)
     assert {name: asked[name] for name in picked} == picked
+
+
+SERVED = pd.DataFrame({"service": ["web", "orders", "mail"]})
+
+
+class Names:
+    """The boxes of a picker of names, and its field for others."""
+
+    def __init__(self, widget: Any) -> None:
+        _, self.boxes, self.others = widget.children
+
+    def ticked(self) -> dict[str, bool]:
+        return {box.description: box.value for box in self.boxes.children}
+
+    def tick(self, **names: bool) -> None:
+        for box in self.boxes.children:
+            box.value = names.get(box.description, box.value)
+
+
+def test_several_services_are_picked_from_those_there_are_and_those_of_the_runbook(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    asked: list[Any] = []
+
+    def ask(picked: Mapping[str, Any]) -> pd.DataFrame:
+        asked.append(picked["services"])
+        return pd.DataFrame()
+
+    (services, _, button), _ = parts(ask, SERVED, services=["gateway", "orders"], window_s=300.0)
+    names = Names(services)
+    assert names.ticked() == {"gateway": True, "mail": False, "orders": True, "web": False}
+    button.click()
+    assert "services: gateway, orders · window: 5 min\n" in capsys.readouterr().out
+    names.tick(gateway=False, web=True)
+    names.others.value = " mail, web "
+    button.click()
+    assert asked == [["gateway", "orders"], ["mail", "orders", "web"]]
+    names.others.value = "ordesr"
+    button.click()
+    assert "nothing that was read has the service 'ordesr'. Try: orders;" in capsys.readouterr().out
+    names.others.value = ""
+    names.tick(orders=False, web=False)
+    button.click()
+    assert "service is empty. Try: offered are gateway, mail, orders, web" in capsys.readouterr().out
+    assert len(asked) == 2
+
+
+def test_services_are_offered_in_the_namespace_that_is_picked_and_are_what_pods_are_called_after() -> None:
+    (namespace, services, _), _ = parts(None, NAMESPACES, PODS, namespace="shop", services=["web"])
+    names = Names(services)
+    assert names.ticked() == {"orders": False, "postgres": False, "web": True}
+    names.tick(orders=True)
+    namespace.value = ""
+    assert names.ticked() == {"orders": True, "postgres": False}
+    namespace.value = "jobs"
+    assert names.ticked() == {}
+    namespace.value = "shop"
+    assert names.ticked() == {"orders": False, "postgres": False, "web": True}
+
+
+def test_where_no_service_could_be_read_any_may_be_typed() -> None:
+    asked: list[Any] = []
+    unread = pd.DataFrame({"service": pd.Series(dtype=str)})
+    unread.attrs["gaps"] = ["prometheus/main: refused"]
+    (services, button), answer = parts(
+        lambda picked: asked.append(picked) or pd.DataFrame(), unread, services=["orders"]
+    )
+    assert "not all is offered: prometheus/main: refused" in answer.outputs[0]["text"]
+    Names(services).others.value = "web"
+    button.click()
+    assert asked == [{"services": ["orders", "web"]}]
+
+
+def test_seconds_are_typed_and_what_has_a_few_values_offers_these() -> None:
+    (seconds, _), _ = parts(None, seconds=10.0)
+    assert (seconds.value, seconds.description) == (10.0, "seconds")
+    box = pickers(statements, [], {"by": "total", "limit": 10}, lambda _: pd.DataFrame(), demo=False)
+    assert box.children[0].children[0].options == ("total", "mean", "calls", "io", "wal")
 
 
 def test_what_is_not_in_a_record_is_told_with_what_is(capsys: pytest.CaptureFixture[str]) -> None:
