@@ -146,3 +146,18 @@ def test_the_forensics_report_tells_the_story_with_its_evidence(tmp_path: Path) 
     _, _, candidates = draft.partition("| min before |")
     assert "release 4.1.1" in candidates.splitlines()[2], "the release is looked at first"
     assert "look first at deployment/order-service" in found["changed_before_onset", "timeline"].reason
+
+
+def test_high_error_rate_of_a_window_that_ended_asks_prometheus_of_that_window_too(tmp_path: Path) -> None:
+    opened = open_places(environment("demo"), now=datetime.now(UTC))
+    (as_of,) = {place.as_of for place in opened.places if place.target.kind == "prometheus"}
+    result = ran("high-error-rate", tmp_path, end=as_of.isoformat())
+    asked = [entry.body for entry in read_entries(result.folder / EVIDENCE) if entry.kind == "query"]
+    measured = [body for body in asked if body["query"] in {"metrics.requests", "metrics.latency", "metrics.saturation"}]
+    assert len(measured) == 3
+    assert all(as_of.strftime("%Y-%m-%dT%H:%M:%S") in json.dumps(body["args"]) for body in measured)
+
+    found = {(finding.check, finding.subject): finding for finding in result.findings}
+    assert found["error_rate", "service/api-gateway"].status is Status.CRIT
+    assert found["nothing_new_in_logs", "service/order-service"].next == ("forensics",)
+    assert found["nothing_new_in_logs", "service/postgres-primary"].next == ("database-slowdown",)
