@@ -153,7 +153,9 @@ def test_high_error_rate_of_a_window_that_ended_asks_prometheus_of_that_window_t
     (as_of,) = {place.as_of for place in opened.places if place.target.kind == "prometheus"}
     result = ran("high-error-rate", tmp_path, end=as_of.isoformat())
     asked = [entry.body for entry in read_entries(result.folder / EVIDENCE) if entry.kind == "query"]
-    measured = [body for body in asked if body["query"] in {"metrics.requests", "metrics.latency", "metrics.saturation"}]
+    measured = [
+        body for body in asked if body["query"] in {"metrics.requests", "metrics.latency", "metrics.saturation"}
+    ]
     assert len(measured) == 3
     assert all(as_of.strftime("%Y-%m-%dT%H:%M:%S") in json.dumps(body["args"]) for body in measured)
 

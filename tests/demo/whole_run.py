@@ -14,9 +14,9 @@ FINE = {"start-here"}  # all that it reads answers
 IN_PART = {"cost-analysis": 1}  # answers that are planted to have a gap: OpenCost's allocation
 
 
-def ran(name: str, reports: Path) -> runner.RunResult:
-    """A run as `gocoffee-ops run NAME --env demo` makes it."""
-    return runner.run(runner.prepare(name, env="demo", reports=reports))
+def ran(name: str, reports: Path, **given: str) -> runner.RunResult:
+    """A run as `gocoffee-ops run NAME --env demo` makes it, with `-p` for each of the parameters given."""
+    return runner.run(runner.prepare(name, {key: [value] for key, value in given.items()}, env="demo", reports=reports))
 
 
 def assert_whole(name: str, result: runner.RunResult) -> None:
