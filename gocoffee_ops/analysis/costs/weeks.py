@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from gocoffee_ops.analysis.costs.aggregate import aggregate
 from gocoffee_ops.analysis.costs.allocation import LAG_H
+from gocoffee_ops.analysis.costs.captions import captioned
 from gocoffee_ops.analysis.costs.money import total
 from gocoffee_ops.analysis.costs.schemas import CHARGES, LINES, framed, rows
 from gocoffee_ops.frames import Column, Schema, records
@@ -81,6 +82,17 @@ class Weeks:
     def before(self) -> list[datetime]:
         """The days of the week before."""
         return [day - DAY * LENGTH for day in self.now]
+
+    @property
+    def words(self) -> str:
+        """The days in words.
+
+        >>> from datetime import UTC
+        >>> Weeks(datetime(2026, 1, 28, tzinfo=UTC)).words
+        'complete days, 2026-01-21 to 2026-01-27 against 2026-01-14 to 2026-01-20'
+        """
+        now, before = (f"{days[0]:%Y-%m-%d} to {days[-1]:%Y-%m-%d}" for days in (self.now, self.before))
+        return f"complete days, {now} against {before}"
 
     def missing(self, days: Iterable[datetime]) -> list[datetime]:
         """Which of the fourteen days are not among these."""
@@ -202,7 +214,8 @@ def movers(
         _mover(by, key, currency, total(then), total(now), lacking) for (key, currency), (then, now) in sums.items()
     ]
     found.sort(key=lambda row: (-abs(row["effective_change"] or 0), str(row[by])))
-    return framed(Schema(f"changes by {by}", (Column(by, "string", optional=True), *MOVERS)), found, lines)
+    frame = framed(Schema(f"changes by {by}", (Column(by, "string", optional=True), *MOVERS)), found, lines)
+    return captioned(frame, span=both.words, keys=[by])
 
 
 def _mover(by: str, key: str | None, currency: str, then: Decimal, now: Decimal, lacking: bool) -> dict[str, Any]:
