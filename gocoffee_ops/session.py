@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from gocoffee_ops.analysis import postmortem, timeline
+from gocoffee_ops.asking import Asking
 from gocoffee_ops.errors import IncompleteRun, NotRecorded, OpsError, UsageError
 from gocoffee_ops.evidence import folding, record
 from gocoffee_ops.evidence.ledger import Ledger
@@ -28,13 +29,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from gocoffee_ops.frames import Tables
-    from gocoffee_ops.queries.query import Begun, Query, Question, Turn
+    from gocoffee_ops.queries.query import Query, Question
 
 Check = Callable[..., Sequence[Finding]]
 
 POSTMORTEM = "postmortem.md"
 WINDOW_HOURS = 48.0  # the longest window that is made of when something started
-LATE_SHARE = 0.2  # of the deadline, for a target whose last question ended late
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def _sentence(finding: Finding) -> tuple[str, ...]:
     return finding.status.value, finding.cluster, finding.namespace, finding.subject, finding.reason
 
 
-class Session:
+class Session(Asking):
     """Environment, sources, clock and ledger of one run of one runbook."""
 
     def __init__(  # noqa: PLR0913 - the composition root is given all that a run is made of
@@ -90,6 +90,7 @@ class Session:
         contacts: Contacts | None = None,
         expectations: Expectations | None = None,
     ) -> None:
+        super().__init__()
         self.runbook = runbook
         self.environment = environment
         self.thresholds = thresholds
@@ -104,12 +105,7 @@ class Session:
         self._held = held  # leases that last as long as the session
         self._sources: dict[Target, Any] = {}
         self._locks = {place.target: threading.Lock() for place in places}
-        self._calls: dict[tuple[str, str], int] = {}
-        self._calls_lock = threading.Lock()
-        self._late: set[Target] = set()
-        self._last: dict[tuple[Target, str | None], threading.Event] = {}
         self._cell = _Cell()
-        self._begun: dict[tuple[str, str], list[Begun]] = {}
         self._moments: dict[str, list[pd.DataFrame]] = {}
         ledger.append(
             "session",
@@ -164,55 +160,6 @@ class Session:
     def as_of(self, target: Target) -> datetime:
         """The moment that every window of this target's questions ends at; fixed for the run."""
         return self._places[target].as_of
-
-    def call_number(self, query: str, args: str) -> int:
-        """Which call of this question it is, from 0; given when the call is made."""
-        with self._calls_lock:
-            n = self._calls.get((query, args), 0)
-            self._calls[(query, args)] = n + 1
-            return n
-
-    def begin(self, query: str, args: str, begun: Begun) -> None:
-        """Keep a question that is under way for the call that will want its answer."""
-        self._begun.setdefault((query, args), []).append(begun)
-
-    def begun(self, query: str, args: str) -> Begun | None:
-        """The question under way with these arguments that was begun first, if there is one; it is handed out once."""
-        waiting = self._begun.get((query, args))
-        return waiting.pop(0) if waiting else None
-
-    def under_way(self, query: str, args: str) -> bool:
-        """Whether a question with these arguments was begun whose answer nobody has had yet."""
-        return bool(self._begun.get((query, args)))
-
-    def turn(self, target: Target, lane: str | None) -> Turn:
-        """The next turn of those who ask a target one after the other, in the order in which they were begun.
-
-        Who is in no lane waits for nobody.
-        """
-        from gocoffee_ops.queries.query import Turn
-
-        turn = Turn(self._last.get((target, lane), threading.Event()), threading.Event())
-        if (target, lane) not in self._last:
-            turn.after.set()
-        if lane is not None:
-            self._last[target, lane] = turn.over
-        return turn
-
-    def late(self, target: Target) -> bool:
-        """Whether a target's last question ended late."""
-        return target in self._late
-
-    def patience(self, target: Target, usual_s: float) -> float:
-        """How long to wait for a target: less for one that was late, so that one that hangs costs one whole deadline."""
-        return usual_s * LATE_SHARE if self.late(target) else usual_s
-
-    def answered(self, target: Target, *, late: bool) -> None:
-        """A target's question ended; the next ones get the whole deadline again once one ended in time."""
-        if late:
-            self._late.add(target)
-        else:
-            self._late.discard(target)
 
     def gap(self, key: Key, error: OpsError) -> None:
         """A question that got no answer is an UNKNOWN finding."""
