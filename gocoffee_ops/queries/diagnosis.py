@@ -23,6 +23,7 @@ NAMESPACED: tuple[Query[...], ...] = (
     jobs.cronjobs,
     network.services,
     network.ingresses,
+    network.network_policies,
     storage.claims,
     scaling.autoscalers,
     scaling.budgets,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gocoffee_ops.frames import Column, Schema
 from gocoffee_ops.queries.listing import Lists
-from gocoffee_ops.queries.objects import ago_s, by_type, controller, told
+from gocoffee_ops.queries.objects import ago_s, by_type, controller, pairs, told
 from gocoffee_ops.queries.query import Ask, Rows, query
 from gocoffee_ops.sources.kubernetes import Cluster
 from gocoffee_ops.sources.kubernetes.lists import CRON_JOBS
@@ -22,6 +22,7 @@ JOB_TABLE = Schema(
         Column("succeeded", "Int64"),
         Column("failed", "Int64", help="pods that failed"),
         Column("completions", "Int64", help="how many are wanted", optional=True),
+        Column("labels", "list[string]", help="of its pods"),
         Column("ended_s", "Float64", "s", "since it ended", optional=True),
         Column("age_s", "Float64", "s"),
     ),
@@ -54,6 +55,7 @@ def runs(ask: Ask[Cluster], *, namespace: str = "") -> Rows:
                 "succeeded": one.status.succeeded,
                 "failed": one.status.failed,
                 "completions": one.spec.completions,
+                "labels": pairs(one.spec.template.metadata.labels),
                 "ended_s": ago_s(ended_at, ask.as_of),
                 "age_s": ago_s(one.metadata.creation_timestamp, ask.as_of),
             }
@@ -71,6 +73,7 @@ CRON_JOB_TABLE = Schema(
         Column("suspended", "boolean"),
         Column("concurrency", "string", help="Allow, Forbid or Replace"),
         Column("active", "Int64", help="Jobs of it that run"),
+        Column("labels", "list[string]", help="of its pods"),
         Column("last_scheduled_at", "timestamp", optional=True),
         Column("last_succeeded_at", "timestamp", optional=True),
         Column("last_scheduled_s", "Float64", "s", "since then", optional=True),
@@ -96,6 +99,7 @@ def cronjobs(ask: Ask[Cluster], *, namespace: str = "") -> Rows:
             "suspended": one.spec.suspend,
             "concurrency": one.spec.concurrency_policy,
             "active": len(one.status.active or ()),
+            "labels": pairs(one.spec.job_template.spec.template.metadata.labels),
             "last_scheduled_at": one.status.last_schedule_time,
             "last_succeeded_at": one.status.last_successful_time,
             "last_scheduled_s": ago_s(one.status.last_schedule_time, ask.as_of),

@@ -1,4 +1,4 @@
-"""Do Services have somebody to answer, and do Ingresses lead to them?"""
+"""Do Services have somebody to answer, do Ingresses lead to them, and do network policies find whom they name?"""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 from gocoffee_ops.frames import Column, Schema
 from gocoffee_ops.queries.listing import Lists
+from gocoffee_ops.queries.network_policies import Around, parts
 from gocoffee_ops.queries.objects import ago_s, pairs
 from gocoffee_ops.queries.query import Ask, Rows, query
 from gocoffee_ops.queries.service_endpoints import (
@@ -20,7 +21,13 @@ from gocoffee_ops.queries.service_endpoints import (
     undeclared,
 )
 from gocoffee_ops.sources.kubernetes import Cluster
-from gocoffee_ops.sources.kubernetes.lists import ENDPOINT_SLICES, INGRESS_CLASSES, INGRESSES, SERVICES
+from gocoffee_ops.sources.kubernetes.lists import (
+    ENDPOINT_SLICES,
+    INGRESS_CLASSES,
+    INGRESSES,
+    NETWORK_POLICIES,
+    SERVICES,
+)
 from gocoffee_ops.sources.kubernetes.network_shapes import Backend, Ingress, Service
 
 EXTERNAL = "ExternalName"
@@ -216,3 +223,41 @@ def _covered(one: Ingress, host: str) -> bool:
     """Whether TLS is set up for a host: by its name, by a wildcard, or for every host."""
     wildcard = f"*.{host.partition('.')[2]}"
     return any(not tls.hosts or host in tls.hosts or wildcard in tls.hosts for tls in one.spec.tls or ())
+
+
+NETWORK_POLICY_TABLE = Schema(
+    "network policies",
+    (
+        Column("namespace", "string"),
+        Column("policy", "string"),
+        Column("part", "string", help="pods: whom it is for; ingress, egress: one of its peers"),
+        Column("selector", "list[string]", help="of pods, as kubectl prints it; none for all, and for a block"),
+        Column("other_namespaces", "boolean", help="whether it has a selector of namespaces"),
+        Column("namespace_selector", "list[string]", help="as kubectl prints it; none for all"),
+        Column("namespaces", "list[string]", help="in which its pods are looked for"),
+        Column("block", "string", optional=True, help="addresses, where the peer is a block"),
+        Column("excepted_from", "string", optional=True, help="the block of which this one is an exception"),
+        Column("in_pod_range", "boolean", optional=True, help="whether the block is a part of those of nodes' pods"),
+        Column(
+            "finds_pod",
+            "boolean",
+            optional=True,
+            help="one that has ended counts; missing: it lies where none was read",
+        ),
+    ),
+)
+
+
+@query("cluster", NETWORK_POLICY_TABLE)
+def network_policies(ask: Ask[Cluster], *, namespace: str = "") -> Rows:
+    """Which network policies are there, and are there pods that they are for, and pods behind each of their peers?
+
+    With `namespace`, whether a peer in other namespaces, or a block of addresses, finds pods is not read.
+
+    API: networking.k8s.io/v1 networkpolicies, core/v1 pods, namespaces and nodes. Permission: list policies and pods, in
+    `namespace` or in the whole cluster; namespaces and nodes where a peer names them. Raises SourceError; NotFound when
+    there is no such namespace.
+    """
+    lists = Lists(ask)
+    found, around = lists.all(NETWORK_POLICIES, namespace=namespace), Around(lists, namespace)
+    return Rows([row for one in found for row in parts(one, around)], notes=lists.notes())

@@ -57,6 +57,10 @@ INGRESS = {
     "namespace": "shop", "ingress": "web", "class_name": "nginx", "class_exists": True, "host": "a.example", "path": "/",
     "service": "web", "port": "80", "service_exists": True, "port_exists": True,
 }  # fmt: skip
+POLICY = {
+    "namespace": "shop", "policy": "web", "part": "pods", "selector": ("app=web",), "other_namespaces": False,
+    "namespaces": ("shop",), "finds_pod": True,
+}  # fmt: skip
 CLAIM = {"namespace": "shop", "claim": "data", "phase": "Bound", "storage_class": "disk", "age_s": 9_999.0}
 PENDING = CLAIM | {"phase": "Pending"}
 CLASS = {"storage_class": "disk", "binding_mode": "Immediate"}
@@ -87,7 +91,8 @@ GOING = SPACE | {"phase": "Terminating", "deletion_overdue_s": 900.0, "obstacles
 
 WELL: Rows = {
     cluster.nodes: [NODE], nodes.leases: [LEASE], pods.states: [POD], controllers.deployments: [CONTROLLER],
-    jobs.runs: [JOB], network.services: [SERVICE], network.ingresses: [INGRESS], storage.claims: [CLAIM],
+    jobs.runs: [JOB], network.services: [SERVICE], network.ingresses: [INGRESS],
+    network.network_policies: [POLICY], storage.claims: [CLAIM],
     storage.classes: [CLASS], scaling.autoscalers: [HPA], scaling.budgets: [PDB], scaling.quotas: [QUOTA],
     control_plane.webhooks: [HOOK], control_plane.api_services: [API], control_plane.namespaces: [SPACE],
 }  # fmt: skip

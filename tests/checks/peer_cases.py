@@ -41,6 +41,7 @@ from tests.checks.diagnosis_tables import (
     PDB,
     PENDING,
     POD,
+    POLICY,
     QUERIES,
     SERVICE,
     UNREADY,
@@ -61,6 +62,10 @@ CRON = {
     "namespace": "shop", "cronjob": "nightly", "suspended": False, "active": 0, "last_scheduled_at": MOMENT,
     "last_succeeded_at": MOMENT, "last_scheduled_s": 9_999.0,
 }  # fmt: skip
+UNFOUND = {"selector": ("app=wbe",), "finds_pod": False}
+PEER = POLICY | {"part": "ingress"}
+ACROSS = {"other_namespaces": True, **UNFOUND}
+BLOCK = {"selector": (), "namespaces": (), "block": "10.1.2.8/29", "in_pod_range": True, "finds_pod": False}
 BALANCED = SERVICE | {"type": "LoadBalancer", "addresses": ("192.0.2.1",)}
 
 
@@ -188,6 +193,18 @@ DIAGNOSED: dict[str, Rows] = {
     "ingress without port": {network.ingresses: [INGRESS | {"port_exists": False}]},
     "ingress of no class": {network.ingresses: [INGRESS | {"class_exists": False, "class_name": None}]},
     "ingress of a class that is not there": {network.ingresses: [INGRESS | {"class_exists": False}]},
+    # network policies
+    "policy for nobody": {network.network_policies: [POLICY | UNFOUND]},
+    "policy of a peer that is nobody": {network.network_policies: [POLICY, PEER | UNFOUND]},
+    "policy of namespaces that are none": {network.network_policies: [
+        POLICY, PEER | ACROSS | {"namespace_selector": ("team=b",), "namespaces": ()}]},
+    "policy of a peer elsewhere that is nobody": {
+        pods.states: [POD, POD | {"namespace": "infra", "pod": "dns", "owner": None, "labels": ("app=dns",), "ready": True}],
+        network.network_policies: [POLICY, PEER | ACROSS | {"namespace_selector": ("team=a",), "namespaces": ("infra",)}]},
+    "policy of a block without pods": {network.network_policies: [POLICY, PEER | BLOCK]},
+    "policy of an exception without pods": {network.network_policies: [
+        POLICY, PEER | BLOCK | {"block": "10.0.0.0/8", "in_pod_range": False, "finds_pod": True},
+        PEER | BLOCK | {"excepted_from": "10.0.0.0/8"}]},
     # storage
     "claim pending": {storage.claims: [PENDING]},
     "claim not provisioned": {storage.claims: [PENDING | {"age_s": 5.0}], cluster.events: [

@@ -42,6 +42,7 @@ from tests.checks.diagnosis_tables import (
     PDB,
     PENDING,
     POD,
+    POLICY,
     QUERIES,
     QUOTA,
     SERVICE,
@@ -56,6 +57,8 @@ from tests.checks.diagnosis_tables import (
 from tests.checks.tables import MOMENT
 
 HOUR = timedelta(hours=1)
+NOBODY = POLICY | {"selector": ("app=wbe",), "finds_pod": False}
+EXCLUDED = POLICY | {"part": "ingress", "selector": (), "namespaces": (), "block": "192.0.2.0/29", "finds_pod": False}
 CASES: list[tuple[Status, str, str, Rows]] = [
     (CRIT, "node_ready", "node/n1", {cluster.nodes: [NODE | {"ready": False, "status": "NotReady"}]}),
     (CRIT, "node_pressure", "node/n1", {cluster.nodes: [NODE | {"pressures": ("DiskPressure",)}]}),
@@ -96,6 +99,8 @@ CASES: list[tuple[Status, str, str, Rows]] = [
     (CRIT, "ingresses_lead", "ingress/web", {network.ingresses: [INGRESS | {"service_exists": False}]}),
     (CRIT, "ingresses_lead", "ingress/web", {network.ingresses: [INGRESS | {"class_exists": False}]}),
     (WARN, "ingresses_lead", "ingress/web", {network.ingresses: [INGRESS | {"class_exists": False, "class_name": None}]}),
+    (WARN, "network_policies_match", "networkpolicy/web",
+     {network.network_policies: [NOBODY, POLICY | {"part": "egress", "selector": ("app=db",), "finds_pod": False}]}),
     (WARN, "claims_bound", "persistentvolumeclaim/data", {storage.claims: [PENDING]}),
     (CRIT, "claims_bound", "persistentvolumeclaim/data", {storage.claims: [CLAIM | {"phase": "Lost"}]}),
     (WARN, "claims_bound", "persistentvolumeclaim/data", {storage.claims: [CLAIM | {"deletion_overdue_s": 900.0}]}),
@@ -283,17 +288,33 @@ def said_of(what: str, reason: str, kind: str = "Warning") -> dict[str, Any]:
         {scaling.budgets: [PDB | {"selector": ("app=web",)}, PDB | {"pdb": "old", "selector": ("app=web", "!track")}],
          pods.states: [POD | {"labels": ("app=web", "track=new")}]},
         {scaling.budgets: [PDB | {"selector": ("app=web",)}, PDB | {"pdb": "none", "selector": (), "owners": ()}]},
+        {scaling.budgets: [NOTHING_LEFT | {"selector": ("app=night",)}], jobs.cronjobs: [CRON | {"labels": ("app=night",)}]},
+        {network.network_policies: [POLICY | {"finds_pod": False}], pods.states: []},
+        {network.network_policies: [NOBODY | {"selector": ("app=night",)}],
+         jobs.cronjobs: [CRON | {"labels": ("app=night",)}]},
+        {network.network_policies: [NOBODY | {"namespace": "empty", "namespaces": ("empty",)}]},
+        {network.network_policies: [POLICY | {"namespace": "empty", "selector": (), "namespaces": ("empty",), "finds_pod": False}]},
+        {network.network_policies: [POLICY, NOBODY | {"part": "egress", "other_namespaces": True, "finds_pod": None}]},
+        {network.network_policies: [POLICY, EXCLUDED | {"in_pod_range": False}, EXCLUDED | {"in_pod_range": None}]},
     ],
     ids=[
         "a missed run and one since", "a suspended CronJob", "a success that is not kept", "a CronJob that has not run yet",
         "a run that is under way", "a run that has just ended", "a load balancer that came to be", "a conflict of writes",
         "a volume that is kept", "a volume that is being deleted", "a volume that is being made", "a budget of what is at 0",
         "a budget of what has ended", "a budget of an empty namespace", "budgets of two namespaces",
-        "budgets that part the pods", "a budget without a selector",
+        "budgets that part the pods", "a budget without a selector", "a budget of what runs at night",
+        "a policy of what is at 0", "a policy of what runs at night", "a policy of an empty namespace",
+        "a policy of all pods where there are none", "a peer where none was read", "a block that is not of pods",
     ],
 )  # fmt: skip
 def test_what_has_passed_or_is_meant_so_is_no_finding(rows: Rows) -> None:
     assert wrong(judged(rows)) == []
+
+
+def test_whether_a_policy_is_for_what_rests_is_unknown_where_that_was_not_read() -> None:
+    found = judged({network.network_policies: [NOBODY]}, missing=(jobs.cronjobs,))
+    assert wrong(found) == [(UNKNOWN, "network_policies_match", "networkpolicy/web"), (UNKNOWN, "jobs_done", "jobs")]
+    assert "cannot be told: jobs.cronjobs not read" in found[0].reason
 
 
 def test_a_budget_that_waits_for_pods_that_are_refused_is_named_by_their_owner() -> None:

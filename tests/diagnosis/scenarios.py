@@ -21,6 +21,7 @@ from tests.diagnosis.stage import (
     job,
     meta,
     mounting,
+    network_policy,
     node,
     quota,
     service,
@@ -138,6 +139,46 @@ def ingress_without_its_service(stage: Stage) -> None:
 def ingress_to_a_wrong_port(stage: Stage) -> None:
     stage.create(deployment("ports"), service("ports"), ingress("ports", "ports", 8443))
     stage.condition("deployment", "ports", "Available", "True")
+
+
+@scenario(
+    (WARN, "network_policies_match", "networkpolicy/typo"),
+    says=("is for nobody: no pod has the labels that it selects (app=tpyo)",),
+)
+def network_policy_for_nobody(stage: Stage) -> None:
+    stage.create(deployment("typo"), network_policy("typo", "tpyo"))
+    stage.started("typo", 1)
+
+
+@scenario(
+    (WARN, "network_policies_match", "networkpolicy/web"),
+    says=(
+        "ingress from nobody: no pod has the labels that it selects (app=gateway)",
+        "ingress from nobody: no namespace has the labels that it selects (team in (a,b))",
+        "egress to nobody: no pod in namespaces with kubernetes.io/metadata.name=network-policy-for-nobody has the labels that "
+        "it selects (app=db)",
+        "egress to nobody: no pod has an address in 10.77.0.8/29",
+        "egress to 10.0.0.0/8 except 10.77.0.64/28: no pod",
+    ),
+)
+def network_policy_of_peers_that_are_nobody(stage: Stage) -> None:
+    """The block outside of what pods are given, and all that is in it, may be somebody's."""
+    ranged = node("ranged")
+    taint = {"key": "scenario", "value": "ranged", "effect": "NoSchedule"}
+    ranged["spec"] = {"podCIDR": "10.77.0.0/24", "podCIDRs": ["10.77.0.0/24"], "taints": [taint]}
+    stage.create(ranged)
+    stage.condition("node", "ranged", "Ready", "True")
+    teams = {"matchExpressions": [{"key": "team", "operator": "In", "values": ["a", "b"]}]}
+    near = {"matchLabels": {"kubernetes.io/metadata.name": "network-policy-for-nobody"}}
+    stage.create(deployment("web"), network_policy(
+        "web", "web",
+        ingress=[{"podSelector": {"matchLabels": {"app": "gateway"}}}, {"podSelector": {"matchLabels": {"app": "web"}}},
+                 {"namespaceSelector": teams}],
+        egress=[{"namespaceSelector": near, "podSelector": {"matchLabels": {"app": "db"}}},
+                {"ipBlock": {"cidr": "10.77.0.8/29"}}, {"ipBlock": {"cidr": "192.0.2.0/24"}},
+                {"ipBlock": {"cidr": "10.0.0.0/8", "except": ["10.77.0.64/28", "10.99.0.0/16"]}}],
+    ))  # fmt: skip
+    stage.started("web", 1)
 
 
 # Storage, quotas, scaling
@@ -291,6 +332,15 @@ def none_at_all(stage: Stage) -> None:
         deployment("agent", kind="DaemonSet"), deployment("old", kubelet="oom-killed-once"), quota("roomy", 50),
         job("seed"), job("paused", suspend=True), cronjob("yearly"), cronjob("parked", suspend=True),
         claim("later", "on-demand"),
+    )  # fmt: skip
+    every = network_policy("all", "web", ingress=[{"namespaceSelector": {}}], egress=[{"podSelector": {}}])
+    every["spec"]["podSelector"] = {}
+    from_old = [{"podSelector": {"matchLabels": {"app": "retired"}}}, {"ipBlock": {"cidr": "0.0.0.0/0"}}]
+    yearly = cronjob("marked")
+    yearly["spec"]["jobTemplate"]["spec"]["template"]["metadata"]["labels"] = {"app": "marked"}
+    stage.create(
+        yearly, every, network_policy("web", "web", ingress=from_old), network_policy("retired", "retired"),
+        network_policy("between-runs", "marked"), network_policy("seed", "web", ingress=[]),
     )  # fmt: skip
     stage.create({"apiVersion": "v1", "kind": "Service", "metadata": meta("outside"),
                   "spec": {"type": "ExternalName", "externalName": "db.example"}})  # fmt: skip

@@ -59,6 +59,15 @@ def ingress(name: str, to: str, port: int = 80) -> Json:
     }  # fmt: skip
 
 
+def network_policy(name: str, app: str, *, ingress: list[Json] | None = None, egress: list[Json] | None = None) -> Json:
+    """Of the pods of an app, with one rule each way for these peers."""
+    ways = {"ingress": [{"from": ingress}] if ingress else [], "egress": [{"to": egress}] if egress else []}
+    return {
+        "apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": meta(name),
+        "spec": {"podSelector": {"matchLabels": {"app": app}}, **ways, "policyTypes": ["Ingress"]},
+    }  # fmt: skip
+
+
 def claim(name: str, storage_class: str) -> Json:
     return {
         "apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": meta(name),

@@ -24,11 +24,12 @@ NAMESPACE = "go-coffee"
 READABLE: list[Query[...]] = [
     pods.states, pods.containers, nodes.conditions, nodes.leases, nodes.events, controllers.deployments,
     controllers.statefulsets, controllers.daemonsets, controllers.replicasets, jobs.runs, jobs.cronjobs, network.services,
-    network.endpoints, network.ingresses, storage.claims, storage.volumes, storage.classes, scaling.autoscalers,
+    network.endpoints, network.ingresses, network.network_policies,
+    storage.claims, storage.volumes, storage.classes, scaling.autoscalers,
     scaling.budgets, scaling.quotas, control_plane.webhooks, control_plane.api_services, control_plane.namespaces,
     changes.rollouts, changes.configmaps,
 ]  # fmt: skip
-NONE_HERE = {"controllers.replicasets", "control_plane.webhooks"}
+NONE_HERE = {"controllers.replicasets", "network.network_policies", "control_plane.webhooks"}
 
 
 def by(frame: pd.DataFrame, name: str) -> dict[Any, dict[str, Any]]:
@@ -118,6 +119,48 @@ def test_ingresses_name_what_they_lead_to_and_whether_it_is_there(
     assert rows["/web"]["tls_secrets"] == ("cert",)
     planted = by(network.ingresses(ops, namespace=NAMESPACE), "host")["api.gocoffee.example"]
     assert (planted["service"], planted["port_exists"], planted["class_exists"]) == ("api-gateway", True, True)
+
+
+def test_network_policies_tell_whether_each_part_finds_a_pod(ops: Session, cluster: Cluster, namespace: str) -> None:
+    planted = {"kubernetes.io/metadata.name": NAMESPACE}
+
+    def policy(name: str, pods: Any, *peers: Any) -> dict[str, Any]:
+        spec = {"podSelector": pods, "policyTypes": ["Ingress"], "ingress": [{"from": list(peers)}] if peers else []}
+        return {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": name}, "spec": spec}
+
+    address = next(
+        one["status"]["podIP"] for one in cluster.get("pods", "-n", NAMESPACE)["items"] if one["status"].get("podIP")
+    )
+    orders = {"matchExpressions": [{"key": "app", "operator": "In", "values": ["order-service"]}]}
+    documents = [
+        policy("whom", {}), policy("own", {"matchLabels": {"app": "p"}}, {"podSelector": orders}),
+        policy("theirs", {}, {"podSelector": orders, "namespaceSelector": {"matchLabels": planted}}),
+        policy("all", {}, {"namespaceSelector": {}}), policy("none", {}, {"namespaceSelector": {"matchLabels": {"no": "one"}}}),
+        policy("block", {}, {"ipBlock": {"cidr": f"{address}/32"}}),
+        policy("apart", {}, {"ipBlock": {"cidr": "192.0.2.0/24", "except": ["192.0.2.8/29"]}}),
+    ]  # fmt: skip
+    cluster.kubectl("create", "-n", namespace, "-f", "-", stdin=yaml.safe_dump_all(documents))
+    rows = network.network_policies(ops, namespace="").query("namespace == @namespace").to_dict("records")
+    peers = {row["policy"]: row for row in rows if row["part"] == "ingress" and row["excepted_from"] is None}
+    assert {name: row["finds_pod"] for name, row in peers.items()} == {
+        "own": False, "theirs": True, "all": True, "none": False, "block": True, "apart": False,
+    }  # fmt: skip
+    assert {row["finds_pod"] for row in rows if row["part"] == "pods"} == {False}  # it has none
+    assert peers["own"]["selector"] == ("app in (order-service)",)
+    assert (peers["own"]["namespaces"], peers["theirs"]["namespaces"]) == ((namespace,), (NAMESPACE,))
+    assert set(peers["all"]["namespaces"]) == {one["metadata"]["name"] for one in cluster.get("namespaces")["items"]}
+    assert peers["none"]["namespaces"] == ()
+    excepted = next(row for row in rows if row["excepted_from"] is not None)
+    assert (excepted["block"], excepted["excepted_from"], excepted["in_pod_range"]) == (
+        "192.0.2.8/29",
+        "192.0.2.0/24",
+        False,
+    )
+    alone = network.network_policies(ops, namespace=namespace)
+    elsewhere = alone[alone["other_namespaces"] | alone["block"].notna()]
+    assert elsewhere["finds_pod"].isna().all()
+    assert set(elsewhere["policy"]) == {"theirs", "all", "none", "block", "apart"}
+    assert ops.findings == []
 
 
 def test_rollouts_tell_revision_images_cause_and_who(ops: Session, cluster: Cluster) -> None:

@@ -6,7 +6,16 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from gocoffee_ops.checks import problems as same
-from gocoffee_ops.checks.diagnosis import control_plane, jobs, network, nodes, policies, storage, workloads
+from gocoffee_ops.checks.diagnosis import (
+    control_plane,
+    jobs,
+    network,
+    network_policies,
+    nodes,
+    policies,
+    storage,
+    workloads,
+)
 from gocoffee_ops.checks.diagnosis.folding import folded
 from gocoffee_ops.checks.diagnosis.problem import CONTROLLERS, Picture, Problem, Ref
 from gocoffee_ops.expectations import Expectations
@@ -20,6 +29,7 @@ RULES: tuple[Callable[[Picture], Iterator[Problem]], ...] = (
     workloads.problems,
     jobs.problems,
     network.problems,
+    network_policies.problems,
     storage.problems,
     policies.problems,
     control_plane.problems,
@@ -65,6 +75,12 @@ AREAS = (
     Area("jobs_done", "jobs", ("jobs.runs", "jobs.cronjobs"), "no Job or CronJob has failed"),
     Area("services_answered", "services", ("network.services",), "all Services have ready endpoints"),
     Area("ingresses_lead", "ingresses", ("network.ingresses",), "all paths of Ingresses lead to Services that answer"),
+    Area(
+        "network_policies_match",
+        "network policies",
+        ("network.network_policies",),
+        "all network policies find the pods that they name",
+    ),
     Area("claims_bound", "claims", storage.TABLES, "all claims have their volumes, or wait for a pod"),
     Area("autoscalers_able", "autoscalers", ("scaling.autoscalers",), "all autoscalers read their metrics"),
     Area("budgets_allow", "budgets", ("scaling.budgets",), "all disruption budgets let pods go"),

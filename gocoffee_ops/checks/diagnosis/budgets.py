@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from gocoffee_ops.checks.diagnosis.problem import (
     BUDGETS,
-    CONTROLLERS,
+    TEMPLATES,
     WORKLOADS,
     Cause,
     Picture,
@@ -79,13 +79,12 @@ def _budget(row: Row, picture: Picture) -> Problem | None:
 
 def _protects_nothing(at: Ref, row: Row, picture: Picture) -> Problem | None:
     """A selector that no pod meets, and none would: what is scaled to 0, or run by a Job, has its labels still."""
-    if row["owners"] or not row["selector"] or not picture.has("pods.states", *CONTROLLERS):
+    if row["owners"] or not row["selector"] or not picture.has("pods.states", *TEMPLATES):
         return None
-    there = [*picture.controllers.items(), *((Ref(one["namespace"], ""), one) for one in picture.rows("pods.states"))]
-    if any(where.namespace == at.namespace and selects(row["selector"], one["labels"]) for where, one in there):
+    if any(selects(row["selector"], labels) for labels in picture.labelled.get(at.namespace, ())):
         return None
     reason = f"protects nothing: no pod has the labels that it selects ({', '.join(row['selector'])})"
-    return Problem(BUDGETS, Status.WARN, at, reason, (*TABLES, "pods.states", *CONTROLLERS))
+    return Problem(BUDGETS, Status.WARN, at, reason, (*TABLES, "pods.states", *TEMPLATES))
 
 
 def _overlapping(rows: Sequence[Row], picture: Picture) -> Iterator[Problem]:

@@ -19,6 +19,7 @@ WORKLOADS = "workloads_run"
 JOBS = "jobs_done"
 SERVICES = "services_answered"
 INGRESSES = "ingresses_lead"
+NETWORK_POLICIES = "network_policies_match"
 CLAIMS = "claims_bound"
 AUTOSCALERS = "autoscalers_able"
 BUDGETS = "budgets_allow"
@@ -33,6 +34,7 @@ CONTROLLERS = (
     "controllers.daemonsets",
     "controllers.replicasets",
 )
+TEMPLATES = (*CONTROLLERS, "jobs.runs", "jobs.cronjobs")
 
 
 class Ref(NamedTuple):
@@ -99,6 +101,14 @@ class Picture:
     def controllers(self) -> dict[Ref, Row]:
         """Deployments, StatefulSets, DaemonSets and bare ReplicaSets."""
         return {Ref(row["namespace"], row["controller"]): row for row in self.rows(*CONTROLLERS)}
+
+    @cached_property
+    def labelled(self) -> dict[str, set[tuple[str, ...]]]:
+        """The labels of pods by namespace: of those that there are, ended ones too, and of those that workloads would make."""
+        found: dict[str, set[tuple[str, ...]]] = {}
+        for row in self.rows("pods.states", *TEMPLATES):
+            found.setdefault(row["namespace"], set()).add(row["labels"])
+        return found
 
     @cached_property
     def pods(self) -> dict[Ref, list[Row]]:

@@ -11,6 +11,7 @@ import msgspec
 
 from gocoffee_ops.sources.kubernetes import (
     cost_shapes,
+    network_policy_shapes,
     network_shapes,
     placement_shapes,
     pod_shapes,
@@ -87,6 +88,12 @@ SERVICES = Kind("services", network_shapes.Service, "ServiceList")
 ENDPOINT_SLICES = Kind("endpointslices", network_shapes.EndpointSlice, "EndpointSliceList", "discovery.k8s.io")
 INGRESSES = Kind("ingresses", network_shapes.Ingress, "IngressList", "networking.k8s.io")
 INGRESS_CLASSES = Kind("ingressclasses", network_shapes.Named, "IngressClassList", "networking.k8s.io")
+NETWORK_POLICIES = Kind(
+    "networkpolicies", network_policy_shapes.NetworkPolicy, "NetworkPolicyList", "networking.k8s.io"
+)
+ADDRESSED_PODS = Kind("pods", network_policy_shapes.AddressedPod, "PodList")
+RANGED_NODES = Kind("nodes", network_policy_shapes.RangedNode, "NodeList")
+LABELLED_NAMESPACES = Kind("namespaces", network_policy_shapes.Labelled, "NamespaceList")
 VALIDATING = Kind(
     "validatingwebhookconfigurations",
     network_shapes.WebhookConfiguration,

@@ -111,9 +111,16 @@ class Controller(Shape):
     status: ControllerStatus = msgspec.field(default_factory=ControllerStatus)
 
 
-class JobSpec(Shape):
-    """spec of a Job."""
+class LabelledTemplate(Shape):
+    """The pods that a Job makes, by their labels."""
 
+    metadata: PodTemplateMeta = msgspec.field(default_factory=PodTemplateMeta)
+
+
+class JobSpec(Shape):
+    """spec of a Job, or of those that a CronJob makes."""
+
+    template: LabelledTemplate = msgspec.field(default_factory=LabelledTemplate)
     parallelism: int = 1
     completions: int | None = None
     backoff_limit: int = 6
@@ -139,9 +146,16 @@ class Job(Shape):
     status: JobStatus = msgspec.field(default_factory=JobStatus)
 
 
+class JobTemplate(Shape):
+    """The Jobs that a CronJob makes."""
+
+    spec: JobSpec = msgspec.field(default_factory=JobSpec)
+
+
 class CronJobSpec(Shape):
     """spec of a CronJob."""
 
+    job_template: JobTemplate = msgspec.field(default_factory=JobTemplate)
     schedule: str = ""
     time_zone: str | None = None
     suspend: bool = False
