@@ -1,4 +1,4 @@
-"""What the API server asks of others, and what it cannot finish: webhooks, API services, namespaces."""
+"""What the API server asks of others, and what it cannot finish: webhooks, admission policies, API services, namespaces."""
 
 from __future__ import annotations
 
@@ -7,12 +7,20 @@ from typing import Any
 from gocoffee_ops.frames import Column, Schema
 from gocoffee_ops.queries.listing import Lists
 from gocoffee_ops.queries.network import EXTERNAL
-from gocoffee_ops.queries.objects import ago_s, by_type, told
+from gocoffee_ops.queries.objects import ago_s, by_type, one_line, told
 from gocoffee_ops.queries.query import Ask, Rows, query
 from gocoffee_ops.queries.service_endpoints import Counts, counts
 from gocoffee_ops.sources.kubernetes import Cluster
-from gocoffee_ops.sources.kubernetes.lists import API_SERVICES, MUTATING, NAMESPACES, SERVICES, VALIDATING
-from gocoffee_ops.sources.kubernetes.network_shapes import Webhook
+from gocoffee_ops.sources.kubernetes.lists import (
+    ADMISSION_BINDINGS,
+    ADMISSION_POLICIES,
+    API_SERVICES,
+    MUTATING,
+    NAMESPACES,
+    SERVICES,
+    VALIDATING,
+)
+from gocoffee_ops.sources.kubernetes.network_shapes import AdmissionPolicy, Webhook
 
 WEBHOOK_TABLE = Schema(
     "webhooks",
@@ -69,6 +77,51 @@ def _webhook(
         "service_exists": key in types if service else None,
         "ready_endpoints": len(endpoints.get(key, Counts()).ready) if within else None,
     }
+
+
+ADMISSION_POLICY_TABLE = Schema(
+    "admission policies",
+    (
+        Column("policy", "string"),
+        Column("binding", "string", optional=True, help="what puts it in force; missing when nothing does"),
+        Column("policy_exists", "boolean"),
+        Column("actions", "list[string]", help="of the binding: Deny, Warn, Audit"),
+        Column(
+            "type_warnings", "list[string]", help="of the policy: expressions that do not fit what they are asked about"
+        ),
+    ),
+)
+
+
+@query("cluster", ADMISSION_POLICY_TABLE)
+def admission_policies(ask: Ask[Cluster]) -> Rows:
+    """Which validating admission policies are in force, by which bindings, and what does the API server say of their types?
+
+    A cluster too old for such policies has none.
+
+    API: admissionregistration.k8s.io/v1 validatingadmissionpolicies and validatingadmissionpolicybindings. Permission: list
+    them. Raises SourceError.
+    """
+    lists = Lists(ask)
+    policies = {one.metadata.name: _type_warnings(one) for one in lists.all_there_may_be(ADMISSION_POLICIES)}
+    rows: list[dict[str, Any]] = []
+    for one in lists.all_there_may_be(ADMISSION_BINDINGS):
+        rows.append(
+            {"policy": one.spec.policy_name, "binding": one.metadata.name, "actions": one.spec.validation_actions or []}
+        )
+    bound = {row["policy"] for row in rows}
+    rows += [{"policy": name, "binding": None, "actions": []} for name in policies if name not in bound]
+    for row in rows:
+        row["policy_exists"], row["type_warnings"] = row["policy"] in policies, policies.get(row["policy"], [])
+    return Rows(rows, notes=lists.notes())
+
+
+def _type_warnings(one: AdmissionPolicy) -> list[str]:
+    checked = one.status.type_checking
+    return [
+        one_line(f"{each.field_ref}: {each.warning}")
+        for each in (checked.expression_warnings if checked else None) or ()
+    ]
 
 
 API_SERVICE_TABLE = Schema(

@@ -37,6 +37,7 @@ CLUSTER_WIDE: tuple[Query[...], ...] = (
     storage.volumes,
     storage.classes,
     control_plane.webhooks,
+    control_plane.admission_policies,
     control_plane.api_services,
     control_plane.namespaces,
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from gocoffee_ops.errors import Forbidden, Unsupported
 from gocoffee_ops.frames import Schema
 from gocoffee_ops.queries.query import Ask
 from gocoffee_ops.sources.kubernetes import Cluster, Kind
@@ -32,6 +33,15 @@ class Lists:
     def all(self, kind: Kind[T], *, namespace: str = "", field_selector: str = "") -> list[T]:
         """A whole list. An empty one in a namespace that does not exist raises NotFound: a misspelt name is no answer."""
         return self.each(kind, _itself, namespace=namespace, field_selector=field_selector)
+
+    def all_there_may_be(self, kind: Kind[T], *, namespace: str = "") -> list[T]:
+        """A whole list of what not every cluster has: of a resource that is not served there are none."""
+        try:
+            return self.all(kind, namespace=namespace)
+        except (Unsupported, Forbidden):
+            if self._ask.source.serves(kind, self._ask.deadline):
+                raise
+            return []
 
     def each(
         self,

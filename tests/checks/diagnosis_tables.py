@@ -85,6 +85,7 @@ HOOK = {
     "configuration": "validatingwebhookconfiguration/v", "webhook": "v.example.com", "failure_policy": "Fail",
     "service_namespace": "shop", "service": "web", "service_exists": True, "ready_endpoints": 1, "covers": ("CREATE pods",),
 }  # fmt: skip
+ADMISSION = {"policy": "owned", "binding": "owned", "policy_exists": True, "actions": ("Deny",)}
 API = {"api_service": "v1.x.example", "group": "x.example", "available": True}
 SPACE = {"namespace": "shop", "phase": "Active"}
 GOING = SPACE | {"phase": "Terminating", "deletion_overdue_s": 900.0, "obstacles": ("SomeFinalizersRemain: a/b in 1",)}
@@ -94,7 +95,8 @@ WELL: Rows = {
     jobs.runs: [JOB], network.services: [SERVICE], network.ingresses: [INGRESS],
     network.network_policies: [POLICY], storage.claims: [CLAIM],
     storage.classes: [CLASS], scaling.autoscalers: [HPA], scaling.budgets: [PDB], scaling.quotas: [QUOTA],
-    control_plane.webhooks: [HOOK], control_plane.api_services: [API], control_plane.namespaces: [SPACE],
+    control_plane.webhooks: [HOOK],
+    control_plane.admission_policies: [ADMISSION], control_plane.api_services: [API], control_plane.namespaces: [SPACE],
 }  # fmt: skip
 
 

@@ -27,6 +27,7 @@ from gocoffee_ops.queries import (
 )
 from tests.checks.cost_cases import ORPHAN
 from tests.checks.diagnosis_tables import (
+    ADMISSION,
     CLAIM,
     CLASS,
     CONTAINER,
@@ -243,6 +244,9 @@ DIAGNOSED: dict[str, Rows] = {
     "node silent": {cluster.nodes: [NODE | {"pressures": ("DiskPressure=Unknown",)}]},
     "node cordoned": {cluster.nodes: [NODE | {"unschedulable": True}]},
     "namespace does not go": {control_plane.namespaces: [GOING]},
+    "policy's expression does not fit": {control_plane.admission_policies: [ADMISSION | {
+        "type_warnings": ("spec.validations[0].expression: undefined field 'replica'",)}]},
+    "binding without its policy": {control_plane.admission_policies: [ADMISSION | {"policy_exists": False}]},
     **{f"{kind}: {case}": hook(f"{kind}webhookconfiguration", **more)
        for kind in ("validating", "mutating")
        for case, more in (("no service", {"service_exists": False, "ready_endpoints": None}), ("no pods", {"ready_endpoints": 0}))},

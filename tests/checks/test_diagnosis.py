@@ -25,6 +25,7 @@ from gocoffee_ops.queries import (
 )
 from gocoffee_ops.queries.query import Query
 from tests.checks.diagnosis_tables import (
+    ADMISSION,
     API,
     CLAIM,
     CONTAINER,
@@ -59,6 +60,7 @@ from tests.checks.tables import MOMENT
 HOUR = timedelta(hours=1)
 NOBODY = POLICY | {"selector": ("app=wbe",), "finds_pod": False}
 EXCLUDED = POLICY | {"part": "ingress", "selector": (), "namespaces": (), "block": "192.0.2.0/29", "finds_pod": False}
+FITS_NOT = {"type_warnings": ("spec.validations[0].expression: apps/v1, Kind=Deployment: undefined field 'x'",)}
 CASES: list[tuple[Status, str, str, Rows]] = [
     (CRIT, "node_ready", "node/n1", {cluster.nodes: [NODE | {"ready": False, "status": "NotReady"}]}),
     (CRIT, "node_pressure", "node/n1", {cluster.nodes: [NODE | {"pressures": ("DiskPressure",)}]}),
@@ -114,6 +116,10 @@ CASES: list[tuple[Status, str, str, Rows]] = [
     (CRIT, "webhooks_answered", "validatingwebhookconfiguration/v", {control_plane.webhooks: [HOOK | {"ready_endpoints": 0}]}),
     (WARN, "webhooks_answered", "validatingwebhookconfiguration/v",
      {control_plane.webhooks: [HOOK | {"service_exists": False, "failure_policy": "Ignore"}]}),
+    (WARN, "admission_policies_apply", "validatingadmissionpolicybinding/owned",
+     {control_plane.admission_policies: [ADMISSION | {"policy_exists": False}]}),
+    (WARN, "admission_policies_apply", "validatingadmissionpolicy/owned",
+     {control_plane.admission_policies: [ADMISSION | FITS_NOT, ADMISSION | {"binding": "again"} | FITS_NOT]}),
     (CRIT, "apis_available", "apiservice/v1.x.example", {control_plane.api_services: [API | {"available": False}]}),
     (UNKNOWN, "apis_available", "apiservice/v1.x.example", {control_plane.api_services: [API | {"available": None}]}),
     (WARN, "namespaces_go", "namespace/shop", {control_plane.namespaces: [GOING]}),
@@ -295,6 +301,7 @@ def said_of(what: str, reason: str, kind: str = "Warning") -> dict[str, Any]:
         {network.network_policies: [NOBODY | {"namespace": "empty", "namespaces": ("empty",)}]},
         {network.network_policies: [POLICY | {"namespace": "empty", "selector": (), "namespaces": ("empty",), "finds_pod": False}]},
         {network.network_policies: [POLICY, NOBODY | {"part": "egress", "other_namespaces": True, "finds_pod": None}]},
+        {control_plane.admission_policies: [ADMISSION | {"binding": None, "actions": ()}]},
         {network.network_policies: [POLICY, EXCLUDED | {"in_pod_range": False}, EXCLUDED | {"in_pod_range": None}]},
     ],
     ids=[
@@ -304,7 +311,8 @@ def said_of(what: str, reason: str, kind: str = "Warning") -> dict[str, Any]:
         "a budget of what has ended", "a budget of an empty namespace", "budgets of two namespaces",
         "budgets that part the pods", "a budget without a selector", "a budget of what runs at night",
         "a policy of what is at 0", "a policy of what runs at night", "a policy of an empty namespace",
-        "a policy of all pods where there are none", "a peer where none was read", "a block that is not of pods",
+        "a policy of all pods where there are none", "a peer where none was read", "an admission policy that nothing binds",
+        "a block that is not of pods",
     ],
 )  # fmt: skip
 def test_what_has_passed_or_is_meant_so_is_no_finding(rows: Rows) -> None:

@@ -12,7 +12,9 @@ from tests.diagnosis import workload_scenarios
 from tests.diagnosis.scenario import CRIT, WARN, Scenario, collected
 from tests.diagnosis.stage import (
     Stage,
+    admission_policy,
     autoscaler,
+    binding,
     budget,
     claim,
     cronjob,
@@ -312,6 +314,26 @@ def webhook_without_its_service(stage: Stage) -> None:
     stage.create(webhook("gone", stage.namespace, "nowhere", "nothings"))
 
 
+@scenario(
+    (WARN, "admission_policies_apply", "validatingadmissionpolicybinding/lost"),
+    says=("its policy nowhere does not exist", "nothing is checked by it"),
+)
+def binding_without_its_admission_policy(stage: Stage) -> None:
+    stage.create(binding("lost", "nowhere", stage.namespace))
+
+
+@scenario(
+    (WARN, "admission_policies_apply", "validatingadmissionpolicy/unfit"),
+    says=("spec.validations[0].expression: apps/v1, Kind=Deployment", "undefined field 'replica'"),
+)
+def admission_policy_that_does_not_fit(stage: Stage) -> None:
+    policy = admission_policy("unfit", "object.spec.replica <= 9")
+    stage.create(policy, binding("unfit", "unfit", stage.namespace))
+    stage.until(
+        "type check", lambda: "typeChecking" in stage.get("validatingadmissionpolicy", "unfit").get("status", {})
+    )
+
+
 @scenario((WARN, "namespaces_go", "namespace/{namespace}"), says=("has not gone for", "example.com/hold in 1 resource"))
 def stuck_namespace(stage: Stage) -> None:
     held = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta("held", finalizers=["example.com/hold"])}
@@ -336,6 +358,13 @@ def none_at_all(stage: Stage) -> None:
     every = network_policy("all", "web", ingress=[{"namespaceSelector": {}}], egress=[{"podSelector": {}}])
     every["spec"]["podSelector"] = {}
     from_old = [{"podSelector": {"matchLabels": {"app": "retired"}}}, {"ipBlock": {"cidr": "0.0.0.0/0"}}]
+    stage.create(
+        admission_policy("fits", "object.spec.replicas <= 9"), binding("fits", "fits", stage.namespace),
+        admission_policy("unbound", "object.spec.replicas <= 9"),
+    )  # fmt: skip
+    stage.until(
+        "type check", lambda: "typeChecking" in stage.get("validatingadmissionpolicy", "fits").get("status", {})
+    )
     yearly = cronjob("marked")
     yearly["spec"]["jobTemplate"]["spec"]["template"]["metadata"]["labels"] = {"app": "marked"}
     stage.create(

@@ -139,6 +139,24 @@ def webhook(name: str, namespace: str, to: str, resource: str) -> Json:
     }  # fmt: skip
 
 
+def admission_policy(name: str, expression: str) -> Json:
+    """Of Deployments; in force only where something binds it."""
+    rule = {"apiGroups": ["apps"], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["deployments"]}
+    return {
+        "apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicy", "metadata": meta(name),
+        "spec": {"matchConstraints": {"resourceRules": [rule]}, "validations": [{"expression": expression}]},
+    }  # fmt: skip
+
+
+def binding(name: str, policy: str, namespace: str) -> Json:
+    """Puts a policy in force in that namespace alone."""
+    where = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}}}
+    return {
+        "apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicyBinding", "metadata": meta(name),
+        "spec": {"policyName": policy, "validationActions": ["Deny"], "matchResources": where},
+    }  # fmt: skip
+
+
 def node(name: str) -> Json:
     size = {"cpu": "8", "memory": "32Gi", "pods": "110"}
     return {

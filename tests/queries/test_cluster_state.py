@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from gocoffee_ops.errors import Forbidden, NotFound
+from gocoffee_ops.errors import Forbidden, NotFound, SourceError
 from gocoffee_ops.model import Status
 from gocoffee_ops.queries import changes, control_plane, controllers, jobs, network, nodes, pods, scaling, storage
 from gocoffee_ops.queries.query import Query
@@ -26,10 +26,16 @@ READABLE: list[Query[...]] = [
     controllers.statefulsets, controllers.daemonsets, controllers.replicasets, jobs.runs, jobs.cronjobs, network.services,
     network.endpoints, network.ingresses, network.network_policies,
     storage.claims, storage.volumes, storage.classes, scaling.autoscalers,
-    scaling.budgets, scaling.quotas, control_plane.webhooks, control_plane.api_services, control_plane.namespaces,
+    scaling.budgets, scaling.quotas, control_plane.webhooks,
+    control_plane.admission_policies, control_plane.api_services, control_plane.namespaces,
     changes.rollouts, changes.configmaps,
 ]  # fmt: skip
-NONE_HERE = {"controllers.replicasets", "network.network_policies", "control_plane.webhooks"}
+NONE_HERE = {
+    "controllers.replicasets",
+    "network.network_policies",
+    "control_plane.webhooks",
+    "control_plane.admission_policies",
+}
 
 
 def by(frame: pd.DataFrame, name: str) -> dict[Any, dict[str, Any]]:
@@ -222,6 +228,38 @@ def test_the_api_server_is_asked_for_the_metadata_of_secrets_alone(tmp_path: Pat
             changes.secrets(ops)
     accepted = {value for one in asked for name, value in one.headers.items() if name.lower() == "accept"}
     assert accepted == {"application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"}
+
+
+GROUP = "admissionregistration.k8s.io"
+WEBHOOKS_ALONE = {"kind": "APIResourceList", "resources": [{"name": "validatingwebhookconfigurations"}]}
+
+
+@pytest.mark.parametrize("refused", [404, 403])
+@pytest.mark.parametrize(
+    "served", [{"groups": []}, {"groups": [{"name": GROUP}]}], ids=["no group", "another version's"]
+)
+def test_of_what_a_cluster_does_not_serve_there_is_none(served: dict[str, Any], refused: int, tmp_path: Path) -> None:
+    """A role that grants it not, too: what is not served can be in nobody's way."""
+
+    def script(one: Asked) -> Answer:
+        known = {"/apis": {"kind": "APIGroupList", **served}, f"/apis/{GROUP}/v1": WEBHOOKS_ALONE}
+        return says(known[one.path]) if one.path in known else Answer(refused, b"no")
+
+    with serving(script) as server:
+        ops = live_session(tmp_path, clusters={"c": write_kubeconfig(tmp_path / "config", server.url)})
+        assert len(control_plane.admission_policies(ops)) == 0
+    assert ops.findings == []
+
+
+@pytest.mark.parametrize(
+    "answer", [Answer(404, b"404 page not found"), says({"kind": "Status"})], ids=["404", "no list"]
+)
+def test_a_server_that_does_not_say_what_it_serves_leaves_it_unknown(answer: Answer, tmp_path: Path) -> None:
+    with serving(lambda _: Answer(404, b"404") if "admission" in _.path else answer) as server:
+        ops = live_session(tmp_path, clusters={"c": write_kubeconfig(tmp_path / "config", server.url)})
+        with pytest.raises(SourceError):
+            control_plane.admission_policies(ops)
+    assert [(one.status, one.check) for one in ops.findings] == [(Status.UNKNOWN, "control_plane.admission_policies")]
 
 
 def test_values_of_secrets_and_configmaps_stay_where_they_are(cluster: Cluster, namespace: str, tmp_path: Path) -> None:

@@ -91,6 +91,12 @@ AREAS = (
         ("control_plane.webhooks",),
         "all admission webhooks are answered, or called by URL",
     ),
+    Area(
+        "admission_policies_apply",
+        "admission policies",
+        ("control_plane.admission_policies",),
+        "all bindings have their admission policy, and its expressions fit",
+    ),
     Area("apis_available", "apis", ("control_plane.api_services",), "all API services are available"),
     Area("namespaces_go", "namespaces", ("control_plane.namespaces",), "no namespace is stuck"),
 )

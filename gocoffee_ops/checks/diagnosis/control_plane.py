@@ -1,4 +1,4 @@
-"""Webhooks that nobody answers, APIs that are not available, namespaces that do not go away."""
+"""Webhooks that nobody answers, policies that do not apply, APIs that are not available, namespaces that do not go away."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from gocoffee_ops.checks.diagnosis.network import service_at
 from gocoffee_ops.checks.diagnosis.problem import (
+    ADMISSION_POLICIES,
     APIS,
     NAMESPACES,
     SERVICES,
@@ -24,6 +25,7 @@ from gocoffee_ops.model import Status
 def problems(picture: Picture) -> Iterator[Problem]:
     """What is wrong with what the API server asks of others, and with what it cannot finish."""
     yield from _webhooks(picture)
+    yield from _admission_policies(picture)
     yield from _apis(picture)
     yield from _namespaces(picture)
 
@@ -50,6 +52,22 @@ def _webhooks(picture: Picture) -> Iterator[Problem]:
             () if gone else ((Cause(SERVICES, service_at(namespace, service)),),),
             effect=f"{at.subject} ({what})",
         )
+
+
+def _admission_policies(picture: Picture) -> Iterator[Problem]:
+    tables = ("control_plane.admission_policies",)
+    warned: dict[str, Row] = {}
+    for row in picture.rows(*tables):
+        if not row["policy_exists"]:
+            at = Ref("", f"validatingadmissionpolicybinding/{row['binding']}")
+            reason = f"its policy {row['policy']} does not exist: nothing is checked by it"
+            yield Problem(ADMISSION_POLICIES, Status.WARN, at, reason, tables)
+        elif row["type_warnings"]:
+            warned[row["policy"]] = row
+    for policy, row in warned.items():
+        at = Ref("", f"validatingadmissionpolicy/{policy}")
+        reason = f"an expression does not fit what it is asked about: {'; '.join(map(short, row['type_warnings']))}"
+        yield Problem(ADMISSION_POLICIES, Status.WARN, at, reason, tables)
 
 
 def _apis(picture: Picture) -> Iterator[Problem]:

@@ -25,6 +25,7 @@ AUTOSCALERS = "autoscalers_able"
 BUDGETS = "budgets_allow"
 QUOTAS = "quotas_leave_room"
 WEBHOOKS = "webhooks_answered"
+ADMISSION_POLICIES = "admission_policies_apply"
 APIS = "apis_available"
 NAMESPACES = "namespaces_go"
 

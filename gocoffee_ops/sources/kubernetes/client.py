@@ -185,6 +185,21 @@ class Cluster:
         """The API server's version (`v1.36.3`). Permission: every authenticated user has it."""
         return self.read(Request("get", "/version", "/version"), shapes.Version, deadline).git_version
 
+    def serves(self, kind: Kind[Any], deadline: Deadline) -> bool:
+        """Whether a resource that not every cluster has is there to be listed.
+
+        Where its group is served in other versions alone, `errors.NotFound` or `errors.Unsupported` is raised: there may be
+        some, and we cannot read them. Permission: every authenticated user has it.
+        """
+        groups = Request("get", "/apis", "/apis")
+        found = self.read(groups, shapes.ApiGroups, deadline)
+        if found.kind != "APIGroupList":
+            raise self._malformed(groups, f"a {found.kind} instead of an APIGroupList")
+        if not any(one.name == kind.group for one in found.groups or ()):
+            return False
+        version = Request("get", kind.api, kind.api, kind.group, kind.version)
+        return any(one.name == kind.plural for one in self.read(version, shapes.ApiResources, deadline).resources or ())
+
     def require_namespace(self, namespace: str, deadline: Deadline) -> None:
         """Raise NotFound when there is no such namespace: a list in it would just be empty."""
         path = f"/api/v1/namespaces/{quote(namespace, safe='')}"

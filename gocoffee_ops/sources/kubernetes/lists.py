@@ -106,6 +106,18 @@ MUTATING = Kind(
     "MutatingWebhookConfigurationList",
     "admissionregistration.k8s.io",
 )
+ADMISSION_POLICIES = Kind(
+    "validatingadmissionpolicies",
+    network_shapes.AdmissionPolicy,
+    "ValidatingAdmissionPolicyList",
+    "admissionregistration.k8s.io",
+)
+ADMISSION_BINDINGS = Kind(
+    "validatingadmissionpolicybindings",
+    network_shapes.AdmissionBinding,
+    "ValidatingAdmissionPolicyBindingList",
+    "admissionregistration.k8s.io",
+)
 
 CLAIMS = Kind("persistentvolumeclaims", policy_shapes.Claim, "PersistentVolumeClaimList")
 VOLUMES = Kind("persistentvolumes", policy_shapes.Volume, "PersistentVolumeList")

@@ -1,4 +1,4 @@
-"""What is decoded of Services, endpoints, Ingresses and admission webhooks. See `shapes`."""
+"""What is decoded of Services, endpoints, Ingresses, admission webhooks and policies. See `shapes`."""
 
 from __future__ import annotations
 
@@ -209,3 +209,43 @@ class WebhookConfiguration(Shape):
 
     metadata: AnnotatedMeta
     webhooks: list[Webhook] | None = None
+
+
+class ExpressionWarning(Shape):
+    """What the API server says of an expression's types."""
+
+    field_ref: str = ""
+    warning: str = ""
+
+
+class TypeChecking(Shape):
+    """The expressions of a policy that do not fit what they are asked about."""
+
+    expression_warnings: list[ExpressionWarning] | None = None
+
+
+class AdmissionPolicyStatus(Shape):
+    """status of a validating admission policy; without type checking, it has not been checked yet."""
+
+    type_checking: TypeChecking | None = None
+
+
+class AdmissionPolicy(Shape):
+    """A validating admission policy."""
+
+    metadata: AnnotatedMeta
+    status: AdmissionPolicyStatus = msgspec.field(default_factory=AdmissionPolicyStatus)
+
+
+class BindingSpec(Shape):
+    """spec of a binding: which policy is in force, and what happens where it is not met."""
+
+    policy_name: str = ""
+    validation_actions: list[str] | None = None
+
+
+class AdmissionBinding(Shape):
+    """What puts a validating admission policy in force."""
+
+    metadata: AnnotatedMeta
+    spec: BindingSpec = msgspec.field(default_factory=BindingSpec)

@@ -278,6 +278,32 @@ class PodMetrics(Shape):
 # The API itself
 
 
+class ApiGroup(Shape):
+    """A group of APIs that the server serves."""
+
+    name: str
+
+
+class ApiGroups(Shape):
+    """All groups but the core one."""
+
+    kind: str
+    groups: list[ApiGroup] | None = None
+
+
+class ApiResource(Shape):
+    """A resource of a group and version."""
+
+    name: str
+
+
+class ApiResources(Shape):
+    """What a version of a group has."""
+
+    kind: str
+    resources: list[ApiResource] | None = None
+
+
 class Version(Shape):
     """/version."""
 
