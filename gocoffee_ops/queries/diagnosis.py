@@ -6,7 +6,18 @@ from typing import TYPE_CHECKING
 
 from gocoffee_ops.errors import OpsError
 from gocoffee_ops.frames import Tables
-from gocoffee_ops.queries import cluster, control_plane, controllers, jobs, network, nodes, pods, scaling, storage
+from gocoffee_ops.queries import (
+    cluster,
+    control_plane,
+    controllers,
+    gateways,
+    jobs,
+    network,
+    nodes,
+    pods,
+    scaling,
+    storage,
+)
 from gocoffee_ops.queries.query import Query, Question, Reader
 
 if TYPE_CHECKING:
@@ -24,6 +35,8 @@ NAMESPACED: tuple[Query[...], ...] = (
     network.services,
     network.ingresses,
     network.network_policies,
+    gateways.gateways,
+    gateways.routes,
     storage.claims,
     scaling.autoscalers,
     scaling.budgets,
@@ -36,6 +49,7 @@ CLUSTER_WIDE: tuple[Query[...], ...] = (
     nodes.leases,
     storage.volumes,
     storage.classes,
+    gateways.classes,
     control_plane.webhooks,
     control_plane.admission_policies,
     control_plane.api_services,

@@ -15,6 +15,7 @@ from gocoffee_ops.queries import (
     control_plane,
     controllers,
     diagnosis,
+    gateways,
     jobs,
     network,
     nodes,
@@ -57,6 +58,13 @@ INGRESS = {
     "namespace": "shop", "ingress": "web", "class_name": "nginx", "class_exists": True, "host": "a.example", "path": "/",
     "service": "web", "port": "80", "service_exists": True, "port_exists": True,
 }  # fmt: skip
+GATEWAY_CLASS = {"gateway_class": "edge", "controller": "edge.example/edge", "accepted": True, "age_s": 9_999.0}
+GATEWAY = {"namespace": "shop", "gateway": "web", "gateway_class": "edge", "accepted": True, "age_s": 9_999.0}
+PARENT = {
+    "namespace": "shop", "route": "web", "hosts": ("a.example",), "part": "parent", "kind": "Gateway", "target_namespace": "shop",
+    "target": "web", "exists": True, "allowed": True, "takes": ("its own namespace",),
+}  # fmt: skip
+BACKEND = PARENT | {"part": "backend", "kind": "Service", "at": "80", "at_exists": True, "allowed": None, "takes": ()}
 POLICY = {
     "namespace": "shop", "policy": "web", "part": "pods", "selector": ("app=web",), "other_namespaces": False,
     "namespaces": ("shop",), "finds_pod": True,
@@ -93,7 +101,8 @@ GOING = SPACE | {"phase": "Terminating", "deletion_overdue_s": 900.0, "obstacles
 WELL: Rows = {
     cluster.nodes: [NODE], nodes.leases: [LEASE], pods.states: [POD], controllers.deployments: [CONTROLLER],
     jobs.runs: [JOB], network.services: [SERVICE], network.ingresses: [INGRESS],
-    network.network_policies: [POLICY], storage.claims: [CLAIM],
+    network.network_policies: [POLICY],
+    gateways.classes: [GATEWAY_CLASS], gateways.gateways: [GATEWAY], gateways.routes: [PARENT, BACKEND], storage.claims: [CLAIM],
     storage.classes: [CLASS], scaling.autoscalers: [HPA], scaling.budgets: [PDB], scaling.quotas: [QUOTA],
     control_plane.webhooks: [HOOK],
     control_plane.admission_policies: [ADMISSION], control_plane.api_services: [API], control_plane.namespaces: [SPACE],

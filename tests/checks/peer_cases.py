@@ -18,6 +18,7 @@ from gocoffee_ops.queries import (
     control_plane,
     controllers,
     endpoints,
+    gateways,
     jobs,
     metrics,
     network,
@@ -28,17 +29,21 @@ from gocoffee_ops.queries import (
 from tests.checks.cost_cases import ORPHAN
 from tests.checks.diagnosis_tables import (
     ADMISSION,
+    BACKEND,
     CLAIM,
     CLASS,
     CONTAINER,
     CONTROLLER,
     CRASHING,
+    GATEWAY,
+    GATEWAY_CLASS,
     GOING,
     HOOK,
     HPA,
     INGRESS,
     JOB,
     NODE,
+    PARENT,
     PDB,
     PENDING,
     POD,
@@ -63,6 +68,7 @@ CRON = {
     "namespace": "shop", "cronjob": "nightly", "suspended": False, "active": 0, "last_scheduled_at": MOMENT,
     "last_succeeded_at": MOMENT, "last_scheduled_s": 9_999.0,
 }  # fmt: skip
+REFUSED = {"accepted": False, "accepted_reason": "Unsupported: said by its controller"}
 UNFOUND = {"selector": ("app=wbe",), "finds_pod": False}
 PEER = POLICY | {"part": "ingress"}
 ACROSS = {"other_namespaces": True, **UNFOUND}
@@ -194,6 +200,16 @@ DIAGNOSED: dict[str, Rows] = {
     "ingress without port": {network.ingresses: [INGRESS | {"port_exists": False}]},
     "ingress of no class": {network.ingresses: [INGRESS | {"class_exists": False, "class_name": None}]},
     "ingress of a class that is not there": {network.ingresses: [INGRESS | {"class_exists": False}]},
+    # gateways
+    "class of gateways not accepted": {gateways.classes: [GATEWAY_CLASS | REFUSED]},
+    "gateway of no class": {gateways.gateways: [GATEWAY | {"gateway_class": "egde"}]},
+    "gateway not accepted": {gateways.gateways: [GATEWAY | REFUSED]},
+    "route without its gateway": {gateways.routes: [PARENT | {"exists": False, "allowed": None}]},
+    "route of another namespace": {gateways.routes: [PARENT | {"target_namespace": "edge", "allowed": False}]},
+    "route of other labels": {gateways.routes: [
+        PARENT | {"target_namespace": "edge", "allowed": False, "takes": ("namespaces with team=a",)}]},
+    "route without its service": {gateways.routes: [PARENT, BACKEND | {"exists": False, "at_exists": None}]},
+    "route to a port that is not there": {gateways.routes: [PARENT, BACKEND | {"at_exists": False}]},
     # network policies
     "policy for nobody": {network.network_policies: [POLICY | UNFOUND]},
     "policy of a peer that is nobody": {network.network_policies: [POLICY, PEER | UNFOUND]},

@@ -16,6 +16,7 @@ from gocoffee_ops.queries import (
     cluster,
     control_plane,
     controllers,
+    gateways,
     jobs,
     network,
     nodes,
@@ -27,11 +28,14 @@ from gocoffee_ops.queries.query import Query
 from tests.checks.diagnosis_tables import (
     ADMISSION,
     API,
+    BACKEND,
     CLAIM,
     CONTAINER,
     CONTROLLER,
     CRASHING,
     CRIT,
+    GATEWAY,
+    GATEWAY_CLASS,
     GOING,
     HOOK,
     HPA,
@@ -40,6 +44,7 @@ from tests.checks.diagnosis_tables import (
     LEASE,
     NODE,
     OK,
+    PARENT,
     PDB,
     PENDING,
     POD,
@@ -60,6 +65,7 @@ from tests.checks.tables import MOMENT
 HOUR = timedelta(hours=1)
 NOBODY = POLICY | {"selector": ("app=wbe",), "finds_pod": False}
 EXCLUDED = POLICY | {"part": "ingress", "selector": (), "namespaces": (), "block": "192.0.2.0/29", "finds_pod": False}
+REFUSED = {"accepted": False, "accepted_reason": "InvalidParameters: no such parameters"}
 FITS_NOT = {"type_warnings": ("spec.validations[0].expression: apps/v1, Kind=Deployment: undefined field 'x'",)}
 CASES: list[tuple[Status, str, str, Rows]] = [
     (CRIT, "node_ready", "node/n1", {cluster.nodes: [NODE | {"ready": False, "status": "NotReady"}]}),
@@ -101,6 +107,17 @@ CASES: list[tuple[Status, str, str, Rows]] = [
     (CRIT, "ingresses_lead", "ingress/web", {network.ingresses: [INGRESS | {"service_exists": False}]}),
     (CRIT, "ingresses_lead", "ingress/web", {network.ingresses: [INGRESS | {"class_exists": False}]}),
     (WARN, "ingresses_lead", "ingress/web", {network.ingresses: [INGRESS | {"class_exists": False, "class_name": None}]}),
+    (WARN, "gateways_serve", "gatewayclass/edge",
+     {gateways.classes: [GATEWAY_CLASS | {"accepted": None}], gateways.gateways: []}),
+    (CRIT, "gateways_serve", "gatewayclass/edge",
+     {gateways.classes: [GATEWAY_CLASS | REFUSED], gateways.gateways: [GATEWAY | {"accepted": None}]}),
+    (CRIT, "gateways_serve", "gateway/web", {gateways.gateways: [GATEWAY | REFUSED]}),
+    (CRIT, "gateways_serve", "gateway/web", {gateways.gateways: [GATEWAY | {"gateway_class": "egde"}]}),
+    (CRIT, "routes_lead", "httproute/web", {gateways.routes: [PARENT | {"exists": False, "allowed": None}]}),
+    (CRIT, "routes_lead", "httproute/web", {gateways.routes: [PARENT | {"at": "https", "at_exists": False}]}),
+    (CRIT, "routes_lead", "httproute/web", {gateways.routes: [PARENT | {"refused": "RefNotPermitted: no grant"}, BACKEND]}),
+    (CRIT, "routes_lead", "httproute/web",
+     {gateways.routes: [PARENT | {"allowed": False}, BACKEND | {"exists": False, "at_exists": None}]}),
     (WARN, "network_policies_match", "networkpolicy/web",
      {network.network_policies: [NOBODY, POLICY | {"part": "egress", "selector": ("app=db",), "finds_pod": False}]}),
     (WARN, "claims_bound", "persistentvolumeclaim/data", {storage.claims: [PENDING]}),
@@ -301,6 +318,9 @@ def said_of(what: str, reason: str, kind: str = "Warning") -> dict[str, Any]:
         {network.network_policies: [NOBODY | {"namespace": "empty", "namespaces": ("empty",)}]},
         {network.network_policies: [POLICY | {"namespace": "empty", "selector": (), "namespaces": ("empty",), "finds_pod": False}]},
         {network.network_policies: [POLICY, NOBODY | {"part": "egress", "other_namespaces": True, "finds_pod": None}]},
+        {gateways.gateways: [GATEWAY | {"accepted": None, "age_s": 5.0}]},
+        {gateways.routes: [PARENT | {"kind": "Service", "exists": None, "allowed": None}, BACKEND | {"exists": None}]},
+        {gateways.classes: [], gateways.gateways: [], gateways.routes: []},
         {control_plane.admission_policies: [ADMISSION | {"binding": None, "actions": ()}]},
         {network.network_policies: [POLICY, EXCLUDED | {"in_pod_range": False}, EXCLUDED | {"in_pod_range": None}]},
     ],
@@ -311,12 +331,27 @@ def said_of(what: str, reason: str, kind: str = "Warning") -> dict[str, Any]:
         "a budget of what has ended", "a budget of an empty namespace", "budgets of two namespaces",
         "budgets that part the pods", "a budget without a selector", "a budget of what runs at night",
         "a policy of what is at 0", "a policy of what runs at night", "a policy of an empty namespace",
-        "a policy of all pods where there are none", "a peer where none was read", "an admission policy that nothing binds",
+        "a policy of all pods where there are none", "a peer where none was read",
+        "a gateway that was just made", "a route of a mesh",
+        "no Gateway API", "an admission policy that nothing binds",
         "a block that is not of pods",
     ],
 )  # fmt: skip
 def test_what_has_passed_or_is_meant_so_is_no_finding(rows: Rows) -> None:
     assert wrong(judged(rows)) == []
+
+
+def test_a_route_to_a_service_that_nobody_answers_is_named_by_the_service() -> None:
+    found = judged({network.services: [SERVICE | {"ready": 0, "pods": 0, "owners": (), "selector": ("app=other",)}],
+                    network.ingresses: [], control_plane.webhooks: []})  # fmt: skip
+    found = [one for one in found if one.status is not OK]
+    assert wrong(found) == [(CRIT, "services_answered", "service/web")]
+    assert "httproute/web (a.example)" in found[0].reason
+
+
+def test_a_class_that_was_not_read_is_not_missing() -> None:
+    found = judged({}, missing=(gateways.classes,))
+    assert wrong(found) == [(UNKNOWN, "gateways_serve", "gateways")]
 
 
 def test_whether_a_policy_is_for_what_rests_is_unknown_where_that_was_not_read() -> None:

@@ -92,7 +92,7 @@ def test_a_chain_ends_at_its_deepest_cause_which_is_as_bad_as_its_worst_conseque
         "deployment/api (2 of 2 pods not created)",
     ):
         assert named in found[0].reason
-    assert found[0].numbers["consequences"] == 4
+    assert found[0].numbers["consequences"] == 5
 
 
 def test_a_webhook_that_refuses_the_pods_that_would_answer_it_is_one_finding() -> None:

@@ -19,6 +19,8 @@ from tests.diagnosis.stage import (
     claim,
     cronjob,
     deployment,
+    gateway,
+    gateway_class,
     ingress,
     job,
     meta,
@@ -26,6 +28,7 @@ from tests.diagnosis.stage import (
     network_policy,
     node,
     quota,
+    route,
     service,
     stamp,
     webhook,
@@ -141,6 +144,55 @@ def ingress_without_its_service(stage: Stage) -> None:
 def ingress_to_a_wrong_port(stage: Stage) -> None:
     stage.create(deployment("ports"), service("ports"), ingress("ports", "ports", 8443))
     stage.condition("deployment", "ports", "Available", "True")
+
+
+@scenario(
+    (CRIT, "gateways_serve", "gatewayclass/odd"),
+    says=(
+        "not accepted: InvalidParameters: no such parameters",
+        "gateway-of-a-class-that-is-not-accepted/gateway/of-it (not accepted)",
+    ),
+)
+def gateway_of_a_class_that_is_not_accepted(stage: Stage) -> None:
+    stage.create(gateway_class("odd"), gateway("of-it", "odd"))
+    stage.accepted("gatewayclasses/odd", status="False", reason="InvalidParameters", message="no such parameters")
+
+
+@scenario((CRIT, "gateways_serve", "gateway/lost"), says=("its class nowhere does not exist",))
+def gateway_of_no_class(stage: Stage) -> None:
+    stage.create(gateway("lost", "nowhere"))
+
+
+@scenario((CRIT, "gateways_serve", "gateway/clash"), says=("not accepted: UnsupportedAddress: 192.0.2.1",))
+def gateway_that_is_not_accepted(stage: Stage) -> None:
+    stage.create(gateway("clash", "edge"))
+    where = f"namespaces/{stage.namespace}/gateways/clash"
+    stage.accepted(where, status="False", reason="UnsupportedAddress", message="192.0.2.1")
+
+
+@scenario(
+    (CRIT, "routes_lead", "httproute/lost"), (CRIT, "routes_lead", "httproute/alien"), (CRIT, "routes_lead", "httproute/labelled"),
+    (CRIT, "routes_lead", "httproute/unnamed"), (CRIT, "routes_lead", "httproute/ports"),
+    (CRIT, "routes_lead", "httproute/section"),
+    says=(
+        "its gateway/nowhere does not exist", "none-at-all/gateway/own takes no routes of its namespace: it takes those of its own",
+        "gateway/team takes no routes of its namespace: it takes those of namespaces with team=a",
+        "leads to service/gone, which does not exist", "leads to port 8443 of service/web, which it does not have",
+        "gateway/all has no listener https",
+    ),
+)  # fmt: skip
+def routes_that_lead_nowhere(stage: Stage) -> None:
+    every, team = {"from": "All"}, {"from": "Selector", "selector": {"matchLabels": {"team": "a"}}}
+    stage.create(
+        gateway("all", "edge", every), gateway("team", "edge", team), deployment("web"), service("web"),
+        route("lost", "web", {"name": "nowhere"}), route("alien", "web", {"name": "own", "namespace": "none-at-all"}),
+        route("labelled", "web", {"name": "team"}), route("unnamed", "gone", {"name": "all"}),
+        route("ports", "web", {"name": "all"}, port=8443), route("section", "web", {"name": "all", "sectionName": "https"}),
+    )  # fmt: skip
+    for name in ("all", "team"):
+        stage.accepted(f"namespaces/{stage.namespace}/gateways/{name}")
+    stage.condition("deployment", "web", "Available", "True")
+    stage.started("web", 1)
 
 
 @scenario(
@@ -358,6 +410,14 @@ def none_at_all(stage: Stage) -> None:
     every = network_policy("all", "web", ingress=[{"namespaceSelector": {}}], egress=[{"podSelector": {}}])
     every["spec"]["podSelector"] = {}
     from_old = [{"podSelector": {"matchLabels": {"app": "retired"}}}, {"ipBlock": {"cidr": "0.0.0.0/0"}}]
+    mine = {"from": "Selector", "selector": {"matchLabels": {"kubernetes.io/metadata.name": stage.namespace}}}
+    stage.create(
+        gateway("own", "edge"), gateway("mine", "edge", mine),
+        route("web", "web", {"name": "own"}, {"name": "mine", "sectionName": "http"},
+              {"name": "web", "group": "", "kind": "Service"}),
+    )  # fmt: skip
+    for name in ("own", "mine"):
+        stage.accepted(f"namespaces/{stage.namespace}/gateways/{name}")
     stage.create(
         admission_policy("fits", "object.spec.replicas <= 9"), binding("fits", "fits", stage.namespace),
         admission_policy("unbound", "object.spec.replicas <= 9"),

@@ -68,6 +68,36 @@ def network_policy(name: str, app: str, *, ingress: list[Json] | None = None, eg
     }  # fmt: skip
 
 
+GATEWAY_API = "gateway.networking.k8s.io/v1"
+
+
+def gateway_class(name: str) -> Json:
+    spec = {"controllerName": "gateways.example/edge"}
+    return {"apiVersion": GATEWAY_API, "kind": "GatewayClass", "metadata": meta(name), "spec": spec}
+
+
+def gateway(name: str, gateway_class: str, takes: Json | None = None) -> Json:
+    """With one listener, which takes the routes of these namespaces."""
+    listener = {
+        "name": "http",
+        "port": 80,
+        "protocol": "HTTP",
+        "allowedRoutes": {"namespaces": takes or {"from": "Same"}},
+    }
+    return {
+        "apiVersion": GATEWAY_API, "kind": "Gateway", "metadata": meta(name),
+        "spec": {"gatewayClassName": gateway_class, "listeners": [listener]},
+    }  # fmt: skip
+
+
+def route(name: str, to: str, *parents: Json, port: int = 80) -> Json:
+    rule = {"backendRefs": [{"name": to, "port": port}]}
+    return {
+        "apiVersion": GATEWAY_API, "kind": "HTTPRoute", "metadata": meta(name),
+        "spec": {"parentRefs": list(parents), "hostnames": [f"{name}.example"], "rules": [rule]},
+    }  # fmt: skip
+
+
 def claim(name: str, storage_class: str) -> Json:
     return {
         "apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": meta(name),
@@ -206,6 +236,17 @@ class Stage:
 
     def pod_status(self, pod: Json, **status: Any) -> None:
         self.status(f"/api/v1/namespaces/{self.namespace}/pods/{pod['metadata']['name']}", status)
+
+    def accepted(self, path: str, *, status: str = "True", reason: str = "Accepted", message: str = "") -> None:
+        """What a gateway's controller says of a class or a gateway."""
+        said = {
+            "type": "Accepted",
+            "status": status,
+            "reason": reason,
+            "message": message,
+            "lastTransitionTime": stamp(),
+        }
+        self.status(f"/apis/{GATEWAY_API}/{path}", {"conditions": [said]})
 
     def container(self, app: str, count: int, **status: Any) -> None:
         """Write the first container's status in every pod of an app."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -16,12 +17,13 @@ from gocoffee_ops.model import Finding, Status, Thresholds
 from gocoffee_ops.queries import diagnosis
 from tests.diagnosis.scenario import Scenario
 from tests.diagnosis.scenarios import SCENARIOS
-from tests.diagnosis.stage import Stage, node
+from tests.diagnosis.stage import Stage, gateway_class, node
 from tests.support import live_session
 from tests.testbed.control_plane import Cluster
 from tests.testbed.kube_fixtures import obtain
 
 AT_ONCE = Thresholds(pod_starting_s=0.0, stuck_s=0.0)  # an object cannot be created in the past
+GATEWAY_CRDS = Path(__file__).parent.parent / "testbed" / "gateway_crds.yaml"
 CLASSES = [
     {"apiVersion": "networking.k8s.io/v1", "kind": "IngressClass", "metadata": {"name": "nginx"},
      "spec": {"controller": "k8s.io/ingress-nginx"}},
@@ -60,7 +62,10 @@ def diagnosed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Diagnosed]:
     with ExitStack() as stack:
         cluster = obtain(stack, "scenarios", None, tmp_path_factory)
         everywhere = Stage(cluster, "default")
-        everywhere.create(node("n1"), node("n2"), *CLASSES)
+        cluster.kubectl("create", "-f", str(GATEWAY_CRDS))
+        cluster.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
+        everywhere.create(node("n1"), node("n2"), *CLASSES, gateway_class("edge"))
+        everywhere.accepted("gatewayclasses/edge")
         for one in SCENARIOS:
             cluster.kubectl("create", "namespace", one.name)
         for name in ("n1", "n2"):
@@ -89,7 +94,11 @@ def test_the_scenario_gives_its_findings_and_no_others(scenario: Scenario, diagn
 @pytest.mark.testbed
 def test_precision_and_recall_are_whole(diagnosed: Diagnosed, capsys: pytest.CaptureFixture[str]) -> None:
     expected = {
-        (one.name if not subject.startswith(("node/", "namespace/", "validating")) else "", check, subject)
+        (
+            one.name if not subject.startswith(("node/", "namespace/", "validating", "gatewayclass/")) else "",
+            check,
+            subject,
+        )
         for one in SCENARIOS
         for _, check, name in one.expected
         for subject in [name.format(namespace=one.name)]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from gocoffee_ops.checks import problems as same
 from gocoffee_ops.checks.diagnosis import (
     control_plane,
+    gateways,
     jobs,
     network,
     network_policies,
@@ -29,6 +30,7 @@ RULES: tuple[Callable[[Picture], Iterator[Problem]], ...] = (
     workloads.problems,
     jobs.problems,
     network.problems,
+    gateways.problems,
     network_policies.problems,
     storage.problems,
     policies.problems,
@@ -75,6 +77,8 @@ AREAS = (
     Area("jobs_done", "jobs", ("jobs.runs", "jobs.cronjobs"), "no Job or CronJob has failed"),
     Area("services_answered", "services", ("network.services",), "all Services have ready endpoints"),
     Area("ingresses_lead", "ingresses", ("network.ingresses",), "all paths of Ingresses lead to Services that answer"),
+    Area("gateways_serve", "gateways", gateways.GATEWAY_TABLES, "all gateways and their classes are accepted"),
+    Area("routes_lead", "routes", gateways.ROUTE_TABLES, "all routes lead from a gateway that takes them to a Service"),
     Area(
         "network_policies_match",
         "network policies",

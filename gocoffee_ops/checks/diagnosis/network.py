@@ -130,12 +130,17 @@ def _nobody(row: Row, picture: Picture) -> tuple[str, tuple[tuple[Cause, ...], .
     return f"no pod has the labels that it selects ({', '.join(sorted(selector))})", ()
 
 
-def _ingresses(picture: Picture) -> Iterator[Problem]:
-    dead = {
+def dead_services(picture: Picture) -> set[tuple[str, str]]:
+    """The Services that nobody answers though somebody should, by namespace and name."""
+    return {
         (row["namespace"], row["service"])
         for row in picture.rows("network.services")
         if row["type"] != EXTERNAL and not row["ready"] and not _at_rest(row, picture)
     }
+
+
+def _ingresses(picture: Picture) -> Iterator[Problem]:
+    dead = dead_services(picture)
     paths: dict[Ref, list[Row]] = {}
     for row in picture.rows("network.ingresses"):
         paths.setdefault(Ref(row["namespace"], f"ingress/{row['ingress']}"), []).append(row)

@@ -11,6 +11,7 @@ import msgspec
 
 from gocoffee_ops.sources.kubernetes import (
     cost_shapes,
+    gateway_shapes,
     network_policy_shapes,
     network_shapes,
     placement_shapes,
@@ -88,6 +89,9 @@ SERVICES = Kind("services", network_shapes.Service, "ServiceList")
 ENDPOINT_SLICES = Kind("endpointslices", network_shapes.EndpointSlice, "EndpointSliceList", "discovery.k8s.io")
 INGRESSES = Kind("ingresses", network_shapes.Ingress, "IngressList", "networking.k8s.io")
 INGRESS_CLASSES = Kind("ingressclasses", network_shapes.Named, "IngressClassList", "networking.k8s.io")
+GATEWAY_CLASSES = Kind("gatewayclasses", gateway_shapes.GatewayClass, "GatewayClassList", gateway_shapes.GROUP)
+GATEWAYS = Kind("gateways", gateway_shapes.Gateway, "GatewayList", gateway_shapes.GROUP)
+HTTP_ROUTES = Kind("httproutes", gateway_shapes.HttpRoute, "HTTPRouteList", gateway_shapes.GROUP)
 NETWORK_POLICIES = Kind(
     "networkpolicies", network_policy_shapes.NetworkPolicy, "NetworkPolicyList", "networking.k8s.io"
 )
