@@ -309,7 +309,9 @@ def budget_that_protects_nothing(stage: Stage) -> None:
 def two_budgets_for_the_same_pods(stage: Stage) -> None:
     every = budget("all", 1)
     every["spec"]["selector"] = {"matchExpressions": [{"key": "app", "operator": "In", "values": ["twice", "other"]}]}
-    stage.create(deployment("twice", replicas=3), budget("twice", 1), every)
+    stage.create(deployment("twice", replicas=3))
+    stage.until("three", lambda: stage.get("deployment", "twice")["status"].get("readyReplicas") == 3)
+    stage.create(budget("twice", 1), every)  # of pods that come later, the controller would tell one of the two
     stage.until("budget", lambda: stage.get("pdb", "all")["status"].get("currentHealthy") == 3)
 
 
