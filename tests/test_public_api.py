@@ -48,6 +48,7 @@ def test_the_public_names_are_these_sorted_and_all_there() -> None:
         "endpoints",
         "errors",
         "figures",
+        "gateways",
         "growth",
         "history",
         "inside",
