@@ -30,13 +30,13 @@ _DROPPED: Final = frozenset({
 })
 # fmt: on
 _ATTRIBUTES: Final[dict[str, re.Pattern[str]]] = {
-    "class": re.compile(r"gc(-[a-z]+)?( gc(-[a-z]+)?)*"),
     "colspan": re.compile(r"\d{1,3}"),
     "rowspan": re.compile(r"\d{1,4}"),
     "scope": re.compile(r"row|col"),
     "tabindex": re.compile(r"0"),
     "title": re.compile(r".*", re.DOTALL),
 }
+_OUR_CLASS: Final = re.compile(r"gc(-[a-z]+)?")
 _LINK: Final = re.compile(r"(https?://|mailto:|#)[^\s\"'<>]*", re.IGNORECASE)
 _ANSI: Final = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 PRINTED: Final = 20_000
@@ -90,6 +90,9 @@ def _attribute(tag: str, name: str, value: str) -> str:
     if name == "href":
         allowed = tag == "a" and _LINK.fullmatch(value.strip())
         return f' href="{html.escape(value.strip())}" rel="noopener noreferrer"' if allowed else ""
+    if name == "class":
+        ours = [one for one in value.split() if _OUR_CLASS.fullmatch(one)]
+        return f' class="{" ".join(ours)}"' if ours else ""
     pattern = _ATTRIBUTES.get(name)
     return f' {name}="{escaped(value)}"' if pattern and pattern.fullmatch(value) else ""
 

@@ -187,6 +187,18 @@ def test_all_text_has_contrast(opened: Callable[..., Seen], scheme: str) -> None
     assert page.evaluate(CONTRAST) == []
 
 
+def test_every_table_of_ours_has_our_style(opened: Callable[..., Seen]) -> None:
+    page = opened().page
+    assert page.evaluate("document.querySelectorAll('.gc-table, .gc-findings').length") > 3
+    assert (
+        page.evaluate("[...document.querySelectorAll('.gc-table, .gc-findings')].filter(t => !t.closest('.gc')).length")
+        == 0
+    )
+    assert set(
+        page.evaluate("[...document.querySelectorAll('.gc-table th')].map(th => getComputedStyle(th).textAlign)")
+    ) <= {"left", "right"}
+
+
 def test_figures_follow_when_the_colours_change(opened: Callable[..., Seen]) -> None:
     page = opened(color_scheme="light").page
     page.emulate_media(color_scheme="dark")

@@ -33,6 +33,7 @@ from tests.runbooks.report_scene import BREAKOUT, IMAGE, SCRIPT
         ("&lt;script&gt;", "&lt;script&gt;"),
         ("<td class='gc-num' colspan='2' scope='col'>1</td>", '<td class="gc-num" colspan="2" scope="col">1</td>'),
         ("<td class='r-verdict' colspan='99999'>1</td>", "<td>1</td>"),
+        ("<div class='gc r-verdict mathjax_ignore gc-box'>1</div>", '<div class="gc gc-box">1</div>'),
         ("a\x1b[31mb", "a\\x1b[31mb"),
     ],
 )

@@ -22,9 +22,8 @@ from gocoffee_ops.model import Status
 
 TABLES = ("network.services",)
 EXTERNAL = "ExternalName"
-ALLOCATION = re.compile(
-    r"(ClusterIP|Port)(NotAllocated|AlreadyAllocated|OutOfRange|NotValid)|(ServiceCIDR|PortRange)Full"
-)
+# Not "NotAllocated": a Service that is new looks so to the repair loop, which sets it right in the same breath.
+ALLOCATION = re.compile(r"(ClusterIP|Port)(AlreadyAllocated|OutOfRange|NotValid)|(ServiceCIDR|PortRange)Full")
 BALANCED = ("EnsuredLoadBalancer", "UpdatedLoadBalancer")
 UNBALANCED = (
     "SyncLoadBalancerFailed",
