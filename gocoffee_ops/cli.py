@@ -168,7 +168,7 @@ def verify(bundle: Path, head: str) -> None:
         raise click.exceptions.Exit(Status.CRIT.exit_code) from None
     click.echo(
         f"{bundle}: {count} entries and their tables are as they were written"
-        + ("" if head else "; give --head to be sure of all")
+        + ("" if head else "; to be sure of all, give the --head that stands at the foot of the report")
     )
 
 

@@ -52,9 +52,12 @@ def verify(folder: Path, head: str | None = None) -> int:
 
 
 def problems(folder: Path, head: str | None = None) -> list[Problem]:
-    """Everything in the bundle that is not as it was written, in the ledger's order."""
+    """Everything in the bundle, and in the report beside it, that is not as it was written, in the ledger's order."""
     entries, found = _cited_problems(folder, head)
-    return found + list(_extras(folder, entries))
+    found += _extras(folder, entries)
+    if (path := _run_json(folder)) and not any(problem.file == RUN_JSON for problem in found):
+        found += _beside(entries, path)
+    return found
 
 
 def require_intact(folder: Path, head: str | None = None) -> None:
@@ -76,9 +79,14 @@ def _cited_problems(folder: Path, head: str | None) -> tuple[list[Entry], list[P
     found += _chain(entries)
     if head is not None:
         found += _ending(entries, head, "the given head")
-    elif folder.name == "evidence" and (folder.parent / RUN_JSON).is_file():
-        found += _against_run_json(entries, folder.parent / RUN_JSON)
+    elif path := _run_json(folder):
+        found += _against_run_json(entries, path)
     return entries, found + list(_tables(folder, entries))
+
+
+def _run_json(folder: Path) -> Path | None:
+    path = folder.parent / RUN_JSON
+    return path if folder.name == "evidence" and path.is_file() else None
 
 
 def _entries(folder: Path) -> tuple[list[Entry], list[Problem]]:
@@ -155,6 +163,24 @@ def _against_run_json(entries: Sequence[Entry], path: Path) -> list[Problem]:
     except (ValueError, KeyError, TypeError):
         return [Problem("does not name the head", RUN_JSON)]
     return _ending(entries, str(head), f"the head in {RUN_JSON}")
+
+
+def _beside(entries: Sequence[Entry], path: Path) -> Iterator[Problem]:
+    """Whether `run.json` gives the run's status, and the report beside it is the one that the run made."""
+    try:
+        said = dict(json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, TypeError):
+        yield Problem("is no record of a run", RUN_JSON)
+        return
+    ended = [entry.body["status"] for entry in entries if entry.kind == "run"]
+    if ended and said.get("status") != ended[-1]:
+        yield Problem(f"was changed: it says {said.get('status')}, and the evidence {ended[-1]}", RUN_JSON)
+    for name, sha256 in said.get("files", {}).items():
+        file = path.parent / Path(name).name
+        if not file.is_file():
+            yield Problem("is missing", name)
+        elif hashlib.sha256(file.read_bytes()).hexdigest() != sha256:
+            yield Problem("was changed since the run", name)
 
 
 def _tables(folder: Path, entries: Sequence[Entry]) -> Iterator[Problem]:

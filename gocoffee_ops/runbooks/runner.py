@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import sys
@@ -176,6 +177,8 @@ class _Run:
             if unreported:
                 code, fault = FAULT, f"{fault}; {unreported}" if fault else unreported
                 written |= {"exit_code": code, "fault": fault}
+            if report:
+                written |= {"files": {REPORT: hashlib.sha256(report.read_bytes()).hexdigest()}}
         partial = self.stop.asked > 0
         if partial:
             code, report, folder = INTERRUPTED, None, self._stopped(status, code, fault)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from collections.abc import Callable
@@ -228,6 +229,29 @@ def test_the_run_json_beside_the_bundle_gives_the_head(bundle: Path, tmp_path: P
     assert [(p.entry, p.what) for p in problems(evidence)] == [(len(lines), "was added after the head in run.json")]
     run_json.write_text("{}")
     assert [problem.file for problem in problems(evidence)] == ["run.json"]
+
+
+def test_the_status_in_run_json_and_the_report_are_held_against_the_run(bundle: Path, tmp_path: Path) -> None:
+    evidence = tmp_path / "evidence"
+    shutil.copytree(bundle, evidence)
+    Ledger(evidence).append("run", {"status": "CRIT", "exit_code": 2, "interrupted": False, "fault": ""})
+    report, run_json = tmp_path / "report.html", tmp_path / "run.json"
+    report.write_text("13 CRIT")
+    files = {"report.html": hashlib.sha256(report.read_bytes()).hexdigest()}
+    said = {"head": _head(evidence), "status": "CRIT", "files": files}
+    run_json.write_text(json.dumps(said))
+    assert problems(evidence) == problems(evidence, _head(evidence)) == []
+    report.write_text("0 CRIT")
+    assert [str(problem) for problem in problems(evidence)] == ["report.html was changed since the run"]
+    require_intact(evidence)  # what is replayed is the evidence, not the report
+    report.unlink()
+    run_json.write_text(json.dumps(said | {"status": "OK"}))
+    assert [str(problem) for problem in problems(evidence, _head(evidence))] == [
+        "run.json was changed: it says OK, and the evidence CRIT",
+        "report.html is missing",
+    ]
+    run_json.write_text("[1]")
+    assert [problem.file for problem in problems(evidence, _head(evidence))] == ["run.json"]
 
 
 def test_an_empty_or_missing_ledger_is_a_problem(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ import nbformat
 import pytest
 
 from gocoffee_ops.errors import ConfigError, EvidenceError, ParameterError, UsageError
+from gocoffee_ops.evidence.bundle import problems
 from gocoffee_ops.model import Status
 from gocoffee_ops.runbooks import catalog, run_folder, runner
 from gocoffee_ops.runbooks.progress import Plain
@@ -51,6 +52,10 @@ def test_a_run_fills_its_folder_and_its_record_fits_the_shipped_schema(tmp_path:
     assert (tmp_path / "reports" / "index.html").is_file()
     assert "Section 1" in said.getvalue()
     assert "GOCOFFEE_TEST_DSN_THAT_NOBODY_SETS is not set" in said.getvalue()
+    assert problems(result.folder / "evidence") == []
+    report = result.folder / "report.html"
+    report.write_text(report.read_text().replace("UNKNOWN", "OK"))
+    assert [problem.file for problem in problems(result.folder / "evidence")] == ["report.html"]
 
 
 @pytest.mark.parametrize(("status", "code"), [("OK", 0), ("WARN", 1), ("CRIT", 2), ("UNKNOWN", 3)])
