@@ -72,6 +72,23 @@ def rollouts(table: pd.DataFrame) -> pd.DataFrame:
     return _moments(table, "rollout", moment)
 
 
+def controller_revisions(table: pd.DataFrame) -> pd.DataFrame:
+    """Each revision of a StatefulSet or DaemonSet, when it was written (or its ControllerRevision was made)."""
+
+    def moment(row: Row) -> dict[str, Any]:
+        revision = "not rolled out yet" if row["revision"] is None else f"revision {row['revision']}"
+        said = f"{revision}: {', '.join(row['images'])}"
+        more = [f"by {row['changed_by']}" if row["changed_by"] else "", f"({row['cause']})" if row["cause"] else ""]
+        return {
+            "time": row["written_at"] or row["created_at"],
+            "subject": row["controller"],
+            "what": " ".join(filter(None, [said, *more])),
+            "service": row["controller"].partition("/")[2],
+        }
+
+    return _moments(table, "rollout", moment)
+
+
 def configuration(table: pd.DataFrame, *, kind: str = "config change") -> pd.DataFrame:
     """Each ConfigMap (or Secret: `kind="secret change"`) when it was last written; names and times, never values."""
     of = "secret" if kind == "secret change" else "configmap"

@@ -16,6 +16,7 @@ from gocoffee_ops.analysis.moments import (
     MOMENTS,
     alerts,
     configuration,
+    controller_revisions,
     dashboard_notes,
     error_onsets,
     events,
@@ -34,9 +35,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
-    "CHANGES", "KINDS", "MOMENTS", "ONSETS", "SYMPTOMS", "alerts", "candidates", "configuration", "dashboard_notes", "error_onsets",
-    "events", "fired_alerts", "first_onset", "log_novelties", "log_onsets", "merge", "nodes_of", "onset_of", "placements",
-    "restarts", "rollouts", "server_starts", "within",
+    "CHANGES", "KINDS", "MOMENTS", "ONSETS", "SYMPTOMS", "alerts", "candidates", "configuration", "controller_revisions",
+    "dashboard_notes", "error_onsets", "events", "fired_alerts", "first_onset", "log_novelties", "log_onsets", "merge",
+    "nodes_of", "onset_of", "placements", "restarts", "rollouts", "server_starts", "within",
 ]  # fmt: skip
 
 Row = Mapping[str, Any]

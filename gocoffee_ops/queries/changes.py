@@ -6,7 +6,8 @@ that is in the API server's audit log.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,11 +18,14 @@ from gocoffee_ops.queries.workloads import REVISION
 from gocoffee_ops.sources.kubernetes import Cluster, Kind
 from gocoffee_ops.sources.kubernetes.lists import (
     CONFIG_MAP_METADATA,
+    CONTROLLER_REVISIONS,
+    DAEMON_SETS,
     REPLICA_SETS,
     ROLLED_DEPLOYMENTS,
     SECRET_METADATA,
+    STATEFUL_SETS,
 )
-from gocoffee_ops.sources.kubernetes.state_shapes import Controller, Managed, Write
+from gocoffee_ops.sources.kubernetes.state_shapes import Controller, ControllerRevision, Managed, Write
 
 CAUSE = "kubernetes.io/change-cause"
 TEMPLATE = "f:template"
@@ -78,7 +82,7 @@ def rollouts(ask: Ask[Cluster], *, namespace: str = "") -> Rows:
     return Rows(rows, notes=lists.notes())
 
 
-def _created(one: Controller) -> str:
+def _created(one: Controller | ControllerRevision) -> str:
     created = one.metadata.creation_timestamp
     return created.isoformat() if created else ""
 
@@ -132,6 +136,114 @@ def _template_writes(writes: Iterable[Write]) -> list[Write]:
 def _last(writes: Iterable[Write]) -> Write | None:
     dated = [(write.time, i, write) for i, write in enumerate(writes) if write.time is not None]
     return max(dated)[2] if dated else None
+
+
+REVISION_TABLE = Schema(
+    "controller revisions",
+    (
+        Column("namespace", "string"),
+        Column("controller", "string", help="statefulset/postgres"),
+        Column("revision", "Int64", optional=True, help="missing: its controller has made none of the template yet"),
+        Column("newest", "boolean", help="what the controller wants now"),
+        Column("images", "list[string]"),
+        Column("cause", "string", optional=True, help="kubernetes.io/change-cause, where somebody noted one"),
+        Column("changed_by", "string", optional=True, help="the program that wrote the template; missing: not kept"),
+        Column(
+            "created_at",
+            "timestamp",
+            optional=True,
+            help="when the ControllerRevision was made; one rolled back to keeps its first time",
+        ),
+        Column("written_at", "timestamp", optional=True, help="when the template was written"),
+        Column("desired", "Int64", help="pods that the controller wants, of whatever revision"),
+        Column("pods", "Int64", optional=True, help="pods of this revision; missing where the API does not count them"),
+    ),
+)
+
+
+@query("cluster", REVISION_TABLE)
+def controller_revisions(ask: Ask[Cluster], *, namespace: str = "") -> Rows:
+    """Which revisions had each StatefulSet and DaemonSet, with which images, why, since when, and who wrote them?
+    Newest first.
+
+    As with `rollouts`, who wrote an older revision is mostly gone, and as many are kept as the history limit says. A template
+    that its controller has made no revision of yet is a row of its own. Revisions of other owners are not told.
+
+    API: apps/v1 statefulsets, daemonsets and controllerrevisions. Permission: list them, in `namespace` or in the whole
+    cluster. Raises SourceError; NotFound when there is no such namespace.
+    """
+    lists = Lists(ask)
+    controllers = {
+        (one.metadata.namespace, f"{kind}/{one.metadata.name}"): one
+        for kind, plural in (("statefulset", STATEFUL_SETS), ("daemonset", DAEMON_SETS))
+        for one in lists.all(plural, namespace=namespace)
+    }
+    made: dict[tuple[str, str], list[ControllerRevision]] = {}
+    for one in lists.all(CONTROLLER_REVISIONS, namespace=namespace):
+        for owner in one.metadata.owner_references or ():
+            made.setdefault((one.metadata.namespace, f"{owner.kind.lower()}/{owner.name}"), []).append(one)
+    rows = [row for key, one in controllers.items() for row in _revisions(key[1], one, made.get(key, []))]
+    rows.sort(key=lambda row: (row["namespace"], row["controller"], -(row["revision"] or sys.maxsize)))
+    return Rows(rows, notes=lists.notes())
+
+
+def _revisions(name: str, controller: Controller, made: Sequence[ControllerRevision]) -> list[dict[str, Any]]:
+    meta, status = controller.metadata, controller.status
+    writes = _template_writes(meta.managed_fields or ())
+    last = _last(writes)
+    earlier = [one for one in writes if one is not last]
+    # Only a StatefulSet says which it wants. It is the highest: one that is rolled back to gets a new number.
+    wanted = max(made, key=lambda one: (one.metadata.name == status.update_revision, one.revision), default=None)
+    unmade = wanted is None or (meta.generation > status.observed_generation and _is_older(wanted, writes))
+    of_sets = name.startswith("statefulset/")
+    common = {
+        "namespace": meta.namespace,
+        "controller": name,
+        "desired": controller.spec.replicas if of_sets else status.desired_number_scheduled,
+    }
+    rows = [common | _template(controller, last, wanted)] if unmade else []
+    before: datetime | None = None
+    for one in sorted(made, key=lambda one: (_created(one), one.revision)):
+        created, newest = one.metadata.creation_timestamp, one is wanted and not unmade
+        write = last if newest else _template_write(earlier, before, created, newest)
+        if newest:
+            pods: int | None = status.updated_replicas if of_sets else status.updated_number_scheduled
+        else:
+            pods = status.current_replicas if one.metadata.name == status.current_revision else None
+        row = {
+            "revision": one.revision,
+            "newest": newest,
+            "images": [container.image for container in one.template().spec.containers],
+            "cause": (one.metadata.annotations or {}).get(CAUSE) or None,
+            "changed_by": write.manager or None if write else None,
+            "created_at": created,
+            "written_at": write.time if write else None,
+            "pods": pods,
+        }
+        rows.append(common | row)
+        before = created
+    return rows
+
+
+def _is_older(revision: ControllerRevision, writes: Iterable[Write]) -> bool:
+    """Whether a template was written since a revision was made."""
+    written, created = template_written_at(writes), revision.metadata.creation_timestamp
+    return written is None or created is None or written > created
+
+
+def _template(controller: Controller, write: Write | None, wanted: ControllerRevision | None) -> dict[str, Any]:
+    """What a controller wants and has made no revision of yet, with the write that says so; `wanted` is the newest it made."""
+    first = controller.metadata.creation_timestamp if wanted is None else None
+    return {
+        "revision": None,
+        "newest": True,
+        "images": [container.image for container in controller.spec.template.spec.containers],
+        "cause": (controller.metadata.annotations or {}).get(CAUSE) or None,
+        "changed_by": write.manager or None if write else None,
+        "created_at": None,
+        "written_at": write.time if write else first,
+        "pods": 0,
+    }
 
 
 CONFIGURATION_TABLE = Schema(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +12,10 @@ import pandas as pd
 import pytest
 import yaml
 
+from gocoffee_ops import checks
+from gocoffee_ops.analysis import timeline
 from gocoffee_ops.errors import Forbidden, NotFound, SourceError
+from gocoffee_ops.frames import records
 from gocoffee_ops.model import Status
 from gocoffee_ops.queries import changes, control_plane, controllers, jobs, network, nodes, pods, scaling, storage
 from gocoffee_ops.queries.query import Query
@@ -19,6 +25,7 @@ from tests.queries.pod_states import create_states, remove_states
 from tests.sources.kubernetes.static_server import write_kubeconfig
 from tests.support import live_session
 from tests.testbed.control_plane import Cluster
+from tests.testbed.kube_fixtures import fresh_namespace
 
 NAMESPACE = "go-coffee"
 READABLE: list[Query[...]] = [
@@ -28,7 +35,7 @@ READABLE: list[Query[...]] = [
     storage.claims, storage.volumes, storage.classes, scaling.autoscalers,
     scaling.budgets, scaling.quotas, control_plane.webhooks,
     control_plane.admission_policies, control_plane.api_services, control_plane.namespaces,
-    changes.rollouts, changes.configmaps,
+    changes.rollouts, changes.controller_revisions, changes.configmaps,
 ]  # fmt: skip
 NONE_HERE = {
     "controllers.replicasets",
@@ -180,6 +187,147 @@ def test_rollouts_tell_revision_images_cause_and_who(ops: Session, cluster: Clus
     # kubectl patch wrote the second revision too, and the API forgot that when it wrote the third: nobody is accused.
     assert coffee["changed_by"].fillna("").tolist() == ["kubectl-patch", "", "kubectl-create"]
     assert coffee["created_at"].is_monotonic_decreasing
+
+
+REVISED = """
+apiVersion: apps/v1
+kind: {kind}
+metadata: {{name: {name}}}
+spec:
+  {more}
+  selector: {{matchLabels: {{app: {name}}}}}
+  template:
+    metadata: {{labels: {{app: {name}}}}}
+    spec:
+      nodeSelector: {{pool: nowhere}}
+      containers: [{{name: {name}, image: "{image}"}}]
+---
+"""
+
+
+@pytest.fixture(scope="module")
+def revised(cluster: Cluster) -> Iterator[str]:
+    """A namespace with a StatefulSet and a DaemonSet whose images were changed."""
+    with fresh_namespace(cluster) as namespace:
+        sets = [("StatefulSet", "db", "serviceName: db", "db:1"), ("DaemonSet", "agent", "", "agent:1")]
+        documents = "".join(
+            REVISED.format(kind=kind, name=name, more=more, image=image) for kind, name, more, image in sets
+        )
+        cluster.kubectl("create", "-n", namespace, "-f", "-", stdin=documents)
+        for made, (kind, name, _, _) in enumerate(sets, 1):
+            _until_revisions(cluster, namespace, made=made + 1)
+            time.sleep(1.1)  # the API's times are whole seconds
+            cluster.kubectl("set", "image", f"{kind}/{name}", f"{name}={name}:2", "-n", namespace)
+            _until_revisions(cluster, namespace, made=made + 2)
+        yield namespace
+
+
+def _until_revisions(cluster: Cluster, namespace: str, *, made: int) -> None:
+    """Waits until the controllers have made so many revisions, and say what they have seen."""
+    deadline = time.monotonic() + 30
+    while True:
+        revisions = cluster.get("controllerrevisions", "-n", namespace)["items"]
+        sets = cluster.get("statefulsets,daemonsets", "-n", namespace)["items"]
+        seen = [one["status"].get("observedGeneration") == one["metadata"]["generation"] for one in sets]
+        if len(revisions) >= made and all(seen):
+            return
+        assert time.monotonic() < deadline, f"{len(revisions)} of {made} revisions; seen: {seen}"
+        time.sleep(0.1)
+
+
+def test_revisions_of_statefulsets_and_daemonsets_tell_images_and_who(ops: Session, revised: str) -> None:
+    frame = changes.controller_revisions(ops, namespace=revised)
+    columns = ["controller", "revision", "newest", "images", "changed_by", "desired"]
+    assert [tuple(row) for row in frame[columns].astype(object).to_numpy()] == [
+        ("daemonset/agent", 2, True, ("agent:2",), "kubectl-set", 0),
+        ("daemonset/agent", 1, False, ("agent:1",), "kubectl-create", 0),
+        ("statefulset/db", 2, True, ("db:2",), "kubectl-set", 1),
+        ("statefulset/db", 1, False, ("db:1",), "kubectl-create", 1),
+    ]
+    assert frame["created_at"].notna().all()
+    assert frame["written_at"].notna().all()
+    assert (frame["pods"].fillna(-1)).tolist() == [0, -1, 0, 1]
+
+
+def test_a_changed_image_of_a_statefulset_or_daemonset_is_a_candidate(ops: Session, revised: str) -> None:
+    frame = changes.controller_revisions(ops, namespace=revised)
+    line = timeline.controller_revisions(frame)
+    assert line.attrs["evidence"]
+    onset = frame["written_at"].max() + timedelta(seconds=30)
+    found = timeline.candidates(line, onset=onset, service="db", namespace=revised)
+    first = records(found)[0]
+    assert (first["kind"], first["role"], first["subject"], first["overlap"]) == (
+        "rollout",
+        "change",
+        "statefulset/db",
+        1,
+    )
+    assert first["what"] == "revision 2: db:2 by kubectl-set"
+    assert {row["subject"] for row in records(found)} == {"statefulset/db", "daemonset/agent"}
+    (said,) = checks.changed_before_onset(line, found)
+    assert "look first at statefulset/db" in said.reason
+
+
+def test_a_revision_that_is_rolled_back_to_is_the_newest_again(ops: Session, cluster: Cluster, namespace: str) -> None:
+    """Its ControllerRevision keeps its first time, so that when it was written is what tells."""
+    document = REVISED.format(kind="DaemonSet", name="agent", more="", image="agent:1")
+    cluster.kubectl("create", "-n", namespace, "-f", "-", stdin=document)
+    _until_revisions(cluster, namespace, made=1)
+    cluster.kubectl("set", "image", "daemonset/agent", "agent=agent:2", "-n", namespace)
+    _until_revisions(cluster, namespace, made=2)
+    cluster.kubectl("rollout", "undo", "daemonset/agent", "-n", namespace)
+    _until_revisions(cluster, namespace, made=2)
+    rows = records(changes.controller_revisions(ops, namespace=namespace))
+    assert [(row["revision"], row["newest"], row["images"]) for row in rows] == [
+        (3, True, ("agent:1",)),
+        (2, False, ("agent:2",)),
+    ]
+    assert rows[0]["written_at"] >= rows[1]["created_at"] >= rows[0]["created_at"]
+
+
+def test_a_template_that_no_revision_was_made_of_is_told(tmp_path: Path) -> None:
+    """As when the controller manager is down: the change is there, and what carries it out is not."""
+    at = [f"2026-11-25T0{hour}:00:00Z" for hour in range(4)]
+    fields: dict[str, Any] = {"f:spec": {"f:template": {}}}
+    meta = {"namespace": "shop", "creationTimestamp": at[0]}
+    written = {"managedFields": [{"manager": "helm", "time": at[2], "fieldsV1": fields}]}
+    template = [{"spec": {"containers": [{"name": "db", "image": image}]}} for image in ("db:1", "db:2")]
+    owner = [{"kind": "StatefulSet", "name": "db"}]
+    lists: dict[str, list[dict[str, Any]]] = {
+        "StatefulSet": [
+            {
+                "metadata": {**meta, **written, "name": "db", "generation": 2},
+                "spec": {"template": template[1]},
+                "status": {"observedGeneration": 1, "updateRevision": "db-1", "currentRevision": "db-1"},
+            },
+            {"metadata": {**meta, "name": "new", "generation": 1}, "spec": {"template": template[0]}},
+        ],
+        "DaemonSet": [],
+        "ControllerRevision": [
+            {"metadata": {**meta, "name": "db-1", "ownerReferences": owner}, "revision": 1,
+             "data": {"spec": {"template": template[0]}}},
+            {"metadata": {**meta, "name": "x", "ownerReferences": [{"kind": "Machine", "name": "x"}]}, "data": {"cpu": 2}},
+        ],
+    }  # fmt: skip
+
+    def script(one: Asked) -> Answer:
+        plural = one.path.partition("?")[0].rpartition("/")[2]
+        kind = next(kind for kind in lists if plural == f"{kind.lower()}s")
+        return says({"kind": f"{kind}List", "metadata": {}, "items": lists[kind]})
+
+    with serving(script) as server:
+        ops = live_session(tmp_path, clusters={"c": write_kubeconfig(tmp_path / "config", server.url)})
+        frame = changes.controller_revisions(ops)
+    rows = [
+        (row["controller"], row["revision"], row["newest"], row["images"], row["changed_by"]) for row in records(frame)
+    ]
+    assert rows == [
+        ("statefulset/db", None, True, ("db:2",), "helm"),
+        ("statefulset/db", 1, False, ("db:1",), None),
+        ("statefulset/new", None, True, ("db:1",), None),
+    ]
+    told = {row["what"]: f"{row['time']:%H}" for row in records(timeline.controller_revisions(frame))}
+    assert told["not rolled out yet: db:2 by helm"] == "02"
 
 
 def test_containers_are_told_with_how_they_ended(ops: Session) -> None:

@@ -9,12 +9,15 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from gocoffee_ops import checks, figures
+from gocoffee_ops import changes, checks, figures
 from gocoffee_ops.analysis import timeline
 from gocoffee_ops.evidence.ledger import Ledger
 from gocoffee_ops.model import Finding, Target, Thresholds
 from gocoffee_ops.runbooks import catalog
 from gocoffee_ops.session import Place, Session
+from tests.http_server import Answer, Asked, says, serving
+from tests.sources.kubernetes.static_server import write_kubeconfig
+from tests.support import live_session
 
 END = datetime(2026, 11, 25, 3, 0, tzinfo=UTC)
 STEPS = {  # the cells that rank what changed, and judge it
@@ -88,3 +91,47 @@ def test_where_nothing_was_felt_the_end_of_the_window_is_no_onset(name: str, tmp
     drawn = [value.to_json() for value, _ in ops.shown if hasattr(value, "to_json") and not hasattr(value, "attrs")]
     assert len(drawn) == (0 if name == "service-down" else 1)
     assert not any("onset 0" in one for one in drawn)
+
+
+LISTS: dict[str, tuple[str, list[dict[str, Any]]]] = {
+    "deployments": ("DeploymentList", []),
+    "replicasets": ("ReplicaSetList", []),
+    "statefulsets": (
+        "StatefulSetList",
+        [{"metadata": {"name": "postgres", "namespace": "shop"}, "spec": {"template": {"spec": {"containers": []}}}}],
+    ),
+    "daemonsets": ("DaemonSetList", []),
+    "controllerrevisions": (
+        "ControllerRevisionList",
+        [
+            {
+                "metadata": {
+                    "name": "postgres-1",
+                    "namespace": "shop",
+                    "creationTimestamp": "2026-11-25T02:50:00Z",
+                    "ownerReferences": [{"kind": "StatefulSet", "name": "postgres"}],
+                },
+                "revision": 2,
+                "data": {"spec": {"template": {"spec": {"containers": [{"name": "db", "image": "postgres:18.2"}]}}}},
+            }
+        ],
+    ),
+}
+
+
+def _lists(one: Asked) -> Answer:
+    kind, items = LISTS.get(one.path.partition("?")[0].rpartition("/")[2], ("NamespaceList", []))
+    return says({"kind": kind, "metadata": {"name": "shop"}, "items": items})
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_a_new_image_of_a_database_in_the_cluster_is_on_the_timeline(name: str, tmp_path: Path) -> None:
+    cells = ["".join(cell["source"]) for cell in catalog.load(catalog.find(name).path)["cells"]]
+    (step,) = [cell for cell in cells if "timeline.controller_revisions" in cell]
+    with serving(_lists) as server:
+        ops = live_session(tmp_path, clusters={"eu": write_kubeconfig(tmp_path / "config", server.url)})
+        exec(step, {"ops": ops, "changes": changes, "checks": checks, "timeline": timeline, "namespace": ""})
+    line = ops.timeline()
+    assert line[["kind", "subject", "service", "what"]].to_numpy().tolist() == [
+        ["rollout", "statefulset/postgres", "postgres", "revision 2: postgres:18.2"]
+    ]

@@ -79,6 +79,7 @@ ROLLED_DEPLOYMENTS = Kind("deployments", state_shapes.Controller, "DeploymentLis
 STATEFUL_SETS = Kind("statefulsets", state_shapes.Controller, "StatefulSetList", "apps")
 DAEMON_SETS = Kind("daemonsets", state_shapes.Controller, "DaemonSetList", "apps")
 REPLICA_SETS = Kind("replicasets", state_shapes.Controller, "ReplicaSetList", "apps")
+CONTROLLER_REVISIONS = Kind("controllerrevisions", state_shapes.ControllerRevision, "ControllerRevisionList", "apps")
 JOBS = Kind("jobs", state_shapes.Job, "JobList", "batch")
 CRON_JOBS = Kind("cronjobs", state_shapes.CronJob, "CronJobList", "batch")
 LEASES = Kind("leases", state_shapes.Lease, "LeaseList", "coordination.k8s.io")

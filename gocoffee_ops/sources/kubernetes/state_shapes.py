@@ -90,6 +90,7 @@ class ControllerStatus(Shape):
 
     observed_generation: int = 0
     replicas: int = 0
+    current_replicas: int = 0
     ready_replicas: int = 0
     updated_replicas: int = 0
     available_replicas: int = 0
@@ -109,6 +110,30 @@ class Controller(Shape):
     metadata: ControllerMeta
     spec: ControllerSpec
     status: ControllerStatus = msgspec.field(default_factory=ControllerStatus)
+
+
+class RevisedSpec(Shape):
+    """What a revision sets in its controller's spec."""
+
+    template: ControllerTemplate
+
+
+class RevisionData(Shape):
+    """The patch that a revision of a StatefulSet or DaemonSet is."""
+
+    spec: RevisedSpec
+
+
+class ControllerRevision(Shape):
+    """A revision that a StatefulSet or DaemonSet had. Other owners keep what they like in theirs."""
+
+    metadata: ControllerMeta
+    revision: int = 0
+    data: msgspec.Raw = msgspec.Raw(b"null")
+
+    def template(self) -> ControllerTemplate:
+        """The pods that are made of it; only of a StatefulSet's or a DaemonSet's."""
+        return msgspec.json.decode(self.data, type=RevisionData).spec.template
 
 
 class LabelledTemplate(Shape):
