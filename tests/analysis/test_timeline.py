@@ -477,3 +477,12 @@ def test_a_timeline_that_lacks_a_source_is_unknown_whatever_else_it_shows() -> N
     (found,) = checks.changed_before_onset(whole, ranked)
     assert found.status is Status.UNKNOWN
     assert "not read: cluster/us: changes.rollouts" in found.reason
+
+
+def test_a_part_of_a_timeline_lacks_what_the_whole_lacks() -> None:
+    whole = moments({"kind": "rollout", "subject": "deployment/orders", "time": at(-1)})
+    whole.attrs["gaps"] = ["cluster/us: changes.rollouts"]
+    part = timeline.within(whole, at(-5), at(0))
+    (found,) = checks.changed_before_onset(part, timeline.candidates(part, onset=at(0), service="orders"))
+    assert (found.status, "not read: cluster/us: changes.rollouts" in found.reason) == (Status.UNKNOWN, True)
+    assert "gaps" not in timeline.within(moments(), at(-5), at(0)).attrs
