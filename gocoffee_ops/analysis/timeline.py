@@ -7,7 +7,7 @@ and claims no cause.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -112,6 +112,7 @@ def candidates(
     onset: datetime | None,
     service: str | Sequence[str],
     otherwise: datetime | None = None,
+    felt_by: Sequence[str] = (),
     namespace: str = "",
     cluster: str = "",
     nodes: Iterable[Node] = (),
@@ -131,7 +132,8 @@ def candidates(
 
     A name is the same thing in one cluster only. So what stands in another cluster than the onset overlaps by 0.3 where it is
     the same service (they share their releases, and perhaps a database), and by 0.1 in all else, its nodes included. The onset's
-    cluster is `cluster`, else that of the onsets of the timeline that stand at its very moment, of several all of them. Where
+    cluster is `cluster`, else that of the onsets of these services that stand at its very moment, of several all of them; and of
+    those whose onset it may be too, as a gateway's (`felt_by`). What others had at the same moment says nothing of it. Where
     that is not known (somebody named the time, an alert names no cluster, no sign was seen), and of a moment without a cluster,
     nothing is claimed: a name counts as much in each. `attrs["clusters"]` holds the onset's, and where the candidates are of
     several clusters and it is not known, that is stated.
@@ -145,7 +147,7 @@ def candidates(
     rows = records(timeline)
     often = Counter((row["kind"], row["subject"], row["cluster"]) for row in rows)
     slack_s = _slack(rows, counted_from)
-    clusters = frozenset({cluster} if cluster else _clusters(rows, onset))
+    clusters = frozenset({cluster} if cluster else _clusters(rows, onset, {*own, *felt_by}))
     found = []
     for row in rows:
         before = (counted_from - row["time"]).total_seconds()
@@ -242,9 +244,11 @@ def _slack(rows: Sequence[Row], onset: datetime) -> float:
     return min(known) + CLOCKS_S if known else SLACK_S
 
 
-def _clusters(rows: Sequence[Row], onset: datetime | None) -> set[str]:
-    """The clusters in which the onsets of that very moment stand; none where it is nobody's, or theirs is not known."""
-    return {row["cluster"] for row in rows if row["kind"] in ONSETS and row["time"] == onset and row["cluster"]}
+def _clusters(rows: Sequence[Row], onset: datetime | None, services: Container[str]) -> set[str]:
+    """The clusters in which these services' onsets of that very moment stand; none where it is nobody's, or theirs is not
+    known."""
+    at_once = [row for row in rows if row["kind"] in ONSETS and row["time"] == onset and row["service"] in services]
+    return {row["cluster"] for row in at_once if row["cluster"]}
 
 
 def first_onset(timeline: pd.DataFrame, *, service: Sequence[str] = ()) -> datetime | None:

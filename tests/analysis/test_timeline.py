@@ -339,6 +339,18 @@ def test_an_onset_that_stands_in_two_clusters_stands_in_both() -> None:
     assert found.attrs["clusters"] == ["eu", "us"]
 
 
+def test_what_another_service_felt_at_that_moment_lifts_nothing_in_its_cluster() -> None:
+    others = BEGAN | {"service": "menu", "subject": "service/menu", "cluster": "us"}
+    line = moments(BEGAN, others, *IN_BOTH)
+    here, found = overlaps(line, ONSET)
+    assert here == {"eu": [1.0, 0.2, 0.4, 0.2], "us": [0.3, 0.1, 0.1, 0.1]}
+    assert found.attrs["clusters"] == ["eu"]
+    gateway = moments(others, *IN_BOTH)
+    assert timeline.candidates(gateway, onset=ONSET, service="orders").attrs["clusters"] == []
+    felt = timeline.candidates(gateway, onset=ONSET, service="orders", felt_by=("menu",))
+    assert felt.attrs["clusters"] == ["us"]
+
+
 def test_nodes_of_one_name_in_two_clusters_are_two() -> None:
     runs = table(
         cluster.pods,

@@ -77,6 +77,13 @@ def test_of_two_clusters_it_is_said_which_one_to_look_at(name: str, tmp_path: Pa
     assert all("cluster" in columns for value, columns in ops.shown if isinstance(value, pd.DataFrame))
 
 
+@pytest.mark.parametrize("name", ["high-error-rate", "forensics"])
+def test_what_the_gateway_felt_says_in_which_cluster_it_began(name: str, tmp_path: Path) -> None:
+    said, _ = ran(name, tmp_path, RELEASED | before(25), RELEASED | before(22) | {"cluster": "us"}, BEGAN | before(20))
+    assert "look first at deployment/order-service of eu, 5 min before" in said.reason
+    assert "in which cluster it began is not known" not in said.reason
+
+
 @pytest.mark.parametrize("name", STEPS)
 def test_what_another_service_logs_is_no_onset(name: str, tmp_path: Path) -> None:
     other = LOGGED | {"subject": "service/menu", "service": "menu"}
