@@ -6,6 +6,7 @@ silence.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +52,9 @@ MOMENTS = Schema(
     ),
 )
 
+# What a Deployment appends to a ReplicaSet's name (a number, in the letters that Kubernetes writes one by), and a CronJob to a
+# Job's (minutes since 1970).
+MADE_BY_A_MADE = re.compile(r"[4-9bcdf]{6,10}|\d{8}")
 SERVICE_LABELS = ("service", "app", "deployment", "statefulset", "job")
 Row = Mapping[str, Any]
 Moment = Callable[[Row], dict[str, Any] | None]
@@ -120,7 +124,7 @@ def events(table: pd.DataFrame) -> pd.DataFrame:
             "kind": named,
             "subject": row["object"],
             "what": f"{row['reason']}: {row['message']}{often}",
-            "service": _workload(kind, name),
+            "service": workload(kind, name),
             "node": name if kind == "node" else None,
         }
 
@@ -137,7 +141,7 @@ def restarts(table: pd.DataFrame) -> pd.DataFrame:
             "time": row["last_finished_at"],
             "subject": f"pod/{row['pod']}",
             "what": f"{row['container']} ended: {row['last_reason']}",
-            "service": _workload("pod", row["pod"]),
+            "service": owned_by(row["owner"]) or workload("pod", row["pod"]),
         }
 
     return _moments(table, "restart", moment)
@@ -278,11 +282,24 @@ def _known(row: Row) -> str:
     return f" (known to {within:,.0f} s)" if within is not None and within >= FINE_S else ""
 
 
-def _workload(kind: str, name: str) -> str | None:
-    """The workload that an object belongs to, by what controllers append to its name.
+def owned_by(owner: str | None) -> str | None:
+    """The workload that an owner's name tells; a node, which owns its static pods, is none.
 
-    >>> [_workload("pod", "orders-7d9f8b6c5-x2x4z"), _workload("pod", "postgres-0"), _workload("node", "n1")]
+    >>> owned_by("deployment/orders"), owned_by("node/n1"), owned_by(None)
+    ('orders', None, None)
+    """
+    kind, _, name = (owner or "").partition("/")
+    return name or None if kind != "node" else None
+
+
+def workload(kind: str, name: str) -> str | None:
+    """The workload that an object belongs to, by what controllers append to its name; see `timeline.placements` for what is
+    better known.
+
+    >>> [workload("pod", "orders-7d9f8b6c5-x2x4z"), workload("pod", "postgres-0"), workload("node", "n1")]
     ['orders', 'postgres', None]
+    >>> [workload("pod", "csi-s3-x2x4z"), workload("pod", "nightly-29384720-x2x4z")]
+    ['csi-s3', 'nightly']
     """
     if kind in {"deployment", "statefulset", "daemonset", "horizontalpodautoscaler", "service"}:
         return name
@@ -291,7 +308,7 @@ def _workload(kind: str, name: str) -> str | None:
         return "-".join(parts[:-1]) or name
     if kind != "pod":
         return None
-    if len(parts) > 2 and len(parts[-1]) == 5 and not parts[-2].isalpha():
+    if len(parts) > 2 and len(parts[-1]) == 5 and MADE_BY_A_MADE.fullmatch(parts[-2]):
         return "-".join(parts[:-2])
     return "-".join(parts[:-1]) if len(parts) > 1 else name
 

@@ -23,9 +23,11 @@ from gocoffee_ops.analysis.moments import (
     fired_alerts,
     log_novelties,
     log_onsets,
+    owned_by,
     restarts,
     rollouts,
     server_starts,
+    workload,
 )
 from gocoffee_ops.errors import UsageError
 from gocoffee_ops.frames import Column, Schema, Tables, records
@@ -188,13 +190,20 @@ def _stated(timeline: pd.DataFrame, services: Sequence[str], nodes: Iterable[Nod
 
 
 def placements(pods: pd.DataFrame | Tables) -> pd.DataFrame:
-    """Where the pods run, for `nodes_of`: no moment, but what a timeline carries beside them.
+    """Where the pods run, for `nodes_of`, and whose they are where their names do not tell: no moment, but what a timeline
+    carries beside them.
 
     Takes a table of pods with owner and node, or the tables of a diagnosis; where they were not read nothing is known.
     """
     table = pods.read.get("pods.states") if isinstance(pods, Tables) else pods
     frame = MOMENTS.empty()
     rows = [] if table is None else records(table)
+    named = ((row, owned_by(row["owner"])) for row in rows)
+    frame.attrs["owners"] = sorted(
+        (row["cluster"], row["namespace"], row["pod"], owner)
+        for row, owner in named
+        if owner and owner != workload("pod", row["pod"])
+    )
     frame.attrs["placed"] = sorted(
         {
             ((row["owner"] or "").partition("/")[2], row["cluster"], row["node"])
@@ -303,9 +312,18 @@ def _overlap(
     return 0.2 if row["cluster"] in clusters else 0.1
 
 
+def _owned(row: dict[str, Any], owners: Mapping[tuple[str, ...], str]) -> dict[str, Any]:
+    """A moment of a pod, with the workload that made it where that is known."""
+    kind, _, name = row["subject"].partition("/")
+    owner = owners.get((row["cluster"], row["namespace"], name)) if kind == "pod" else None
+    return row | {"service": owner} if owner else row
+
+
 def _finished(rows: list[dict[str, Any]], parts: Iterable[pd.DataFrame]) -> pd.DataFrame:
-    frame = MOMENTS.from_rows(rows)
     tables = list(parts)
+    owners = {tuple(one[:3]): one[3] for table in tables for one in table.attrs.get("owners", ())}
+    frame = MOMENTS.from_rows([_owned(row, owners) for row in rows] if owners else rows)
+    frame.attrs["owners"] = sorted((*pod, owner) for pod, owner in owners.items())
     frame.attrs["evidence"] = list(dict.fromkeys(key for one in tables for key in one.attrs.get("evidence", ())))
     frame.attrs["placed"] = sorted({tuple(one) for table in tables for one in table.attrs.get("placed", ())})
     frame.attrs["untimed"] = sum(one.attrs.get("untimed", 0) for one in tables)

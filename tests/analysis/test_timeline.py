@@ -59,6 +59,34 @@ def test_events_are_scaling_nodes_and_warnings_and_the_rest_is_no_news() -> None
     assert "(9 times" in found["what"][2]
 
 
+def test_a_pod_is_its_owners_where_that_was_read_whatever_its_name_looks_like() -> None:
+    names = ("web-8c9d7f6b5-x2x4z", "csi-s3-x2x4z", "seed-4d-x2x4z", "gone-s3-x2x4z")
+    told = timeline.events(
+        events(*({"object": f"pod/{name}", "reason": "BackOff", "first_seen_at": at(-3)} for name in names))
+    )
+    of = {row["subject"]: row["service"] for row in records(told)}
+    assert list(of.values()) == ["csi-s3", "gone-s3", "seed-4d", "web"]
+    owners = {
+        "web-8c9d7f6b5-x2x4z": "daemonset/web-8c9d7f6b5",
+        "csi-s3-x2x4z": "daemonset/csi-s3",
+        "seed-4d-x2x4z": "job/seed-4d",
+    }
+    runs = [{"cluster": "eu", "namespace": "go-coffee", "pod": pod, "owner": owner} for pod, owner in owners.items()]
+    elsewhere = {"cluster": "us", "namespace": "go-coffee", "pod": "gone-s3-x2x4z", "owner": "deployment/gone"}
+    line = timeline.merge(told, timeline.placements(table(cluster.pods, *runs, elsewhere)))
+    known = {row["subject"]: row["service"] for row in records(line)}
+    assert known == of | {"pod/web-8c9d7f6b5-x2x4z": "web-8c9d7f6b5"}
+    assert records(timeline.within(line, at(-5), at(0))) == records(line)
+
+
+def test_a_restart_is_its_owners() -> None:
+    ended = {"container": "app", "restarts": 3, "last_reason": "Error", "last_finished_at": at(-2)}
+    owners = {"a-bbbbbb-x2x4z": "daemonset/a-bbbbbb", "kube-proxy-n1": "node/n1", "b-0": None}
+    rows = [ended | {"pod": pod, "owner": owner} for pod, owner in owners.items()]
+    found = timeline.restarts(table(workloads.restarts, *rows))
+    assert found["service"].tolist() == ["a-bbbbbb", "b", "kube-proxy"]
+
+
 def test_a_moment_cites_the_record_of_its_own_cluster() -> None:
     both = events(
         {"object": "node/n1", "first_seen_at": at(-1)}, {"object": "node/n2", "cluster": "us", "first_seen_at": at(0)}
