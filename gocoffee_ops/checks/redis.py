@@ -100,7 +100,12 @@ def redis_replicas_follow(
         )
     findings += [one for row in servers for one in _enough(row, table, expected.get(row["redis"]))]
     alone = [row["redis"] for row in servers if row["redis"] not in {r["redis"] for r in table}]
-    fine = f"{counted(len(table), 'replica')} followed" if table else "nothing to follow"
+    # What a replica tells of itself is mostly in its master's list too, where it has an address instead of a name.
+    listed = sum(row["seen_from"] == "master" for row in table)
+    own = [row["redis"] for row in table if row["seen_from"] != "master"]
+    follow = [f"{counted(listed, 'replica')} followed"] * bool(listed)
+    follow += [f"{', '.join(own)} {'follows' if len(own) == 1 else 'follow'}, by its own word"] * bool(own)
+    fine = "; ".join(follow) or "nothing to follow"
     fine += f"; without a replica: {', '.join(alone)}" if alone else ""
     unjudged = [name for name in masters if name not in expected]
     fine += f"; how many {', '.join(unjudged)} should have is not configured (min_replicas)" if unjudged else ""

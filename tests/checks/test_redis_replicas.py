@@ -43,6 +43,18 @@ def test_a_redis_master_without_the_replicas_that_it_should_have_is_a_finding(
     assert said in " ".join(one.reason for one in found)
 
 
+def test_a_replica_that_its_master_and_itself_tell_of_is_one() -> None:
+    both = table(redis.server, MAIN, {"redis": "copy", "role": "replica"})
+    itself = LOST | {"state": "up", "online": True, "lag_s": 1.0}
+    (found,) = checks.redis_replicas_follow(table(redis.replicas, FOLLOWS, itself), both, thresholds=Thresholds())
+    assert found.status is Status.OK
+    assert found.reason.startswith("1 replica followed; copy follows, by its own word")
+    (alone,) = checks.redis_replicas_follow(
+        table(redis.replicas, itself), table(redis.server, {"redis": "copy", "role": "replica"}), thresholds=Thresholds()
+    )
+    assert alone.reason == "copy follows, by its own word"
+
+
 def test_a_replica_that_is_cut_off_and_the_master_that_misses_it_are_one_finding() -> None:
     stated = Expectations(redis_replicas={"main": 1})
     both = table(redis.server, MAIN, {"redis": "copy", "role": "replica"})
