@@ -50,7 +50,9 @@ def test_a_replica_that_its_master_and_itself_tell_of_is_one() -> None:
     assert found.status is Status.OK
     assert found.reason.startswith("1 replica followed; copy follows, by its own word")
     (alone,) = checks.redis_replicas_follow(
-        table(redis.replicas, itself), table(redis.server, {"redis": "copy", "role": "replica"}), thresholds=Thresholds()
+        table(redis.replicas, itself),
+        table(redis.server, {"redis": "copy", "role": "replica"}),
+        thresholds=Thresholds(),
     )
     assert alone.reason == "copy follows, by its own word"
 

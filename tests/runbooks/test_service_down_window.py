@@ -16,7 +16,7 @@ from gocoffee_ops.evidence.ledger import Ledger
 from gocoffee_ops.model import Finding, Status, Target, Thresholds, Window
 from gocoffee_ops.places.demo import demo_recorded
 from gocoffee_ops.queries.query import Begun
-from gocoffee_ops.runbooks import catalog, runner
+from gocoffee_ops.runbooks import catalog, parameters, runner
 from gocoffee_ops.session import Place, Session, latest
 
 END = datetime(2026, 11, 25, 8, 0, tzinfo=UTC)
@@ -76,8 +76,11 @@ RELEASED = {"kind": "rollout", "subject": f"deployment/{SERVICE}", "time": END -
 LOGGED = {"kind": "log onset", "subject": f"service/{SERVICE}", "time": END - timedelta(hours=4, minutes=58)}
 
 
-@pytest.mark.parametrize(("started", "begins"), [("", 1), (ago(minutes=10), 1), (ago(hours=5), 6), (ago(days=21), 48)])
-def test_logs_are_read_from_before_the_outage_began(started: str, begins: int, tmp_path: Path) -> None:
+BEGINS = [("", 1.0), (ago(minutes=10), 1.0), (ago(minutes=30), 1.0), (ago(minutes=31), 91 / 60), (ago(hours=5), 6.0)]
+
+
+@pytest.mark.parametrize(("started", "begins"), [*BEGINS, (ago(days=21), 48.0)])
+def test_logs_are_read_from_before_the_outage_began(started: str, begins: float, tmp_path: Path) -> None:
     told = Told(tmp_path, started)
     assert told.window == Window(END - timedelta(hours=begins), END)
     told.run(AHEAD)
@@ -86,6 +89,17 @@ def test_logs_are_read_from_before_the_outage_began(started: str, begins: int, t
         told.run(LOGS)
     asked = [entry.body["query"] for entry in told.ops.ledger.entries() if entry.kind == "query"]
     assert asked.count("logs.lines") == 1
+
+
+def test_what_the_parameter_says_of_how_far_back_logs_are_read_is_what_is_done() -> None:
+    (cell,) = [
+        "".join(cell["source"])
+        for cell in catalog.load(catalog.find("service-down").path)["cells"]
+        if "parameters" in cell["metadata"].get("tags", ())
+    ]
+    (started,) = [one for one in parameters.parse(cell) if one.name == "started"]
+    said = "logs are read of the last hour; from an hour before it, of 48 hours at most, if that was more than half an hour ago"
+    assert said in started.help
 
 
 def test_signs_and_changes_of_an_outage_of_hours_ago_are_seen(tmp_path: Path) -> None:
