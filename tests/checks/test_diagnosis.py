@@ -189,6 +189,18 @@ def test_what_does_not_rest_on_the_missing_table_is_judged_still(query: Query[..
     }
 
 
+def test_webhooks_that_nobody_in_the_cluster_answers_are_named_as_not_looked_at() -> None:
+    by_url = HOOK | {"webhook": "u.example.com", "service": None, "service_namespace": None, "service_exists": None}
+    outside = HOOK | {"webhook": "o.example.com", "ready_endpoints": None}
+    found = judged({control_plane.webhooks: [HOOK, by_url | {"ready_endpoints": None}, outside]})
+    (said,) = [one for one in found if one.check == "webhooks_answered"]
+    assert said.status is OK
+    assert said.reason.endswith(
+        "(1 looked at); not looked at: o.example.com (its Service points outside), u.example.com (called by URL)"
+    )
+    assert said.numbers == {"read": 1, "not_looked_at": 2}
+
+
 def test_a_table_of_one_cluster_says_nothing_of_another() -> None:
     """The Services of `us` were not read: they are unknown there, and no pod of its own is the worse for it."""
     both = state({network.services: [SERVICE]}, clusters=("eu", "us"))

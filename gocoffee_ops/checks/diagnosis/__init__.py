@@ -18,7 +18,7 @@ from gocoffee_ops.checks.diagnosis import (
     workloads,
 )
 from gocoffee_ops.checks.diagnosis.folding import folded
-from gocoffee_ops.checks.diagnosis.problem import CONTROLLERS, Picture, Problem, Ref
+from gocoffee_ops.checks.diagnosis.problem import CONTROLLERS, Picture, Problem, Ref, Row, short
 from gocoffee_ops.expectations import Expectations
 from gocoffee_ops.frames import Tables
 from gocoffee_ops.model import Finding, Status, Thresholds
@@ -49,6 +49,7 @@ class Area:
     also: tuple[str, ...] = ()  # further checks of it
     looked_at: tuple[str, ...] = ()  # the tables whose rows are counted, if not all
     needs_some: bool = False  # having read none of them is no good sign
+    unseen: Callable[[Row], str] | None = None  # the name of what a row tells of and nobody looked at; "" for all else
 
     @property
     def checks(self) -> tuple[str, ...]:
@@ -93,7 +94,8 @@ AREAS = (
         "webhooks_answered",
         "webhooks",
         ("control_plane.webhooks",),
-        "all admission webhooks are answered, or called by URL",
+        "all admission webhooks that a Service of the cluster should answer are answered",
+        unseen=control_plane.not_looked_at,
     ),
     Area(
         "admission_policies_apply",
@@ -192,13 +194,16 @@ def _concluded(
     if not pictures:
         yield Finding(Status.UNKNOWN, area.check, area.subject, "no cluster was read")
     elif not blind and not any(finding.check in area.checks for finding in findings):
-        read = sum(len(picture.rows(*(area.looked_at or area.tables))) for picture in pictures)
+        rows = [row for picture in pictures for row in picture.rows(*(area.looked_at or area.tables))]
+        unseen = [name for row in rows if area.unseen and (name := area.unseen(row))]
+        read = len(rows) - len(unseen)
+        besides = f"; not looked at: {short(', '.join(sorted(set(unseen))))}" if unseen else ""
         evidence = tuple(one for picture in pictures for one in state.evidence(picture.cluster, area.tables))
         yield Finding(
             Status.OK,
             area.check,
             area.subject,
-            f"{area.fine} ({read or 'none'} looked at)",
-            {"read": read},
+            f"{area.fine} ({read or 'none'} looked at){besides}",
+            {"read": read} | ({"not_looked_at": len(unseen)} if unseen else {}),
             evidence=evidence,
         )
