@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from gocoffee_ops.checks import problems
+from gocoffee_ops.checks.database import shortened
 from gocoffee_ops.checks.grading import (
     MEMORY_OPTIMIZATION,
     SERVICE_DOWN,
@@ -113,9 +114,11 @@ def _finding(
 def saturation(containers: pd.DataFrame, *, thresholds: Thresholds) -> list[Finding]:
     """Which containers are held back for CPU, or near their memory limit?
 
+    One without a CPU limit is not held back. Where nothing tells whether it has one, its CPU was not measured: UNKNOWN.
+
     >>> import pandas as pd
     >>> row = {"prometheus": "main", "namespace": "go-coffee", "pod": "orders-7d9f-x2x4z", "container": "orders",
-    ...     "cpu_throttled": 0.3, "memory_mib": 99.0, "memory_limit_mib": 100.0, "memory_limited": True,
+    ...     "cpu_limited": True, "cpu_throttled": 0.3, "memory_mib": 99.0, "memory_limit_mib": 100.0, "memory_limited": True,
     ...     "memory_of_limit": 0.99, "missing": None}
     >>> for line in said(saturation(pd.DataFrame([row]), thresholds=Thresholds())):
     ...     print(line)
@@ -138,11 +141,14 @@ def saturation(containers: pd.DataFrame, *, thresholds: Thresholds) -> list[Find
             findings.append(_container(status, "saturation", row, row["missing"] or "its memory is not told"))
         if not untold and NO_SERIES in (row["missing"] or ""):
             findings.append(_container(Status.UNKNOWN, "saturation", row, row["missing"]))
+    findings += _unmeasured(table)
     unlimited = sum(row["memory_limited"] is False for row in table)
-    free = sum(row["cpu_throttled"] is None for row in table)
+    free = sum(row["cpu_limited"] is False for row in table)
+    idle = sum(row["cpu_limited"] is True and row["cpu_throttled"] is None for row in table)
     fine = f"{counted(len(table), 'container')} below their limits"
     fine += f"; {unlimited} without a memory limit" if unlimited else ""
-    fine += f"; {free} of which no CPU periods are told: without a CPU limit, idle, or not measured" if free else ""
+    fine += f"; {free} without a CPU limit" if free else ""
+    fine += f"; {idle} did not run" if idle else ""
     return concluded(
         findings,
         check="saturation",
@@ -151,6 +157,21 @@ def saturation(containers: pd.DataFrame, *, thresholds: Thresholds) -> list[Find
         read=len(table),
         none="no container of the service has metrics: is its name that of its pods, and is cAdvisor scraped?",
     )
+
+
+def _unmeasured(table: Sequence[Row]) -> list[Finding]:
+    """Containers that may be held back for CPU, and of which nothing tells: one finding."""
+    rows = [row for row in table if row["cpu_throttled"] is None and row["cpu_limited"] is None]
+    if not rows:
+        return []
+    who = shortened(", ".join(f"{row['pod']}/{row['container']}" for row in rows))
+    reason = (
+        f"whether {counted(len(rows), 'container')} {'is' if len(rows) == 1 else 'are'} held back for CPU is not told: no CPU "
+        f"periods, nor (as kube-state-metrics would) whether there is a CPU limit: {who}"
+    )
+    return [
+        Finding(Status.UNKNOWN, "saturation", "containers", reason, {"unmeasured": len(rows)}, next=(HIGH_ERROR_RATE,))
+    ]
 
 
 def memory_trend(trend: pd.DataFrame, *, thresholds: Thresholds) -> list[Finding]:

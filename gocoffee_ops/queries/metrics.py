@@ -42,6 +42,7 @@ STEPS_LIMIT = 11_000  # Prometheus refuses more
 MEMORY_STEPS = 60
 WINDOW_S = 300.0
 CONTAINERS = ("namespace", "pod", "container")
+NO_PERIODS = {False: "no CPU limit", None: "no CPU periods, nor whether it has a CPU limit"}  # by whether it has one
 
 
 @query("prometheus", schemas.SERVER)
@@ -250,12 +251,12 @@ def saturation(
     container is an UNKNOWN finding beside the others' rows, and so are pods with a container that ran throughout the window, as
     kube-state-metrics says where it is scraped, and has no metrics.
 
-    Columns: namespace, pod, container (string), cpu_throttled (Float64, ratio of scheduler periods; missing without a CPU
-    limit), memory_mib, memory_limit_mib (Float64, MiB), memory_limited (boolean), memory_of_limit (Float64, ratio), missing
-    (string).
+    Columns: namespace, pod, container (string), cpu_limited (boolean; missing where neither cAdvisor nor kube-state-metrics
+    tells), cpu_throttled (Float64, ratio of scheduler periods; missing without a CPU limit), memory_mib, memory_limit_mib
+    (Float64, MiB), memory_limited (boolean), memory_of_limit (Float64, ratio), missing (string).
 
-    Source: cAdvisor's metrics, by the names in the configuration. No row: no container of the services is known there. Raises
-    ParameterError for no services.
+    Source: cAdvisor's metrics, and kube-state-metrics' for who has a CPU limit, by the names in the configuration. No row: no
+    container of the services is known there. Raises ParameterError for no services.
     """
     ask, names, asked = until(ask, end), ask.source.metrics, Asked.nothing()
     where = _pods(services, namespace)
@@ -267,10 +268,14 @@ def saturation(
     increase = f"sum by ({', '.join(CONTAINERS)}) (increase({{}}[{window_s:g}s]))"
     latest = f"max by ({', '.join(CONTAINERS)}) ({{}})"
     periods, throttled = vector(names.cpu_periods, increase), vector(names.cpu_throttled, increase)
-    used_bytes, limits = (
-        vector(names.memory, latest),
-        vector(names.memory_limit, latest, matches("resource", "|memory")),
+    used_bytes = vector(names.memory, latest)
+    limits = vector(names.memory_limit, latest, matches("resource", "|memory"))
+    cpu_limits = vector(names.container_limits, latest, equals("resource", "cpu"))
+    any_limit = (
+        f"count({selector(names.container_limits)})"  # without any of anybody's, that one is missing tells nothing
     )
+    limits_told = asked.heard(any_limit, ask.source.instant(any_limit, ask.as_of, ask.deadline))
+    running = vector(names.container_running, latest) if limits_told else {}
     steady = f"max by ({', '.join(CONTAINERS)}) ((min_over_time({{0}}[{window_s:g}s]) == 1) and ({{0}} offset {window_s:g}s))"
     rows = []
     known = sorted(used_bytes | periods)
@@ -280,11 +285,15 @@ def saturation(
         used, limit, ran, held = (found.get(key) for found in (used_bytes, limits, periods, throttled))
         why = [] if used is not None else ["no memory sample"]
         why += [] if limit else ["no memory limit" if limit == 0 else f"no series {names.memory_limit}"]
-        why += [] if ran else ["no CPU limit, or it did not run"]
+        # A container that is measured has periods just where it has a limit.
+        limited = True if key in periods or cpu_limits.get(key) else False if key in running else None
+        why += [] if key in periods else [NO_PERIODS.get(limited, f"no series {names.cpu_periods}")]
+        why += ["no CPU period: it did not run"] if key in periods and not ran else []
         why += [] if held is not None or not ran else [f"no series {names.cpu_throttled}"]
         rows.append(
             {
                 **dict(zip(CONTAINERS, key, strict=True)),
+                "cpu_limited": limited,
                 "cpu_throttled": held / ran if ran and held is not None else None,
                 "memory_mib": _mib(used),
                 "memory_limit_mib": _mib(limit or None),

@@ -66,6 +66,7 @@ SATURATION = Schema(
     "saturation",
     (
         *CONTAINER,
+        Column("cpu_limited", "boolean", help="missing where no series tells", optional=True),
         Column("cpu_throttled", "Float64", "ratio", help="scheduler periods in which it was held back", optional=True),
         Column("memory_mib", "Float64", "MiB", help="working set: what the kernel kills by", optional=True),
         Column("memory_limit_mib", "Float64", "MiB", help="missing without a limit", optional=True),

@@ -154,7 +154,12 @@ CASES: list[tuple[str, Status, list[pd.DataFrame]]] = [
     (
         "saturation",
         OK,
-        [table(metrics.saturation, {"memory_mib": 9.0, "memory_limited": False, "missing": "no memory limit"})],
+        [
+            table(
+                metrics.saturation,
+                {"cpu_limited": False, "memory_mib": 9.0, "memory_limited": False, "missing": "no limit"},
+            )
+        ],
     ),
     ("saturation", WARN, [table(metrics.saturation, CONTAINER | {"cpu_throttled": 0.25})]),
     ("saturation", CRIT, [table(metrics.saturation, CONTAINER | {"cpu_throttled": 0.75})]),
@@ -169,7 +174,23 @@ CASES: list[tuple[str, Status, list[pd.DataFrame]]] = [
     (
         "saturation",
         OK,
-        [table(metrics.saturation, CONTAINER | {"cpu_throttled": None, "missing": "no CPU limit, or it did not run"})],
+        [
+            table(
+                metrics.saturation,
+                CONTAINER | {"cpu_limited": True, "cpu_throttled": None, "missing": "it did not run"},
+            )
+        ],
+    ),
+    ("saturation", OK, [table(metrics.saturation, CONTAINER | {"cpu_limited": False, "cpu_throttled": None})]),
+    ("saturation", UNKNOWN, [table(metrics.saturation, CONTAINER | {"cpu_limited": None, "cpu_throttled": None})]),
+    (
+        "saturation",
+        UNKNOWN,
+        [
+            table(
+                metrics.saturation, CONTAINER | {"cpu_limited": True, "cpu_throttled": None, "missing": "no series cfs"}
+            )
+        ],
     ),
     ("saturation", UNKNOWN, [table(metrics.saturation)]),
     ("memory_trend", OK, [trend(0.0)]),

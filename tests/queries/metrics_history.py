@@ -14,6 +14,7 @@ FREE = 'namespace="go-coffee",pod="orders-7d9fbcd5f6-zzzzz",container="orders"'
 RESTARTED = 'namespace="go-coffee",pod="orders-7d9fbcd5f6-bbbbb",container="orders"'
 ENDED = 'namespace="go-coffee",pod="orders-7d9fbcd5f6-ccccc",container="orders"'
 OTHER = 'namespace="go-coffee",pod="orders-worker-7d9fbcd5f6-x2x4z",container="orders"'
+UNCAPPED = 'namespace="go-coffee",pod="tables-{}",container="table"'
 SEAT = 'namespace="go-coffee",pod="seats-{}",container="seat"'
 
 
@@ -58,5 +59,11 @@ def _samples(minute: int) -> Iterator[tuple[str, str, float]]:
     yield limit, SEAT.format(0), 256 * MIB
     for number in range(3 if minute == MINUTES else 2):
         yield "kube_pod_container_status_running", SEAT.format(number), 1
+    for number in range(2):
+        yield "kube_pod_container_status_running", UNCAPPED.format(number), 1
+        yield memory, UNCAPPED.format(number), 9 * MIB
+        yield limit, UNCAPPED.format(number), 256 * MIB
+    yield "kube_pod_container_resource_limits", UNCAPPED.format(1) + ',resource="cpu"', 0.5
+    yield "kube_pod_container_resource_limits", UNCAPPED.format(0) + ',resource="memory"', 256 * MIB
     yield "container_cpu_cfs_periods_total", ORDERS, 600 * minute
     yield "container_cpu_cfs_throttled_periods_total", ORDERS, 180 * minute

@@ -138,10 +138,38 @@ def test_saturation_is_of_the_services_own_containers(ops: Session) -> None:
     assert limited["memory_of_limit"] == pytest.approx(225 / 256)
     assert (free["memory_limited"], free["memory_of_limit"], free["cpu_throttled"]) == (False, None, None)
     judged = checks.saturation(table, thresholds=Thresholds())
-    assert [f.status for f in judged] == [Status.WARN, Status.WARN]
-    assert {f.subject for f in judged} == {"pod/orders-7d9fbcd5f6-x2x4z"}
+    assert [(f.status, f.subject) for f in judged] == [
+        (Status.WARN, "pod/orders-7d9fbcd5f6-x2x4z"),
+        (Status.WARN, "pod/orders-7d9fbcd5f6-x2x4z"),
+        (Status.UNKNOWN, "containers"),
+    ]
+    assert (
+        "2 containers are held back for CPU is not told" in judged[2].reason
+    )  # nobody tells whether they have a limit
     nobody = checks.saturation(metrics.saturation(ops, ["nowhere"]), thresholds=Thresholds())
     assert [f.status for f in nobody] == [Status.UNKNOWN]
+
+
+def test_cpu_that_is_not_measured_is_unknown_where_there_is_a_limit(ops: Session) -> None:
+    table = metrics.saturation(ops, ["tables"])
+    found = {row["pod"]: (row["cpu_limited"], row["cpu_throttled"], row["missing"]) for row in records(table)}
+    assert found == {
+        "tables-0": (False, None, "no CPU limit"),
+        "tables-1": (True, None, "no series container_cpu_cfs_periods_total"),
+    }
+    (said,) = checks.saturation(table, thresholds=Thresholds())
+    assert (said.status, said.subject) == (Status.UNKNOWN, "pod/tables-1")
+    (well,) = checks.saturation(table.iloc[[0]], thresholds=Thresholds())
+    assert (well.status, well.reason) == (Status.OK, "1 container below their limits; 1 without a CPU limit")
+
+
+def test_that_no_limit_is_told_is_no_sign_where_nobodys_is(server: PrometheusServer, tmp_path: Path) -> None:
+    with reading(server.url, tmp_path, container_limits="nobody_scrapes_these") as ops:
+        table = metrics.saturation(ops, ["tables"])
+    assert table["cpu_limited"].isna().all()
+    (said,) = checks.saturation(table, thresholds=Thresholds())
+    assert (said.status, said.subject) == (Status.UNKNOWN, "containers")
+    assert "tables-0/table, tables-1/table" in said.reason
 
 
 def test_saturation_of_several_services_says_which_has_no_container(ops: Session) -> None:
