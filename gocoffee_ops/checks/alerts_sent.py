@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from gocoffee_ops.checks.alert_labels import Labels, labels_of, matching, named
 from gocoffee_ops.checks.alerts import UNPROVEN, grouped, severity_of
 from gocoffee_ops.checks.grading import SERVICE_DOWN, concluded, counted, seconds
 from gocoffee_ops.expectations import Expectations
@@ -14,8 +16,30 @@ from gocoffee_ops.model import Finding, Status
 if TYPE_CHECKING:
     import pandas as pd
 
+ADVICE = "let it scrape itself, or give each Prometheus an external label of its own"
 Row = Mapping[str, Any]
-Labels = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class _Sent:
+    """An alert that fires, its labels as its Prometheus sends them, and what Alertmanager has that may be it."""
+
+    row: Row
+    labels: Labels
+    there: Sequence[Labels]
+
+    @property
+    def where(self) -> str:
+        return str(self.row["prometheus"])
+
+    @property
+    def proven(self) -> Sequence[Labels]:
+        """What has no label that this Prometheus is not known to add: else it may be of another, that nobody named."""
+        return [one for one in self.there if one.keys() <= self.labels.keys()]
+
+    def alike(self, others: Sequence[_Sent]) -> set[str]:
+        """In which other Prometheus something fires that may be what Alertmanager has."""
+        return {one.where for one in others if one.where != self.where and any(k in self.there for k in one.there)}
 
 
 def alerts_sent(
@@ -27,12 +51,15 @@ def alerts_sent(
 ) -> list[Finding]:
     """Does an Alertmanager know of what fires in Prometheus? Of what it does not, nobody is told.
 
-    An alert is known where one of its name has no label of another value: a Prometheus adds labels of its own (external labels)
-    on the way, and may drop some. Two Prometheus that fire the same are two alerts only where such labels tell them apart. A
-    pair that drops them, so that Alertmanager makes one alert of theirs, is healthy, and looks from there as if only one of them
-    sent: which did is told by their own counters (`sending`). Where each of those that fire an alert alike sent without errors and
-    to the same addresses, all is well; one that sent to none, or with errors, is a WARN, as the other may be next; where the
-    counters do not tell, it is UNKNOWN. Compared is what somebody should hear of, and the alert that always fires, which
+    What a Prometheus' own counters (`sending`) say against it stands before all else: one that sends to none, or with errors, is a
+    WARN, and CRIT where nothing of it can have arrived and no other fires the same.
+
+    An alert is known where one of its name has no label of another value: a Prometheus adds labels of its own (external labels,
+    `sending` has them) on the way, and may drop some. It proves that its Prometheus sends where it has no labels but these, and
+    none else fires the same. One with other labels may be of a Prometheus that is not ours; and a pair that drops what tells it
+    apart, so that Alertmanager makes one alert of theirs, is healthy, and looks from there as if only one of them sent. Then the
+    counters tell: where each of those that fire an alert alike sent without errors and to the same addresses, all is well; where
+    they do not tell, it is UNKNOWN. Compared is what somebody should hear of, and the alert that always fires, which
     `expectations` names: without one, silence proves nothing.
 
     >>> import pandas as pd
@@ -43,25 +70,47 @@ def alerts_sent(
     ['CRIT alert/OrdersDown: fires in Prometheus main (26 min), and no Alertmanager has it: nobody is told']
     """
     watchdog = (expectations or Expectations()).watchdog
-    known = list({tuple(sorted(labels.items())): labels for labels in map(_labels, records(alerts))}.values())
-    # What has only begun may still be on its way.
-    firing = [row for row in records(fired) if row["firing"] and row["fired_s"] > 2 * row["step_s"]]
-    compared = [row for row in firing if _always(row, watchdog) or severity_of(row) is not Status.OK]
-    there = [_matching(_labels(row), known) for row in compared]
-    unsent = [row for row, found in zip(compared, there, strict=True) if not found]
+    counters = [] if sending is None else records(sending)
+    sent = _compared(fired, alerts, counters, watchdog)
+    unsent = [one.row for one in sent if not one.there]
+    places = sorted({*(one["prometheus"] for one in counters), *(one.where for one in sent)})
+    own = {where: [one for one in counters if one["prometheus"] == where] for where in places}
+    faulty = {where: found for where in places if (found := _faulty(where, sent, own[where]))}
+    had = {one.where for one in sent if one.there} - faulty.keys()
+    doubts = {where: _doubt(where, sent, own) for where in sorted(had) if not _proven(where, sent)}
     findings = [_unsent(group, alerts, watchdog) for group in grouped(unsent, "prometheus")]
-    findings += _untold(fired, compared, there, watchdog, [] if sending is None else records(sending))
-    if not compared and not watchdog:
+    findings += [*faulty.values(), *filter(None, doubts.values())]
+    silent = set(fired.attrs.get("notes", ())) - {one.where for one in sent} - faulty.keys()
+    for where in sorted(silent) if watchdog and sent else ():
+        reason = f"nothing fires there, not even {watchdog}: whether it sends alerts cannot be seen"
+        findings.append(Finding(Status.UNKNOWN, "alerts_sent", f"prometheus/{where}", reason))
+    if not sent and not watchdog and not findings:
         reason = f"nothing fires in Prometheus that somebody should hear of; {UNPROVEN}: whether alerts are sent was not seen"
         return [Finding(Status.OK, "alerts_sent", "alerts", reason, {"read": 0})]
+    fine = f"Alertmanager has what fires in Prometheus and somebody should hear of (compared {counted(len(sent), 'alert')})"
     return concluded(
         findings,
         check="alerts_sent",
         subject="alerts",
-        fine=f"Alertmanager has what fires in Prometheus and somebody should hear of (compared {counted(len(compared), 'alert')})",
-        read=len(compared),
+        fine=f"{fine}; that {' and '.join(doubts)} sent it is known by its own counters" if doubts else fine,
+        read=len(sent),
         none="nothing fires in Prometheus: whether alerts are sent from there cannot be seen",
     )
+
+
+def _compared(fired: pd.DataFrame, alerts: pd.DataFrame, counters: Sequence[Row], watchdog: str) -> list[_Sent]:
+    """What fires and somebody should hear of, and the alert that always fires, with what Alertmanager has of it."""
+    added = {one["prometheus"]: named(one["external_labels"] or ()) for one in counters}
+    known = list({tuple(sorted(labels.items())): labels for labels in map(labels_of, records(alerts))}.values())
+    sent = []
+    for row in records(fired):
+        # What has only begun may still be on its way.
+        if not row["firing"] or row["fired_s"] <= 2 * row["step_s"]:
+            continue
+        if _always(row, watchdog) or severity_of(row) is not Status.OK:
+            labels = added.get(row["prometheus"], {}) | dict(labels_of(row))
+            sent.append(_Sent(row, labels, matching(labels, known)))
+    return sent
 
 
 def _unsent(group: Sequence[Row], alerts: pd.DataFrame, watchdog: str) -> Finding:
@@ -79,74 +128,71 @@ def _unsent(group: Sequence[Row], alerts: pd.DataFrame, watchdog: str) -> Findin
     return Finding(status, "alerts_sent", subject, reason, figures, namespace=namespace, next=(SERVICE_DOWN,))
 
 
-def _untold(
-    fired: pd.DataFrame,
-    compared: Sequence[Row],
-    there: Sequence[Sequence[Labels]],
-    watchdog: str,
-    sending: Sequence[Row],
-) -> Iterator[Finding]:
-    """Which Prometheus does not send, or cannot be told to, as nothing that Alertmanager has is of it alone."""
-    sources: dict[tuple[tuple[str, str], ...], set[str]] = {}
-    for row in compared:
-        sources.setdefault(_key(row), set()).add(row["prometheus"])
-    known = [(row, found) for row, found in zip(compared, there, strict=True) if found]
-    told = {row["prometheus"] for row, found in known if len(found) >= len(sources[_key(row)])}
-    shared: dict[str, tuple[Row, int]] = {}
-    for row, found in known:
-        if row["prometheus"] not in told:
-            shared.setdefault(row["prometheus"], (row, len(found)))
-    for where in sorted(shared):
-        row, often = shared[where]
-        if doubt := _alike(where, sources[_key(row)], row, often, sending):
-            yield doubt
-    silent = set(fired.attrs.get("notes", ())) - {row["prometheus"] for row in compared}
-    for where in sorted(silent) if watchdog and compared else ():
-        reason = f"nothing fires there, not even {watchdog}: whether it sends alerts cannot be seen"
-        yield Finding(Status.UNKNOWN, "alerts_sent", f"prometheus/{where}", reason)
+def _faulty(where: str, sent: Sequence[_Sent], own: Sequence[Row]) -> Finding | None:
+    """What a Prometheus' own counters say against its sending."""
+    known = [one for one in own if one["missing"] is None]
+    mine = [one for one in sent if one.where == where]
+    wrong = [said for one in known if (said := _not_sent(one, fires=bool(mine)))]
+    if not wrong:
+        return None
+    reason, status = "; ".join(wrong), Status.WARN
+    if had := next((one for one in mine if one.there), None):
+        alike = had.alike(sent)
+        why = f"that fires in {', '.join(sorted(alike))} too" if alike else "it may be of another"
+        reason += (
+            "" if _proven(where, sent) else f": that Alertmanager has {had.row['alert']} says nothing of it, as {why}"
+        )
+    if mine and all(map(_lost, known)) and not _proven(where, sent) and not any(one.alike(sent) for one in mine):
+        status = Status.CRIT
+    return Finding(status, "alerts_sent", f"prometheus/{where}", reason, next=(SERVICE_DOWN,))
 
 
-def _alike(where: str, alike: set[str], row: Row, often: int, sending: Sequence[Row]) -> Finding | None:
-    """What is wrong with a Prometheus whose alerts fire in others too; None where its own counters say that it sends."""
-    own = [one for one in sending if one["prometheus"] == where]
-    subject, others = f"prometheus/{where}", ", ".join(sorted(alike - {where}))
-    if wrong := [said for one in own if (said := _not_sent(one))]:
-        reason = f"{'; '.join(wrong)}: that Alertmanager has {row['alert']} says nothing of it, as that fires in {others} too"
-        return Finding(Status.WARN, "alerts_sent", subject, reason, next=(SERVICE_DOWN,))
-    to = {name: {one["sent_to"] for one in sending if one["prometheus"] == name} - {None} for name in alike}
-    differing = [name for name in sorted(alike) if to[name] and to[name] != to[where]]
-    why = "let it scrape itself, or give each Prometheus an external label of its own"
-    if own and all(one["sent"] is not None and one["errors"] is not None for one in own):
+def _proven(where: str, sent: Sequence[_Sent]) -> bool:
+    """Whether Alertmanager has an alert that can only be of this Prometheus."""
+    return any(one.proven and not one.alike(sent) for one in sent if one.where == where)
+
+
+def _doubt(where: str, sent: Sequence[_Sent], own: Mapping[str, Sequence[Row]]) -> Finding | None:
+    """Why it is not known whether a Prometheus sends what Alertmanager has; None where its own counters say that it does."""
+    had = next(one for one in sent if one.where == where and one.there)
+    alike = had.alike(sent)
+    missing = [one["missing"] for one in own[where] if one["missing"] is not None]
+    why = f"{missing[0] if missing else 'its own counters do not tell'}: {ADVICE}"
+    if own[where] and all(one["sent"] is not None and one["errors"] is not None for one in own[where]):
+        to = {name: {one["sent_to"] for one in own[name]} - {None} for name in {where, *alike}}
+        differing = [name for name in sorted(alike) if to[name] and to[name] != to[where]]
         if not differing:
             return None
         why = f"it sends to {', '.join(sorted(to[where]))}, and {', '.join(differing)} to other addresses"
-    times = "once" if often == 1 else f"{often} times"
-    reason = f"{row['alert']} fires in {others} too, and Alertmanager has it {times}: {why}"
-    return Finding(Status.UNKNOWN, "alerts_sent", subject, f"whether it sends alerts cannot be told: {reason}")
+    often = len(had.there)
+    reason = f"{had.row['alert']} fires in {', '.join(sorted(alike))} too, and Alertmanager has it {_times(often)}"
+    if not alike:
+        more = sorted({f"{name}={text}" for one in had.there for name, text in one.items() if name not in had.labels})
+        reason = (
+            f"what Alertmanager has as {had.row['alert']} has labels that it is not known to add ({', '.join(more)})"
+        )
+    said = f"whether it sends alerts cannot be told: {reason}; {why}"
+    return Finding(Status.UNKNOWN, "alerts_sent", f"prometheus/{where}", said)
 
 
-def _not_sent(one: Row) -> str:
-    """What a Prometheus' own counters say against its sending; empty where they say nothing."""
+def _times(often: int) -> str:
+    return "once" if often == 1 else f"{often} times"
+
+
+def _not_sent(one: Row, *, fires: bool) -> str:
+    """What a Prometheus' own counters say against its sending; empty where they say nothing. What is silent sends nothing."""
     if one["sent_to"] is None:
         return "it sends alerts to no Alertmanager"
     if one["errors"]:
         return f"sending alerts to {one['sent_to']} ended with errors within {seconds(one['window_s'])}"
-    return f"it sent no alert to {one['sent_to']} within {seconds(one['window_s'])}" if one["sent"] == 0 else ""
+    nothing = fires and one["sent"] == 0
+    return f"it sent no alert to {one['sent_to']} within {seconds(one['window_s'])}" if nothing else ""
+
+
+def _lost(one: Row) -> bool:
+    """Whether nothing can have arrived."""
+    return one["sent_to"] is None or (one["sent"] is not None and (one["errors"] or 0.0) >= one["sent"])
 
 
 def _always(row: Row, watchdog: str) -> bool:
     return bool(watchdog) and row["alert"] == watchdog
-
-
-def _key(row: Row) -> tuple[tuple[str, str], ...]:
-    return tuple(sorted(_labels(row).items()))
-
-
-def _labels(row: Row) -> Labels:
-    """An alert's labels, its name among them."""
-    return dict(text.partition("=")[::2] for text in row["labels"]) | {"alertname": row["alert"]}
-
-
-def _matching(labels: Labels, known: Sequence[Labels]) -> list[Labels]:
-    """Those alerts that may be this one: none of the labels that both have differs."""
-    return [one for one in known if all(one[name] == text for name, text in labels.items() if name in one)]

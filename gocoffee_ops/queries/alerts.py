@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from gocoffee_ops.errors import ParameterError
 from gocoffee_ops.frames import Column, Schema
 from gocoffee_ops.queries.alert_history import FIRED, WATCHED, fired_row, watched_row
-from gocoffee_ops.queries.alert_sending import ERRORS, SENDING, SENT, STARTED, counted, sending_rows
+from gocoffee_ops.queries.alert_sending import CONFIGURED, ERRORS, SENDING, SENT, STARTED, counted, itself, sending_rows
 from gocoffee_ops.queries.promql import Asked
 from gocoffee_ops.queries.query import Ask, Rows, query
 from gocoffee_ops.queries.windows import window_of
@@ -190,22 +190,26 @@ def watched(
 
 @query("prometheus", SENDING)
 def sending(ask: Ask[Prometheus], *, window_s: float = 900.0) -> Rows:
-    """To which Alertmanagers did each Prometheus send alerts lately, and with errors?
+    """To which Alertmanagers did each Prometheus send alerts lately, and with errors? Which labels does it add to them?
 
-    By its own counters, where it scrapes itself: of all that it scraped, the server that started when it did. What sends nowhere
-    has a row without an address; what does not scrape itself, or does not tell when it started, has none.
+    By its own counters, where it scrapes itself: of all that it scraped, the server that started, and read its configuration,
+    when it did. Where there is none such, or several, or the server does not tell when it started, its counters are `missing`.
+    What sends nowhere has a row without an address.
 
-    Columns: instance, sent_to (string), sent, errors (Float64, alerts), window_s (Float64, s).
+    Columns: instance, sent_to (string), sent, errors (Float64, alerts), window_s (Float64, s), external_labels (list), missing
+    (string). External labels are missing where the server does not show its configuration.
 
-    Source: /api/v1/status/runtimeinfo; /api/v1/query of prometheus_notifications_sent_total and _errors_total.
+    Source: /api/v1/status/runtimeinfo and /api/v1/status/config, of which only external_labels is read; /api/v1/query of
+    prometheus_notifications_sent_total and _errors_total.
     """
     asked = Asked.nothing()
 
     def heard(promql: str) -> Sequence[Series]:
         return asked.heard(promql, ask.source.instant(promql, ask.as_of, ask.deadline))
 
-    starts, sent, errors = (heard(promql) for promql in (STARTED, counted(SENT, window_s), counted(ERRORS, window_s)))
-    rows = sending_rows(ask.source.started(ask.deadline), starts, sent, errors, window_s)
+    key = itself(ask.source.runtime(ask.deadline), heard(STARTED), heard(CONFIGURED))
+    sent, errors = (heard(counted(metric, window_s)) for metric in (SENT, ERRORS))
+    rows = sending_rows(key, sent, errors, window_s, ask.source.external_labels(ask.deadline))
     return Rows(rows, truncated=asked.stated(), notes=asked.notes())
 
 

@@ -6,6 +6,7 @@ them. What the server says is wrong with a question is an error; it is not asked
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,14 +14,16 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import msgspec.yaml
 
-from gocoffee_ops.errors import DeadlineExceeded, Malformed, NotFound, ServerFault, SourceError, Unsupported
+from gocoffee_ops.errors import DeadlineExceeded, Forbidden, Malformed, NotFound, ServerFault, SourceError, Unsupported
 from gocoffee_ops.sources.deadline import Deadline
 from gocoffee_ops.sources.http import HttpApi
 
 if TYPE_CHECKING:
     from gocoffee_ops.config import MetricNames
 
+GLOBAL = re.compile(r"^global:.*\n(?:[ #].*\n|\n)*", re.MULTILINE)
 Point = tuple[float, str]  # Unix time, and the value as the server writes it: NaN and +Inf among others
 
 # What `errorType` means: our error, and what to try.
@@ -62,6 +65,27 @@ class _Build(msgspec.Struct):
 
 class _Runtime(msgspec.Struct, rename="camel"):
     start_time: datetime
+    last_config_time: datetime | None = None
+
+
+class _Shown(msgspec.Struct):
+    yaml: str
+
+
+class _Global(msgspec.Struct):
+    external_labels: dict[str, str] = {}
+
+
+class _Config(msgspec.Struct, rename={"all_": "global"}):
+    all_: _Global
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """When a server started, and when it last read its configuration, to the second; None where it does not tell."""
+
+    started: datetime
+    configured: datetime | None
 
 
 @dataclass(frozen=True)
@@ -106,14 +130,32 @@ class Prometheus:
         build: _Build = self._decoded("read its version", envelope.data, _Build)
         return build.version
 
-    def started(self, deadline: Deadline) -> datetime | None:
+    def runtime(self, deadline: Deadline) -> Runtime | None:
         """When the server started; None where what speaks the API does not tell."""
         try:
             envelope = self._get("read when it started", "/api/v1/status/runtimeinfo", {}, deadline)
         except NotFound:
             return None
-        runtime: _Runtime = self._decoded("read when it started", envelope.data, _Runtime)
-        return runtime.start_time
+        told: _Runtime = self._decoded("read when it started", envelope.data, _Runtime)
+        return Runtime(told.start_time, told.last_config_time)
+
+    def external_labels(self, deadline: Deadline) -> Mapping[str, str] | None:
+        """The labels that the server adds to its alerts; None where it does not show its configuration."""
+        what = "read its external labels"
+        try:
+            envelope = self._get(what, "/api/v1/status/config", {}, deadline)
+        except (NotFound, Forbidden):
+            return None
+        shown: _Shown = self._decoded(what, envelope.data, _Shown)
+        section = GLOBAL.search(shown.yaml)  # the rest may be long, and is not ours to read
+        if section is None:
+            return None
+        try:
+            config = msgspec.yaml.decode(section.group(), type=_Config)
+        except msgspec.MsgspecError:
+            why = "its configuration's part 'global' cannot be read"
+            raise Malformed(what, target=self._target, why=why, hint="is this a Prometheus?") from None
+        return config.all_.external_labels
 
     def instant(self, promql: str, at: datetime, deadline: Deadline, *, limit: int = 0) -> Answered:
         """The value of an expression at one moment; of a range selector, its samples up to then.

@@ -14,15 +14,18 @@ import pytest
 from gocoffee_ops import checks
 from gocoffee_ops.analysis import timeline
 from gocoffee_ops.config import MetricNames
-from gocoffee_ops.errors import ParameterError
+from gocoffee_ops.errors import Malformed, ParameterError
 from gocoffee_ops.expectations import Expectations
 from gocoffee_ops.frames import records
 from gocoffee_ops.model import Finding, Status, Target
 from gocoffee_ops.queries import alerts
+from gocoffee_ops.queries.alert_sending import itself
 from gocoffee_ops.session import Session
 from gocoffee_ops.sources.alertmanager import Alertmanager
-from gocoffee_ops.sources.prometheus import Prometheus
+from gocoffee_ops.sources.deadline import Deadline
+from gocoffee_ops.sources.prometheus import Prometheus, Runtime, Series
 from tests.checks.tables import table
+from tests.http_server import Answer, Asked, says, serving
 from tests.support import live_session
 from tests.testbed.layout import free_ports
 from tests.testbed.prometheus import AlertmanagerServer, Exporter, PrometheusServer
@@ -53,6 +56,9 @@ FIRED = (
     ("DiskFills", 'severity="warning",instance="n2"', [("02:10", "02:20")]),
     ("StillDown", 'severity="critical"', [("06:30", "07:05")]),
 )
+
+
+WATCHDOG: dict[str, Any] = {"alert": "Watchdog", "expr": "vector(1)", "labels": {"severity": "none"}}
 
 
 def _minutes(start: datetime, end: datetime) -> Iterator[datetime]:
@@ -274,25 +280,82 @@ def test_what_alertmanager_has_too_stands_on_the_timeline_once(source: Prometheu
     )
 
 
+def _scraping_itself(rules: list[dict[str, Any]]) -> PrometheusServer:
+    """A Prometheus that scrapes itself, and sends to nobody."""
+    jobs = {"prometheus": 0}
+    server = PrometheusServer(jobs=jobs, rules=rules)
+    jobs["prometheus"] = server.port
+    return server
+
+
+def _series(value: float, instance: str) -> Series:
+    instance, _, cluster = instance.partition("@")
+    return Series({"job": "prometheus", "instance": instance, "cluster": cluster}, [(value, str(value))])
+
+
+def test_of_two_that_start_together_neither_is_taken_for_the_other() -> None:
+    """They are told apart by when they read their configuration; where that is the same second, it is not known which is which."""
+    began = WHOLE.timestamp()
+    runtime = Runtime(WHOLE, WHOLE)
+
+    def known(*servers: tuple[str, float, float]) -> object:
+        """By instance, and by how long after it each started, and read its configuration."""
+        starts = [_series(began + after, instance) for instance, after, _ in servers]
+        return itself(runtime, starts, [_series(began + after, instance) for instance, _, after in servers])
+
+    assert known(("a", -0.9, 0.1)) == ("prometheus", "a")
+    assert known(("b", 3.0, 3.4)) == known() == "it does not scrape itself"
+    assert known(("a", -0.9, 0.1), ("b", 3.0, 3.4)) == ("prometheus", "a")
+    assert known(("a", -0.9, 0.1), ("by its name", -0.9, 0.1)) == ("prometheus", "a")
+    assert known(("b", -3600.0, 0.1)) == "it does not scrape itself"
+    assert "which of them it is itself is not known" in str(known(("a", -0.9, 0.1), ("b", -0.8, 0.2)))
+    assert "which of them it is itself is not known" in str(known(("a@eu", -0.9, 0.1), ("a@us", 3.0, 3.4)))
+    assert itself(None, [], []) == itself(Runtime(WHOLE, None), [], []) == "it does not tell when it started"
+
+
+def test_what_does_not_show_its_configuration_has_no_known_external_labels() -> None:
+    texts = iter(["global: {}\n", "", "scrape_configs: []\n", "global:\n  external_labels: secret\n"])
+    answers = {"hidden": says({}, 403), "none": says({}, 404)}
+
+    def answer(asked: Asked) -> Answer:
+        place = asked.path.split("/")[1]
+        return answers[place] if place in answers else says({"status": "success", "data": {"yaml": next(texts)}})
+
+    with serving(answer) as server:
+
+        def read(place: str) -> object:
+            source = Prometheus("prometheus/main", f"{server.url}/{place}", metrics=MetricNames())
+            with contextlib.closing(source):
+                return source.external_labels(Deadline.after(20.0))
+
+        assert [read(place) for place in ("hidden", "none", "a", "a", "a")] == [None, None, {}, None, None]
+        with pytest.raises(Malformed) as raised:
+            read("a")
+    assert "secret" not in str(raised.value)
+
+
 def test_of_a_pair_whose_alerts_are_one_to_alertmanager_each_must_send(
     prometheus_programs: None, tmp_path: Path
 ) -> None:
-    """Four servers fire alike: two send, one is refused, one has nobody to send to; and one does not scrape itself."""
-    rules: list[dict[str, Any]] = [{"alert": "Watchdog", "expr": "vector(1)", "labels": {"severity": "none"}}]
+    """Four servers fire alike: two send, one is refused, one has nobody to send to; and one does not scrape itself.
+
+    All have just started, and scrape another one too: whose counters are whose is seen all the same.
+    """
     with contextlib.ExitStack() as stack, AlertmanagerServer() as hears:
         refused = free_ports(("none",))["none"]
+        to = {"a": hears.port, "b": hears.port, "refused": refused, "alone": None, "blind": hears.port}
+        scraped: dict[str, dict[str, int]] = {name: {"of it": hears.port} for name in to}
+        again = ["--rules.alert.resend-delay=1s"]
+        servers = {
+            name: PrometheusServer(jobs=scraped[name], rules=[WATCHDOG], flags=again, alertmanager=port)
+            for name, port in to.items()
+        }
         sources: dict[Target, Any] = {}
-        for name, to in (
-            ("a", hears.port),
-            ("b", hears.port),
-            ("refused", refused),
-            ("alone", None),
-            ("blind", hears.port),
-        ):
-            jobs = {"other": hears.port}
-            server = PrometheusServer(jobs=jobs, rules=rules, flags=["--rules.alert.resend-delay=1s"], alertmanager=to)
-            jobs |= {} if name == "blind" else {"prometheus": server.port}
+        for name, server in servers.items():
+            scraped[name] |= {} if name == "blind" else {"prometheus": server.port, "kubernetes-pods": server.port}
+            scraped[name]["another"] = servers["a" if name != "a" else "alone"].port
             stack.enter_context(server)
+            time.sleep(1.1)  # they are told apart by the second in which they read their configuration
             source = Prometheus(f"prometheus/{name}", server.url, metrics=MetricNames())
             sources[Target("prometheus", name)] = source
             stack.callback(source.close)
@@ -307,16 +370,19 @@ def test_of_a_pair_whose_alerts_are_one_to_alertmanager_each_must_send(
             found = checks.alerts_sent(fired, alerts.alerts(ops), alerts.sending(ops, window_s=10.0))
             return {f.subject: (f.status, f.reason) for f in found}
 
+        def settled() -> bool:
+            everyone = str(judged(*to))
+            return "ended with errors" in everyone and "to no Alertmanager" in everyone and "alerts" in judged("a", "b")
+
         stop = time.monotonic() + 60
-        while {status for status, _ in judged("a", "b").values()} != {Status.OK} or "refused" not in str(
-            judged("a", "refused")
-        ):
-            assert time.monotonic() < stop, (judged("a", "b"), judged("a", "refused"))
+        while not settled():
+            assert time.monotonic() < stop, judged(*to)
             time.sleep(0.5)
         pair, faulty = judged("a", "b"), judged("a", "b", "refused", "alone")
         unseen = judged("a", "blind")
     assert pair["alerts"] == (
-        Status.OK, "Alertmanager has what fires in Prometheus and somebody should hear of (compared 2 alerts)",
+        Status.OK, "Alertmanager has what fires in Prometheus and somebody should hear of (compared 2 alerts); "
+        "that a and b sent it is known by its own counters",
     )  # fmt: skip
     assert {subject: status for subject, (status, _) in faulty.items()} == {
         "prometheus/refused": Status.WARN,
@@ -332,14 +398,14 @@ def test_of_a_pair_whose_alerts_are_one_to_alertmanager_each_must_send(
         "it sends alerts to no Alertmanager: that Alertmanager has Watchdog"
     )
     assert unseen == {"prometheus/blind": (Status.UNKNOWN, unseen["prometheus/blind"][1])}
-    assert "let it scrape itself" in unseen["prometheus/blind"][1]
+    assert "it does not scrape itself: let it scrape itself" in unseen["prometheus/blind"][1]
 
 
 def test_a_rule_that_fires_and_resolves_is_seen_to_and_what_an_alertmanager_has_was_sent(
     prometheus_programs: None, tmp_path: Path
 ) -> None:
     rules: list[dict[str, Any]] = [
-        {"alert": "Watchdog", "expr": "vector(1)", "labels": {"severity": "none"}},
+        WATCHDOG,
         {"alert": "CupsLow", "expr": "cups < 1", "labels": {"severity": "critical"}},
         {"alert": "BeansLow", "expr": "beans < 1", "labels": {"severity": "critical"}},
     ]
@@ -354,7 +420,9 @@ def test_a_rule_that_fires_and_resolves_is_seen_to_and_what_an_alertmanager_has_
             alertmanager=hears.port,
             external_labels={"cluster": "eu"},
         ) as server,
+        _scraping_itself([WATCHDOG]) as alone,
     ):
+        mute = Prometheus("prometheus/main", alone.url, metrics=MetricNames())
         source = Prometheus("prometheus/main", server.url, metrics=MetricNames())
         alertmanager = Alertmanager("alertmanager/main", hears.url)
 
@@ -380,12 +448,29 @@ def test_a_rule_that_fires_and_resolves_is_seen_to_and_what_an_alertmanager_has_
         while not {"Watchdog", "BeansLow"} <= set((known := alerts.alerts(ops))["alert"]):
             assert time.monotonic() < stop, known
             time.sleep(0.2)
-        alertmanager.close()
-        source.close()
+        sending = alerts.sending(_ops(source, tmp_path, datetime.now(UTC)))
+        while True:
+            ops = _ops(mute, tmp_path, datetime.now(UTC))
+            ours = alerts.fired(ops, hours=0.02, step_s=1.0), alerts.sending(ops)
+            if ours[1]["missing"].isna().all() and not ours[0].empty and ours[0]["fired_s"].min() > 2:
+                break
+            assert time.monotonic() < stop + 30, ours[1]
+            time.sleep(0.2)
+        for opened in (alertmanager, source, mute):
+            opened.close()
     assert all("cluster=eu" in labels for labels in known["labels"])
-    (sent,) = checks.alerts_sent(fired, known)
+    (labelled,) = records(sending)
+    assert (labelled["external_labels"], labelled["missing"]) == (("cluster=eu",), "it does not scrape itself")
+    (doubted,) = checks.alerts_sent(fired, known)  # nobody says whose label that is
+    assert (doubted.status, doubted.subject) == (Status.UNKNOWN, "prometheus/main")
+    (silent,) = checks.alerts_sent(ours[0], known, ours[1])
+    assert (silent.status, silent.subject) == (Status.CRIT, "prometheus/main")
+    assert silent.reason.startswith(
+        "it sends alerts to no Alertmanager: that Alertmanager has Watchdog says nothing of it"
+    )
+    (sent,) = checks.alerts_sent(fired, known, sending)
     assert (sent.status, sent.numbers) == (Status.OK, {"read": 2})
-    lacking = checks.alerts_sent(fired, known[known["alert"] == "Watchdog"])
+    lacking = checks.alerts_sent(fired, known[known["alert"] == "Watchdog"], sending)
     assert [(f.status, f.subject) for f in lacking] == [(Status.CRIT, "alert/BeansLow")]
     none = checks.alerts_sent(fired, alerts.alerts.schema.empty())
     assert {(f.status, f.subject) for f in none} == {
