@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from gocoffee_ops.checks.alert_labels import labels_of, matching
 from gocoffee_ops.checks.grading import FORENSICS, RUNBOOKS, SERVICE_DOWN, concluded, counted, seconds
 from gocoffee_ops.expectations import Expectations
 from gocoffee_ops.frames import records
@@ -166,18 +167,15 @@ def _unwatched(row: Row, fired: Sequence[Row], watchdog: str) -> Finding | None:
 
 
 def _lost(group: Sequence[Row], firing: pd.DataFrame) -> bool:
-    """Whether one of these that fired when the window ended is in no Alertmanager now; there it has more labels."""
-    known = [(row["alert"], frozenset(row["labels"])) for row in records(firing)]
-    return any(
-        row["firing"] and not any(name == row["alert"] and labels.issuperset(row["labels"]) for name, labels in known)
-        for row in group
-    )
+    """Whether one of these that fired when the window ended is in no Alertmanager now."""
+    known = [labels_of(row) for row in records(firing)]
+    return any(row["firing"] and not matching(labels_of(row), known) for row in group)
 
 
 def _since(firing: pd.DataFrame, end: str) -> str:
     """What is known of an alert that fired when the window ended and is in no table of what fires now."""
     unread = [*firing.attrs.get("gaps", ()), *filter(None, [firing.attrs.get("absent", "")])]
-    now = f"whether it fires now was not read: {'; '.join(unread)}" if unread else "Alertmanager has it no more"
+    now = f"whether it fires now was not read: {'; '.join(unread)}" if unread else "no Alertmanager has it now"
     return f"still when the window ended ({end}); {now}"
 
 
