@@ -25,7 +25,7 @@ Row = Mapping[str, Any]
 def alerts_quiet(
     alerts: pd.DataFrame, status: pd.DataFrame, *, expectations: Expectations | None = None
 ) -> list[Finding]:
-    """Which alerts fire? Silenced and inhibited ones are named, with by what, but not counted. (H14)
+    """Which alerts fire now? Silenced and inhibited ones are named, with by what, but not counted. (H14)
 
     The label `runbook` of an alert names the runbook that goes on from it, else that is service-down.
 
@@ -43,12 +43,16 @@ def alerts_quiet(
     ['UNKNOWN alertmanager/main: Watchdog, which always fires, does not: do alerts arrive there at all?']
     """
     watchdog = (expectations or Expectations()).watchdog
-    table = records(alerts)
+    table, unread = records(alerts), alerts.attrs.get("gaps", ())
     findings = []
     for where in (row["alertmanager"] for row in records(status)):
-        if watchdog and not any(row["alertmanager"] == where and row["alert"] == watchdog for row in table):
-            reason = f"{watchdog}, which always fires, does not: do alerts arrive there at all?"
-            findings.append(Finding(Status.UNKNOWN, "alerts_quiet", f"alertmanager/{where}", reason))
+        there = [row["alert"] for row in table if row["alertmanager"] == where]
+        reason = f"{watchdog}, which always fires, does not: do alerts arrive there at all?"
+        if unread and not there:
+            reason = f"what fires there now was not read: {'; '.join(unread)}"
+        elif not watchdog or watchdog in there:
+            continue
+        findings.append(Finding(Status.UNKNOWN, "alerts_quiet", f"alertmanager/{where}", reason))
     rows = [row for row in table if row["alert"] != watchdog or not watchdog]
     firing = [row for row in rows if row["state"] != "suppressed"]
     suppressed = [row for row in rows if row["state"] == "suppressed"]
@@ -57,7 +61,7 @@ def alerts_quiet(
             findings.append(_firing(found, group))
     told = [_suppressed(group) for group in grouped(suppressed)] + ([] if watchdog else [UNPROVEN])
     informing = sorted({row["alert"] for row in firing if severity_of(row) is Status.OK})
-    fine = "no alert fires" + (f" but for information: {', '.join(informing)}" if informing else "")
+    fine = "no alert fires now" + (f" but for information: {', '.join(informing)}" if informing else "")
     said = concluded(
         findings,
         check="alerts_quiet",

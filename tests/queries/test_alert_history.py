@@ -17,9 +17,10 @@ from gocoffee_ops.config import MetricNames
 from gocoffee_ops.errors import Malformed, ParameterError
 from gocoffee_ops.expectations import Expectations
 from gocoffee_ops.frames import records
-from gocoffee_ops.model import Finding, Status, Target
+from gocoffee_ops.model import Finding, Status, Target, Window
 from gocoffee_ops.queries import alerts
 from gocoffee_ops.queries.alert_sending import itself
+from gocoffee_ops.runbooks import catalog
 from gocoffee_ops.session import Session
 from gocoffee_ops.sources.alertmanager import Alertmanager
 from gocoffee_ops.sources.deadline import Deadline
@@ -226,6 +227,36 @@ def test_what_fired_when_a_window_of_the_past_ended_is_told_by_what_fires_now(
         label for label in labels if label != "service=orders"
     )  # on its way, by the Prometheus that sent it
     assert [status for status, *_ in told({"alert": "OrdersDown", "labels": dropped})] == [Status.OK]
+
+
+@pytest.mark.parametrize(
+    ("runbook", "cells"),
+    [
+        ("service-down", ["2b9e6f48"]),
+        ("high-error-rate", ["96a2d7f3", "3ad04c7b"]),
+        ("forensics", ["5be2d7a0", "07fdd888"]),
+    ],
+)
+def test_the_runbooks_of_an_incident_tell_what_fired_in_their_window(
+    source: Prometheus, tmp_path: Path, runbook: str, cells: list[str]
+) -> None:
+    """It is over: Alertmanager has forgotten it."""
+    with AlertmanagerServer() as hears:
+        hears.fire("Watchdog", severity="none")
+        alertmanager = Alertmanager("alertmanager/main", hears.url)
+        sources: dict[Target, Any] = {MAIN: source, Target("alertmanager", "main"): alertmanager}
+        ops = live_session(tmp_path, sources=sources, as_of=WHOLE, query_deadline_s=20.0)
+        window = Window(_at("03:00"), _at("04:00"))
+        names = {"ops": ops, "window": window, "baseline": window.before(0.5)}
+        steps = {cell["id"]: "".join(cell["source"]) for cell in catalog.load(catalog.find(runbook).path)["cells"]}
+        for step in cells:
+            exec(steps[step], names | {"alerts": alerts, "checks": checks, "timeline": timeline}, names)
+        alertmanager.close()
+    said = {finding.check: (finding.status, finding.reason) for finding in reversed(ops.findings)}
+    assert said["alerts_fired"][0] is Status.WARN
+    assert said["alerts_fired"][1].startswith("fired 2 times between 2026-01-05 03:10 and 03:50 UTC")
+    assert said["alerts_quiet"] == (Status.OK, "no alert fires now")
+    assert timeline.onset_of(ops.timeline(), service=("orders",)) == _at("03:10")
 
 
 def test_what_is_to_come_is_no_gap_and_a_long_window_is_looked_at_less_often(
