@@ -106,7 +106,7 @@ def errors_logged(templates: pd.DataFrame, *, thresholds: Thresholds) -> list[Fi
 
     >>> import pandas as pd
     >>> row = {"cluster": "eu", "namespace": "go-coffee", "service": "orders", "template": "could not reserve <num> beans",
-    ...     "levels": ("error",), "count": 12, "last_seen": pd.Timestamp("2026-01-05 03:00Z")}
+    ...     "levels": ("error",), "count": 12, "without_level": 0, "last_seen": pd.Timestamp("2026-01-05 03:00Z")}
     >>> said(errors_logged(pd.DataFrame([row]), thresholds=Thresholds()))
     ['WARN service/orders: 12 records of level error, last at 03:00:00 UTC: could not reserve <num> beans (12 times)']
     """
@@ -131,7 +131,7 @@ def errors_logged(templates: pd.DataFrame, *, thresholds: Thresholds) -> list[Fi
         findings.append(
             Finding(Status.WARN, "errors_logged", subject, reason, figures, cluster, namespace, next=(HIGH_ERROR_RATE,))
         )
-    untold = sum(row["count"] for row in table if not row["levels"])
+    untold = sum(row["without_level"] for row in table)
     errors = f"{counted(few, 'record')} of errors, fewer than are told" if few else "none of them an error"
     fine = f"{counted(len(table), 'kind')} of messages, {errors}"
     fine += f"; {counted(untold, 'record')} without a level" if untold else ""
@@ -141,7 +141,7 @@ def errors_logged(templates: pd.DataFrame, *, thresholds: Thresholds) -> list[Fi
 
 
 def _without_level(cluster: str, namespace: str, name: str, owned: Sequence[Row]) -> list[Finding]:
-    untold, whole = (sum(row["count"] for row in owned if all_of or not row["levels"]) for all_of in (False, True))
+    untold, whole = (sum(row[column] for row in owned) for column in ("without_level", "count"))
     if 2 * untold <= whole:
         return []
     reason = f"{untold:,} of {counted(whole, 'record')} have no level: whether they tell of errors is not known"

@@ -319,7 +319,7 @@ CASES += [
     ("errors_logged", Status.OK, [filled(TEMPLATES, TEMPLATE | {"levels": ("info",)})]),
     ("errors_logged", Status.WARN, [filled(TEMPLATES, TEMPLATE)]),
     ("errors_logged", Status.UNKNOWN, [filled(TEMPLATES)]),
-    ("errors_logged", Status.UNKNOWN, [filled(TEMPLATES, TEMPLATE | {"levels": ()})]),
+    ("errors_logged", Status.UNKNOWN, [filled(TEMPLATES, TEMPLATE | {"levels": (), "without_level": 3})]),
     ("statements_quick", Status.OK, [table(database.statement_delta, DELTA)]),
     ("statements_quick", Status.OK, [table(database.statement_delta)]),
     ("statements_quick", Status.WARN, [table(database.statement_delta, DELTA | {"mean_exec_ms": 2000.0})]),

@@ -98,3 +98,12 @@ def test_records_of_two_levels_are_not_said_to_be_all_of_the_worse() -> None:
     (found,) = errors_logged(templates(templated(parse(table(rows)))), thresholds=LIMITS)
 
     assert found.reason.startswith("3 records of level error or fatal, last at ")
+
+
+def test_records_without_a_level_are_counted_and_not_templates() -> None:
+    """One of a thousand alike has a level: of the others nobody knows."""
+    rows = [line("INFO order 1 taken", at(0)), *(line(f"order {n} taken", at(n / 100)) for n in range(2, 1001))]
+    (found,) = errors_logged(templates(templated(parse(table(rows)))), thresholds=LIMITS)
+
+    assert (found.status, found.subject) == (Status.UNKNOWN, "service/orders")
+    assert found.reason == "999 of 1,000 records have no level: whether they tell of errors is not known"

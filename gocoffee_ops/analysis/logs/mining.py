@@ -68,8 +68,8 @@ def templated(records: pd.DataFrame) -> pd.DataFrame:
 def templates(records: pd.DataFrame) -> pd.DataFrame:
     """What kinds of messages are in the log, how often, since when, and with which levels? Most frequent first.
 
-    Columns: cluster, namespace, service, template_id, template (string), count (Int64), first_seen, last_seen
-    (timestamp), levels, examples (list[string]), pods, containers (Int64). `records` are those of `parse`, or of
+    Columns: cluster, namespace, service, template_id, template (string), count, without_level (Int64), first_seen,
+    last_seen (timestamp), levels, examples (list[string]), pods, containers (Int64). `records` are those of `parse`, or of
     `templated`, which are not worked out again.
     """
     import pandas as pd
@@ -81,6 +81,7 @@ def templates(records: pd.DataFrame) -> pd.DataFrame:
     number = grouped.ngroup()
     table = grouped["time"].agg(first_seen="min", last_seen="max").reset_index()
     table["count"] = number.value_counts(sort=False).sort_index()
+    table["without_level"] = rows["level"].isna().groupby(number).sum()
     table["levels"] = [worst_first(set(found)) for found in _different(number, rows["level"].dropna(), len(table))]
     table["examples"] = [tuple(found[:EXAMPLES]) for found in _different(number, rows["message"], len(table))]
     pods = rows["cluster"] + "\0" + rows["namespace"] + "\0" + rows["pod"]

@@ -88,6 +88,7 @@ TEMPLATES = Schema(
         *_SERVICE,
         *_TEMPLATE,
         Column("count", "Int64", "records"),
+        Column("without_level", "Int64", "records", help="of those, whatever the others tell"),
         Column("first_seen", "timestamp", optional=True),
         Column("last_seen", "timestamp", optional=True),
         Column("levels", "list[string]", help="worst first"),
