@@ -319,8 +319,10 @@ class Session(Asking):
         for finding in self.unread:
             lacking.setdefault(finding.subject, []).append(finding.check)
         failed = record.failed_cells(self.ledger.entries()).values()
+        marked = merged.attrs["gaps"]
         merged.attrs["gaps"] = [f"{target}: {', '.join(dict.fromkeys(asked))}" for target, asked in lacking.items()]
         merged.attrs["gaps"] += [f"what a cell that raised would have marked: {error}" for error in failed]
+        merged.attrs["gaps"] += marked
         if merged.attrs["untimed"]:
             merged.attrs["truncated"] = [f"rows without a time, which are on no timeline: {merged.attrs['untimed']}"]
         return merged

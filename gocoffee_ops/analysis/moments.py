@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from gocoffee_ops import missing
 from gocoffee_ops.frames import Column, Schema, records
 
 if TYPE_CHECKING:
@@ -342,6 +343,8 @@ def _moments(table: pd.DataFrame, kind: str, moment: Moment) -> pd.DataFrame:
     frame.attrs["evidence"] = list(evidence)
     frame.attrs["untimed"] = untimed
     frame.attrs["absent"] = [table.attrs["absent"]] if table.attrs.get("absent") else []
+    lost = [one for one in table.attrs.get("missing", ()) if one["why"] != "unread"]  # of that, its question says so
+    frame.attrs["gaps"] = [missing.sentence(lost)] if lost else []
     return frame
 
 

@@ -327,5 +327,6 @@ def _finished(rows: list[dict[str, Any]], parts: Iterable[pd.DataFrame]) -> pd.D
     frame.attrs["evidence"] = list(dict.fromkeys(key for one in tables for key in one.attrs.get("evidence", ())))
     frame.attrs["placed"] = sorted({tuple(one) for table in tables for one in table.attrs.get("placed", ())})
     frame.attrs["untimed"] = sum(one.attrs.get("untimed", 0) for one in tables)
+    frame.attrs["gaps"] = list(dict.fromkeys(gap for one in tables for gap in one.attrs.get("gaps", ())))
     frame.attrs["absent"] = list(dict.fromkeys(said for one in tables for said in one.attrs.get("absent", ())))
     return frame

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from gocoffee_ops.checks import problems
@@ -19,22 +20,25 @@ from gocoffee_ops.checks.grading import (
 )
 from gocoffee_ops.errors import unknown_name
 from gocoffee_ops.frames import records
-from gocoffee_ops.model import Finding, Status, Thresholds, worst
+from gocoffee_ops.missing import NAME, Missing, of_service, sentence, within
+from gocoffee_ops.model import Finding, Status, Thresholds, Window, worst
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Row = Mapping[str, Any]
 Service = tuple[str, str, str]
+NEXT = (FORENSICS,)
 BAD = {"error", "fatal"}
 HARMLESS = {"info", "debug", "trace"}
 QUOTED = 90  # characters of a template that a sentence can hold
 
 
-def error_rate_below(rates: pd.DataFrame, *, thresholds: Thresholds) -> list[Finding]:
-    """Does a service fail too many of its requests, over all spans of time or in one of them?
+def error_rate_below(rates: pd.DataFrame, *, thresholds: Thresholds, window: Window | None = None) -> list[Finding]:
+    """Does a service fail too many of its requests, over all spans of time (or those of the `window`), or in one of them?
 
-    A span with a high rate in a period that is fine as a whole is a WARN. Without requests there is no rate: UNKNOWN.
+    A span with a high rate in a period that is fine as a whole is a WARN. Without requests there is no rate: UNKNOWN. So is a rate
+    that would be fine where not all of the log was read, and that of a service which logged before the window and not in it.
 
     >>> import pandas as pd
     >>> row = {"cluster": "eu", "namespace": "go-coffee", "service": "orders", "container": "orders", "start": None,
@@ -43,17 +47,35 @@ def error_rate_below(rates: pd.DataFrame, *, thresholds: Thresholds) -> list[Fin
     >>> said(error_rate_below(pd.DataFrame([row]), thresholds=Thresholds()))
     ['CRIT service/orders: 6.0 % of 200 requests failed (access records of orders)']
     """
-    table = records(rates)
+    every = records(rates)
+    table = [
+        row for row in every if window is None or row["start"] is None or window.start <= row["start"] < window.end
+    ]
+    missing: list[Missing] = rates.attrs.get(NAME, [])
+    missing = missing if window is None else within(missing, window)
+    services = {service: _by_service(table).get(service, []) for service in [*_by_service(every), *_services(missing)]}
     findings: list[Finding] = []
     without: list[tuple[Service, int]] = []
     judged = 0
-    for service, owned in _by_service(table).items():
+    for service, owned in services.items():
+        lacking = of_service(missing, service)
+        if not owned:
+            findings.append(_silent("error_rate_below", service, lacking))
+            continue
         counting = [rows for rows in _by_container(owned).values() if any(row["requests"] for row in rows)]
-        if not counting:
+        if not counting and lacking:
+            findings.append(_not_all("error_rate_below", service, lacking))
+        elif not counting:
             without.append((service, sum(row["error_records"] for row in owned)))
         for rows in counting:
             judged += 1
-            findings.append(_rate(service, rows, thresholds))
+            lacked = of_service(lacking, service, rows[0]["container"])
+            findings.append(_lessened(_rate(service, rows, thresholds), lacked))
+        dark = [
+            one for one in lacking if one["container"] not in _by_container(owned)
+        ]  # whether it logs requests is not known
+        if counting and dark:
+            findings.append(_not_all("error_rate_below", service, dark))
     if without:
         findings.append(_without_requests(without))
     fine = f"{counted(judged, 'service')} failed less than {percent(thresholds.error_rate_warn)} of their requests"
@@ -81,7 +103,7 @@ def _rate(service: Service, rows: Sequence[Row], thresholds: Thresholds) -> Find
     figures = numbers(
         {"requests": requests, "errors": errors, "error_rate": errors / requests}, "requests", "errors", "error_rate"
     )
-    reason += f" ({rows[0]['denominator']} of {rows[0]['container']})"
+    reason += f" ({spans[0]['denominator']} of {spans[0]['container']})"
     subject, seen = f"service/{name}", (problems.errors(name),)  # by metrics, of all clusters together
     return Finding(
         status, "error_rate_below", subject, reason, figures, cluster, namespace, next=(HIGH_ERROR_RATE,), because=seen
@@ -102,7 +124,7 @@ def _without_requests(without: Sequence[tuple[Service, int]]) -> Finding:
 def errors_logged(templates: pd.DataFrame, *, thresholds: Thresholds) -> list[Finding]:
     """Which services log errors? A number without one to compare with: it warns, and never more. One finding a service.
 
-    A service most of whose records have no level may log errors all the same: UNKNOWN.
+    A service most of whose records have no level may log errors all the same: UNKNOWN. So may one whose log was not all read.
 
     >>> import pandas as pd
     >>> row = {"cluster": "eu", "namespace": "go-coffee", "service": "orders", "template": "could not reserve <num> beans",
@@ -111,30 +133,35 @@ def errors_logged(templates: pd.DataFrame, *, thresholds: Thresholds) -> list[Fi
     ['WARN service/orders: 12 records of level error, last at 03:00:00 UTC: could not reserve <num> beans (12 times)']
     """
     table = records(templates)
+    missing: list[Missing] = templates.attrs.get(NAME, [])
     findings = []
     few = 0
+    unread = [service for service in _services(missing) if service not in _by_service(table)]
+    findings += [_silent("errors_logged", service, of_service(missing, service)) for service in unread]
     for (cluster, namespace, name), owned in _by_service(table).items():
+        lacking = of_service(missing, (cluster, namespace, name))
         bad = sorted((row for row in owned if set(row["levels"]) & BAD), key=lambda row: -row["count"])
         count = sum(row["count"] for row in bad)
         if not bad or grade(count, thresholds.log_errors_warn) is Status.OK:
             few += count
-            findings += _without_level(cluster, namespace, name, owned)
+            untold = _without_level(cluster, namespace, name, owned)
+            findings += untold or [_not_all("errors_logged", (cluster, namespace, name), lacking)] * bool(lacking)
             continue
         levels = " or ".join(level for level in ("error", "fatal") if any(level in row["levels"] for row in bad))
         last = max((row["last_seen"] for row in bad if row["last_seen"] is not None), default=None)
         when = f", last at {last:%H:%M:%S} UTC" if last is not None else ""
         others = f"; {counted(len(bad) - 1, 'other kind')}" if len(bad) > 1 else ""
         first = f"{_quoted(bad[0]['template'])} ({counted(bad[0]['count'], 'time')}){others}"
-        reason = f"{counted(count, 'record')} of level {levels}{when}: {first}"
+        reason = f"{counted(count, 'record')} of level {levels}{when}: {first}{_besides(lacking)}"
         figures = {"records": count, "templates": len(bad)}
         subject = f"service/{name}"
         findings.append(
             Finding(Status.WARN, "errors_logged", subject, reason, figures, cluster, namespace, next=(HIGH_ERROR_RATE,))
         )
-    untold = sum(row["without_level"] for row in table)
+    untold_of_all = sum(row["without_level"] for row in table)
     errors = f"{counted(few, 'record')} of errors, fewer than are told" if few else "none of them an error"
     fine = f"{counted(len(table), 'kind')} of messages, {errors}"
-    fine += f"; {counted(untold, 'record')} without a level" if untold else ""
+    fine += f"; {counted(untold_of_all, 'record')} without a level" if untold_of_all else ""
     return concluded(
         findings, check="errors_logged", subject="logs", fine=fine, read=len(table), none="no log record was read"
     )
@@ -153,7 +180,8 @@ def _without_level(cluster: str, namespace: str, name: str, owned: Sequence[Row]
 def nothing_new_in_logs(novelty: pd.DataFrame, *, thresholds: Thresholds, runbook: str = FORENSICS) -> list[Finding]:
     """Are there messages that were not there before, or that come far more often? One finding a service.
 
-    What only informs is no finding. Where a service has no lines of the baseline, nobody can tell what is new: UNKNOWN.
+    What only informs is no finding. Where a service has no lines of the baseline, nobody can tell what is new: UNKNOWN. So it is
+    where not all of the window's lines were read, and where a service that logged before has no record in the window.
     `runbook` is the one to go on with: for a database's own log, database-slowdown. Raises UsageError for one that there is not.
 
     >>> import pandas as pd
@@ -166,15 +194,23 @@ def nothing_new_in_logs(novelty: pd.DataFrame, *, thresholds: Thresholds, runboo
     if runbook not in RUNBOOKS:
         raise unknown_name("runbook", runbook, RUNBOOKS)
     table = records(novelty)
+    missing: list[Missing] = novelty.attrs.get(NAME, [])
     findings = []
     informs = 0
-    for service, owned in _by_service(table).items():
+    services = _by_service(table)
+    for service in dict.fromkeys([*services, *_services(missing)]):
+        owned, lacking = services.get(service, []), of_service(missing, service)
+        if not any(row["count"] for row in owned):
+            findings.append(_silent("nothing_new_in_logs", service, lacking))
+            continue
         graded = [(_grade_change(row, thresholds), row) for row in owned]
         informs += sum(status is Status.OK and row["change"] == "new" for status, row in graded)
         wrong = [(status, row) for status, row in graded if status in {Status.WARN, Status.CRIT}]
         unread = [row for status, row in graded if status is Status.UNKNOWN]
-        findings += [_news(service, wrong, runbook)] if wrong else []
-        findings += [_no_baseline(service, unread)] if unread else []
+        findings += [_lessened(_news(service, wrong, runbook), lacking)] if wrong else []
+        findings += [_lessened(_no_baseline(service, unread), lacking)] if unread else []
+        if lacking and not wrong and not unread:
+            findings.append(_not_all("nothing_new_in_logs", service, lacking))
     told = f"; of level info or below {informs:,} new" if informs else ""
     fine = f"{counted(len(table), 'kind')} of messages, none new or far more frequent{told}"
     return concluded(
@@ -221,9 +257,44 @@ def _quoted(template: str) -> str:
 def _no_baseline(service: Service, unread: Sequence[Row]) -> Finding:
     cluster, namespace, name = service
     kinds = f"{counted(len(unread), 'kind')} of messages"
-    reason = f"no record of the baseline was read, so that nobody can tell whether {kinds} came before"
+    some = any(row["baseline_count"] for row in unread)
+    lack = "of the baseline not all was read and kept" if some else "no record of the baseline was read"
+    reason = f"{lack}, so that nobody can tell whether {kinds} came before{' as often' if some else ''}"
     figures = {"templates": len(unread)}
     return Finding(Status.UNKNOWN, "nothing_new_in_logs", f"service/{name}", reason, figures, cluster, namespace)
+
+
+def _services(missing: Sequence[Missing]) -> list[Service]:
+    return list(dict.fromkeys((one["cluster"], one["namespace"], one["service"]) for one in missing))
+
+
+def _silent(check: str, service: Service, lacking: Sequence[Missing]) -> Finding:
+    """A service of which there is no record within the window."""
+    cluster, namespace, name = service
+    why = sentence(lacking) or "it logged before, and may have gone silent"
+    reason = f"no record within the window: {why}"
+    return Finding(Status.UNKNOWN, check, f"service/{name}", reason, {"records": 0}, cluster, namespace, next=NEXT)
+
+
+def _not_all(check: str, service: Service, lacking: Sequence[Missing]) -> Finding:
+    """A service of which nothing wrong was seen in the part that was read."""
+    cluster, namespace, name = service
+    reason = f"nothing wrong in what was read, which is not all: {sentence(lacking)}"
+    return Finding(
+        Status.UNKNOWN, check, f"service/{name}", reason, {"spans": len(lacking)}, cluster, namespace, next=NEXT
+    )
+
+
+def _lessened(finding: Finding, lacking: Sequence[Missing]) -> Finding:
+    """A finding that rests on a part of the log says so; what would be fine is UNKNOWN."""
+    if not lacking:
+        return finding
+    status = Status.UNKNOWN if finding.status is Status.OK else finding.status
+    return replace(finding, status=status, reason=f"{finding.reason}{_besides(lacking)}")
+
+
+def _besides(lacking: Sequence[Missing]) -> str:
+    return f"; not all was read: {sentence(lacking)}" if lacking else ""
 
 
 def _by_service(table: Sequence[Row]) -> dict[Service, list[Row]]:

@@ -27,7 +27,13 @@ LOG_COVERAGE = Schema(
         Column("kept_lines", "Int64", "lines", "of these, how many the table of lines holds"),
         Column("untimed_lines", "Int64", "lines"),
         Column("bytes", "Int64", "bytes", "read, times included"),
-        Column("sha256", "string", optional=True, help="of the window's lines as they came, times included"),
+        Column(
+            "sha256",
+            "string",
+            optional=True,
+            help="of the window's lines as they came, times included; where some were to be read first, of those",
+        ),
+        Column("sha256_before", "string", optional=True, help="of the lines before those"),
         Column("window_start_at", "timestamp"),
         Column("window_end_at", "timestamp"),
         Column("oldest_at", "timestamp", optional=True, help="of the lines that were read"),
@@ -39,6 +45,7 @@ LOG_COVERAGE = Schema(
             help="the oldest line that the node still has, in the window or not",
         ),
         Column("started_at", "timestamp", optional=True, help="when this run of the container began"),
+        Column("created_at", "timestamp", optional=True, help="when the pod was made"),
         Column(
             "covered",
             "boolean",

@@ -7,6 +7,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from gocoffee_ops.analysis.logs.masks import distinct
@@ -33,20 +34,20 @@ class Spool:
         self._file = tempfile.TemporaryFile(prefix="gocoffee-ops-")  # noqa: SIM115 - it lives as long as the spool
         options = pa.ipc.IpcWriteOptions(compression="lz4")
         self._writer = pa.ipc.new_file(self._file, SPOOLED.arrow(), options=options)
-        self._batches: dict[int, list[int]] = {}
+        self._batches: dict[tuple[int, int], list[int]] = {}
         self._sizes: Counter[int] = Counter()
         self._count = 0
         self._closed = False
 
-    def put(self, log: int, lines: pa.Table) -> None:
-        """Put lines of a log aside; they follow those that are there."""
+    def put(self, log: int, span: int, lines: pa.Table) -> None:
+        """Put lines of a log aside; they follow those of their span, and a higher span is an earlier one."""
         clean = self._redactor.table(lines.cast(SPOOLED.arrow()), SPOOLED)
         with self._lock:
             if self._closed:  # a reader that was given up on
                 return
             for batch in clean.combine_chunks().to_batches():
                 self._writer.write_batch(batch)
-                self._batches.setdefault(log, []).append(self._count)
+                self._batches.setdefault((log, span), []).append(self._count)
                 self._count += 1
             self._sizes[log] += size_of(clean)
 
@@ -60,7 +61,8 @@ class Spool:
         shares = _shares({log: self._sizes[log] for log in logs}, cap)
         with pa.ipc.open_file(self._file) as reader:
             for log in logs:
-                batches = [reader.get_batch(i) for i in self._batches.get(log, ())]
+                spans = sorted((key for key in self._batches if key[0] == log), reverse=True)
+                batches = [reader.get_batch(i) for key in spans for i in self._batches[key]]
                 whole = pa.Table.from_batches(batches, SPOOLED.arrow())
                 yield log, Taken(whole) if self._sizes[log] <= shares[log] else _part(whole, shares[log])
 
@@ -71,11 +73,12 @@ class Spool:
 
 @dataclass(frozen=True)
 class Taken:
-    """Lines that are kept, and of a log that is not kept whole how many lines each shape has."""
+    """Lines that are kept, and of a log that is not kept whole how many lines each shape has, and what part is whole."""
 
     lines: pa.Table
     shapes: list[dict[str, Any]] = field(default_factory=list)
     other_shapes: int = 0
+    thinned: tuple[datetime, datetime] | None = None  # between which lines are missing that were read
 
 
 def size_of(lines: pa.Table) -> int:
@@ -113,5 +116,7 @@ def _part(whole: pa.Table, share: int) -> Taken:
     kept[first[rarest_first]] = kept[last[rarest_first]] = True
     sizes = np.asarray(pc.binary_length(text)) + ROW_BYTES
     kept[np.cumsum(sizes[::-1])[::-1] <= share] = True
+    lost = pc.min_max(whole.column("time").filter(pa.array(~kept)))
     told = [{"shape": shapes[int(i)][:300], "lines": int(count[i])} for i in frequent[:SHAPES_KEPT]]
-    return Taken(whole.filter(pa.array(kept)), told, max(0, len(frequent) - SHAPES_KEPT))
+    span = None if lost["min"].as_py() is None else (lost["min"].as_py(), lost["max"].as_py())
+    return Taken(whole.filter(pa.array(kept)), told, max(0, len(frequent) - SHAPES_KEPT), span)

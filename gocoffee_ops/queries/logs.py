@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from gocoffee_ops.errors import NotFound, ParameterError, UsageError
 from gocoffee_ops.frames import Schema
-from gocoffee_ops.model import Window
 from gocoffee_ops.queries.cluster import owner as owner_of
 from gocoffee_ops.queries.listing import Lists
+from gocoffee_ops.queries.log_reading import coverage_row, cut, spans, unread
 from gocoffee_ops.queries.log_schemas import LOG_COVERAGE, LOG_LINES, SHAPES
 from gocoffee_ops.queries.log_spool import Spool, Taken
 from gocoffee_ops.queries.query import Ask, Rows, query
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 READING_SHARE = (
     0.75  # of the deadline; the rest is for what is made of it, so that late lines do not cost the early ones
 )
-NAMED = 5  # logs that a sentence names
 MIB = 1 << 20
+LOG_MIB, READ_MIB = 64.0, 512.0  # kubelets keep 10 MiB of a log by default, and a busy service has a few pods
 
 
 @query("cluster", LOG_LINES, in_turn=True)
-def lines(
+def lines(  # noqa: PLR0913 - which logs, of what time, and three budgets
     ask: Ask[Cluster],
     *,
     namespace: str,
@@ -42,8 +42,9 @@ def lines(
     start: datetime | None = None,
     end: datetime | None = None,
     window_s: float = 3600.0,
-    log_mib: float = 8.0,
-    read_mib: float = 128.0,
+    first_from: datetime | None = None,
+    log_mib: float = LOG_MIB,
+    read_mib: float = READ_MIB,
     keep_mib: float = 32.0,
 ) -> Rows:
     """Which lines did the containers of these pods write in the window?
@@ -54,14 +55,16 @@ def lines(
     container, or the one that is named: init, sidecar and ephemeral ones too, and the run before the last restart. The window
     ends at `end` (else when the run began) and begins at `start` (else `window_s` before its end).
 
-    At most `log_mib` are read of one log and `read_mib` of all, oldest lines first: the table says when that cut something.
-    It keeps at most `keep_mib`: of a log that has more, the newest lines and the first and last line of each shape, while
-    hashes and counts of all of them are kept beside it (`coverage`, `shapes`). A log that could not be read is an UNKNOWN
-    finding, and the others' lines stand; when none could be read, that is raised. Lines that the kubelet rotated away are
-    nowhere: `coverage` says how far back it all reaches.
+    At most `log_mib` are read of one log and `read_mib` of all: the lines from `first_from` on before those that are older (an
+    incident before the time that it is compared with), and of either the oldest first. The table says when that cut something,
+    and `coverage` from when to when lines are missing. It keeps at most `keep_mib`: of a log that has more, the newest lines and
+    the first and last line of each shape, while hashes and counts of all of them are kept beside it (`coverage`, `shapes`).
+    A log that could not be read is an UNKNOWN finding, and the others' lines stand; when none could be read, that is raised.
+    Lines that the kubelet rotated away are nowhere: `coverage` says how far back it all reaches.
 
     What is read is put aside on disk as it comes; in memory are the lines that are kept, and one log at a time while its part is
-    chosen. So `keep_mib` and `log_mib` bound the memory, and not `read_mib` nor the number of logs.
+    chosen. So `keep_mib` and `log_mib` bound the memory, and not `read_mib` nor the number of logs. Of these 64 MiB are six times
+    what a kubelet keeps of a log by default (10 MiB), and two hours of a pod that writes 9 KiB/s.
 
     Columns: those of `LOG_LINES`, each log's lines in the order in which they were written.
     API: core/v1 pods, pods/log. Permission: list pods and get pods/log in the namespace. Raises SourceError; NotFound when
@@ -77,17 +80,21 @@ def lines(
     spool = Spool(ask.redactor)
     try:
         limits = Limits(int(log_mib * MIB), int(read_mib * MIB))
-        logs = read_logs(ask.source, wanted, spool.put, reading, since=window.start, until=window.end, limits=limits)
-        _raise_if_all_refused(logs)
+        parts = spans(window, first_from)
+        logs = read_logs(ask.source, wanted, spool.put, reading, spans=parts, limits=limits)
+        _raise_if_all_refused([one[0] for one in logs])
         taken = dict(spool.taken(range(len(logs)), int(keep_mib * MIB)))
     finally:
         spool.close()
-    rows = [_coverage_row(log, taken[i], window, owners) for i, log in enumerate(logs)]
-    shapes = [_shapes_row(log, taken[i]) for i, log in enumerate(logs) if taken[i].shapes]
+    made = {pod.metadata.name: _time(pod.metadata.creation_timestamp) for pod in pods}
+    rows = [
+        coverage_row(one, taken[i], window, owners[wanted[i].pod], made[wanted[i].pod]) for i, one in enumerate(logs)
+    ]
+    shapes = [_shapes_row(wanted[i], taken[i]) for i in range(len(logs)) if taken[i].shapes]
     return Rows(
         _table(wanted, taken),
-        truncated=_cut(logs, rows, keep_mib),
-        unread="; ".join(filter(None, [without, lacking, _unread(logs)])),
+        truncated=cut(rows, keep_mib),
+        unread="; ".join(filter(None, [without, lacking, unread(rows)])),
         notes=lists.notes(logs=rows, **({"shapes": shapes} if shapes else {})),
     )
 
@@ -99,7 +106,9 @@ def coverage(lines: pd.DataFrame) -> pd.DataFrame:
     table, for example a part of it.
     """
     rows = [
-        {"cluster": cluster, **row} | {name: _time(row[name]) for name in _TIMES}
+        {"cluster": cluster}
+        | {name: row.get(name) for name in LOG_COVERAGE.names if name != "cluster"}
+        | {name: _time(row.get(name)) for name in _TIMES}
         for cluster, notes in _notes(lines)
         for row in notes["logs"]
     ]
@@ -224,69 +233,6 @@ def _table(wanted: Sequence[Stream], taken: Mapping[int, Taken]) -> pa.Table:
     return pa.concat_tables(parts)
 
 
-def _coverage_row(log: Log, taken: Taken, window: Window, owners: Mapping[str, str | None]) -> dict[str, Any]:
-    stream = log.stream
-    covered = None
-    if log.state in {"cut", "broken", "refused"}:
-        covered = False
-    elif log.oldest_there is not None and log.oldest_there <= window.start:
-        covered = True
-    times = {
-        "window_start_at": window.start,
-        "window_end_at": window.end,
-        "oldest_at": log.oldest,
-        "newest_at": log.newest,
-        "oldest_there_at": log.oldest_there,
-        "started_at": stream.started_at,
-    }
-    return {
-        "namespace": stream.namespace,
-        "pod": stream.pod,
-        "container": stream.container,
-        "owner": owners[stream.pod],
-        "role": stream.role,
-        "previous": stream.previous,
-        "state": log.state,
-        "reason": log.reason or None,
-        "lines": log.lines,
-        "kept_lines": taken.lines.num_rows,
-        "untimed_lines": log.untimed,
-        "bytes": log.size,
-        "sha256": log.digest or None,
-        **{name: None if time is None else time.isoformat() for name, time in times.items()},
-        "covered": covered,
-    }
-
-
-def _shapes_row(log: Log, taken: Taken) -> dict[str, Any]:
-    stream = log.stream
+def _shapes_row(stream: Stream, taken: Taken) -> dict[str, Any]:
     named = {name: getattr(stream, name) for name in ("namespace", "pod", "container", "previous")}
     return named | {"shapes": taken.shapes, "other_shapes": taken.other_shapes}
-
-
-def _unread(logs: Sequence[Log]) -> str:
-    """What the cluster did not give, in a sentence; empty when it gave all."""
-    lost = [log for log in logs if log.state in {"refused", "broken"}]
-    return _sentence(lost, len(logs), "not read to the end") if lost else ""
-
-
-def _cut(logs: Sequence[Log], rows: Sequence[Mapping[str, Any]], keep_mib: float) -> str:
-    """What our own limits cut, in a sentence; empty when they cut nothing."""
-    cut = [log for log in logs if log.state == "cut"]
-    said = [_sentence(cut, len(logs), "cut, and the newest lines are missing")] if cut else []
-    read, kept = sum(row["lines"] for row in rows), sum(row["kept_lines"] for row in rows)
-    if kept < read:
-        said.append(
-            f"of {read} lines that were read {kept} are kept (keep_mib={keep_mib:g}): the newest of each log, and the "
-            "first and last of each shape; hashes and counts of all of them stand in the record"
-        )
-    return "; ".join(said)
-
-
-def _sentence(logs: Sequence[Log], of: int, what: str) -> str:
-    named = [
-        f"{log.stream.pod}/{log.stream.container}{' (previous)' if log.stream.previous else ''}: {log.reason}"
-        for log in logs[:NAMED]
-    ]
-    more = [f"and {len(logs) - NAMED} more"] if len(logs) > NAMED else []
-    return f"{len(logs)} of {of} {'log' if of == 1 else 'logs'} {what}: {'; '.join(named + more)}"

@@ -17,7 +17,8 @@ HOUR = timedelta(hours=1)
 ROW: dict[str, Any] = {
     "cluster": "eu", "namespace": "go-coffee", "pod": "orders-0", "container": "app", "owner": "deployment/orders",
     "role": "container", "previous": False, "state": "read", "reason": None, "lines": 7, "kept_lines": 7, "untimed_lines": 0,
-    "bytes": 700, "sha256": "a" * 64, "window_start_at": MOMENT, "window_end_at": MOMENT + HOUR, "oldest_at": MOMENT,
+    "bytes": 700, "sha256": "a" * 64, "sha256_before": None, "created_at": MOMENT - 2 * HOUR,
+    "window_start_at": MOMENT, "window_end_at": MOMENT + HOUR, "oldest_at": MOMENT,
     "newest_at": MOMENT, "oldest_there_at": MOMENT - HOUR, "started_at": MOMENT - 2 * HOUR, "covered": True,
 }  # fmt: skip
 

@@ -107,3 +107,19 @@ def test_records_without_a_level_are_counted_and_not_templates() -> None:
 
     assert (found.status, found.subject) == (Status.UNKNOWN, "service/orders")
     assert found.reason == "999 of 1,000 records have no level: whether they tell of errors is not known"
+
+
+def test_an_access_log_that_stopped_before_the_window_is_no_rate_that_is_fine() -> None:
+    window = Window(at(60), at(120))
+    (found,) = error_rate_below(rates((1000, 0)), thresholds=LIMITS, window=window)
+
+    assert said([found]) == [
+        "UNKNOWN service/orders: no record within the window: it logged before, and may have gone silent"
+    ]
+
+
+def test_a_rate_is_of_the_window_that_is_asked_for() -> None:
+    before, within = rates((10_000, 0)), rates((100, 50), start=at(90))
+    (found,) = error_rate_below(pd.concat([before, within]), thresholds=LIMITS, window=Window(at(60), at(120)))
+
+    assert (found.status, found.reason[:34]) == (Status.CRIT, "50.0 % of 100 requests failed (acc")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from gocoffee_ops.analysis.logs import splits
@@ -12,8 +13,10 @@ from gocoffee_ops.analysis.logs.columns import cited
 from gocoffee_ops.analysis.logs.intervals import poisson_tail
 from gocoffee_ops.analysis.logs.levels import HARMLESS, worst_first
 from gocoffee_ops.analysis.logs.mining import KEY
+from gocoffee_ops.analysis.logs.missing import missing_of
 from gocoffee_ops.analysis.logs.rates import requests_of
 from gocoffee_ops.analysis.logs.schemas import BURSTS, ERROR_ONSETS, ONSETS
+from gocoffee_ops.missing import Missing, bounds, of_service, touches
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
     from gocoffee_ops.model import Window
 
 SURE = 0.01  # a change or a burst that chance alone gives more often than this is none
+MINUTE = timedelta(minutes=1)
 _SERVICE = ["cluster", "namespace", "service"]
 _CONTAINER = [*_SERVICE, "container"]
 
@@ -95,11 +99,12 @@ def onset(templated: pd.DataFrame, window: Window) -> pd.DataFrame:
     A template is quiet when all its records in the window only inform: each has a level, none is worse than info, and none
     carries an exception, a stack trace or a status of 5xx. A record without a level may be anything, and is not quiet.
 
+    Minutes of which a service's lines were not all read and kept are left out: fewer lines than there were are no change.
+
     Columns: those of `ONSETS`.
     """
-    minutes, series = _by_minute(templated, window)
     rows = []
-    for key, counts in series.items():
+    for key, minutes, counts in _by_minute(templated, window):
         change = change_point(counts.tolist(), [1.0] * len(counts))
         if change is None or change.p_value > SURE:
             continue
@@ -112,7 +117,7 @@ def onset(templated: pd.DataFrame, window: Window) -> pd.DataFrame:
         split = splits.of_events(events, known, _around(change, minutes, 60.0), change.before / 60, change.after / 60)
         rows.append(named | _told(change, minutes, 60.0, split) | rates)
     rows.sort(key=lambda row: (row["p_value"], row["onset"], row["template_id"]))
-    return cited(ONSETS.from_rows(rows), templated)
+    return cited(ONSETS.from_rows(rows), templated, window=window)
 
 
 def _loudness(alike: pd.DataFrame) -> dict[str, Any]:
@@ -158,13 +163,12 @@ def bursts(templated: pd.DataFrame, window: Window) -> pd.DataFrame:
     Method: what is usual is the median of the window's minutes, or the mean of the quieter nine tenths if that is more. A
     minute bursts when so many records or more come by chance in at most 1 % of windows (Poisson, counts divided by the
     quieter minutes' dispersion, Bonferroni over the minutes). Bursting minutes that follow one another are one row, with the
-    p_value of the strongest.
+    p_value of the strongest. Minutes that were not all read are left out, as by `onset`.
 
     Columns: those of `BURSTS`.
     """
-    minutes, series = _by_minute(templated, window)
     rows = []
-    for key, counts in series.items():
+    for key, minutes, counts in _by_minute(templated, window):
         usual, spread = _usual(counts)
         tails = [poisson_tail(int(c / spread), usual / spread) if c > usual else 1.0 for c in counts.tolist()]
         chances = [min(1.0, len(counts) * tail) for tail in tails]
@@ -173,14 +177,14 @@ def bursts(templated: pd.DataFrame, window: Window) -> pd.DataFrame:
                 dict(zip(KEY, key, strict=True))
                 | {
                     "start": minutes[first],
-                    "end": minutes[last] + (minutes[1] - minutes[0]),
+                    "end": minutes[last] + MINUTE,
                     "count": int(counts[first : last + 1].sum()),
                     "expected": usual * (last + 1 - first),
                     "p_value": min(chances[first : last + 1]),
                 }
             )
     rows.sort(key=lambda row: (row["expected"] - row["count"], row["start"], row["template_id"]))
-    return cited(BURSTS.from_rows(rows), templated)
+    return cited(BURSTS.from_rows(rows), templated, window=window)
 
 
 def _usual(counts: npt.NDArray[np.int64]) -> tuple[float, float]:
@@ -212,20 +216,29 @@ def _runs(flags: Sequence[bool]) -> list[tuple[int, int]]:
 
 def _by_minute(
     templated: pd.DataFrame, window: Window
-) -> tuple[list[Any], dict[tuple[Any, ...], npt.NDArray[np.int64]]]:
-    """The window's whole minutes, and each template's counts in them, zeros too."""
+) -> Iterator[tuple[tuple[Any, ...], list[Any], npt.NDArray[np.int64]]]:
+    """Each template, the window's whole minutes that were read of its service, and its counts in them, zeros too."""
     import numpy as np
     import pandas as pd
 
     number = int(window.seconds // 60)
     start = pd.Timestamp(window.start)
-    minutes = [start + pd.Timedelta(minutes=i) for i in range(number)]
-    inside = templated[(templated["time"] >= start) & (templated["time"] < start + pd.Timedelta(minutes=number))]
+    minutes = [start + i * MINUTE for i in range(number)]
+    inside = templated[(templated["time"] >= start) & (templated["time"] < start + number * MINUTE)]
     minute = (inside["time"] - start) // pd.Timedelta(minutes=1)
-    series = {}
+    lacking = missing_of(templated, window=window)
+    read: dict[tuple[Any, ...], list[int]] = {}
     for key, places in inside.assign(minute=minute).groupby(KEY, sort=True, observed=True)["minute"]:
-        series[tuple(key)] = np.bincount(places.astype("int64"), minlength=number)
-    return minutes, series if number > 1 else {}
+        there = read.setdefault(tuple(key[:3]), _read(minutes, of_service(lacking, key[:3]), window))
+        if len(there) > 1:
+            counts = np.bincount(places.astype("int64"), minlength=number)
+            yield tuple(key), [minutes[i] for i in there], counts[there]
+
+
+def _read(minutes: Sequence[Any], lacking: Sequence[Missing], window: Window) -> list[int]:
+    """The places of the minutes in which as much was read as in the others: a log that is missing throughout changes nothing."""
+    partly = [one for one in lacking if one["why"] == "thinned" or bounds(one) != (window.start, window.end)]
+    return [i for i, minute in enumerate(minutes) if not touches(partly, minute, minute + MINUTE)]
 
 
 def _seconds(records: pd.DataFrame) -> npt.NDArray[np.float64]:

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from gocoffee_ops.analysis.logs.missing import missing_of
 from gocoffee_ops.errors import SchemaError
+from gocoffee_ops.missing import NAME
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
+
+    from gocoffee_ops.model import Window
 
 
 def to_arrow(frame: pd.DataFrame, names: Sequence[str], *, of: str) -> pa.Table:
@@ -40,7 +44,8 @@ def mapped(array: pa.Array, function: Callable[[str], Any], kind: pa.DataType) -
     return values.take(encoded.indices)
 
 
-def cited(frame: pd.DataFrame, *inputs: pd.DataFrame) -> pd.DataFrame:
-    """The table, resting on the evidence of those that it is made from."""
+def cited(frame: pd.DataFrame, *inputs: pd.DataFrame, window: Window | None = None) -> pd.DataFrame:
+    """The table, resting on the evidence of those that it is made from, with what they lack: of the window, if one is given."""
+    frame.attrs[NAME] = missing_of(*inputs, window=window)
     frame.attrs["evidence"] = list(dict.fromkeys(e for table in inputs for e in table.attrs.get("evidence", ())))
     return frame

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from gocoffee_ops.analysis.logs.columns import cited
 from gocoffee_ops.analysis.logs.levels import BAD
+from gocoffee_ops.analysis.logs.missing import missing_of
 from gocoffee_ops.analysis.logs.schemas import ERROR_RATE
+from gocoffee_ops.missing import Missing, bounds
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,7 +24,8 @@ def error_rate(records: pd.DataFrame, *, bucket_s: float = 60.0) -> pd.DataFrame
 
     A request is a record with a status and a method or path; one with status 5xx failed. Where a container logged none,
     requests, errors and error_rate are missing: its error records are counted, but a count is no rate. Containers stand
-    apart, as a proxy beside a service logs the same requests again.
+    apart, as a proxy beside a service logs the same requests again. Nor is there a rate for a span of which lines were read and
+    not kept: the rare ones stay.
 
     Columns: cluster, namespace, service, container (string); start (timestamp, missing for records without a time),
     bucket_s (Float64, s); requests, errors (Float64), error_rate (Float64, ratio); denominator (string); error_records,
@@ -43,13 +47,26 @@ def error_rate(records: pd.DataFrame, *, bucket_s: float = 60.0) -> pd.DataFrame
         }
     )
     rates = counted.groupby(_KEY, dropna=False, sort=True, observed=True).sum().reset_index()
-    there = rates["requests"] > 0
+    there = (rates["requests"] > 0) & ~_thinned(rates, missing_of(records), bucket_s)
     rates["denominator"] = there.map({True: ACCESS_RECORDS, False: NO_DENOMINATOR})
     for name in ("requests", "errors"):
         rates[name] = rates[name].astype("Float64").where(there)
     rates["error_rate"] = rates["errors"] / rates["requests"]
     rates["bucket_s"] = float(bucket_s)
     return cited(ERROR_RATE.frame(_table(rates)), records)
+
+
+def _thinned(rates: pd.DataFrame, missing: Sequence[Missing], bucket_s: float) -> pd.Series[bool]:
+    import pandas as pd
+
+    found = pd.Series(data=False, index=rates.index)
+    for one in (one for one in missing if one["why"] == "thinned"):
+        since, until = (pd.Timestamp(time) for time in bounds(one))
+        within = (rates["start"] <= until) & (rates["start"] > since - pd.Timedelta(seconds=bucket_s))
+        for name in _KEY[:-1]:
+            within &= rates[name] == one[name]
+        found |= within.fillna(False)
+    return found
 
 
 def requests_of(records: pd.DataFrame) -> pd.DataFrame:

@@ -80,6 +80,7 @@ class Stream:
     previous: bool
     started_at: datetime | None = None
     nothing: str = ""
+    ended_at: datetime | None = None
 
 
 def streams(pod: LogPod) -> Iterator[Stream]:
@@ -106,11 +107,12 @@ def _of_container(pod: LogPod, name: str, role: str, status: LogContainerStatus 
     state = (status.state if status else None) or LogState()
     last = status.last_state.terminated if status and status.last_state else None
     restarted = bool(status and status.restart_count) or last is not None
-    yield Stream(*of, True, last.started_at if last else None, "" if restarted else "it was never restarted")
+    never = "" if restarted else "it was never restarted"
+    yield Stream(*of, True, last.started_at if last else None, never, last.finished_at if last else None)
     waiting = ""
     if not pod.spec.node_name:
         waiting = "the pod has no node yet"
     elif state.waiting is not None and last is not None:
         waiting = f"it waits ({state.waiting.reason or 'no reason given'}); its last run's log is the previous one"
     run = state.running or state.terminated
-    yield Stream(*of, False, run.started_at if run else None, waiting)
+    yield Stream(*of, False, run.started_at if run else None, waiting, run.finished_at if run else None)

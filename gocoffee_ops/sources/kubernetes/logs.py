@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -36,7 +37,8 @@ NOTHING = re.compile(
 )
 KUBELETS_OWN = "(?i)^(unable to retrieve|failed to|rpc error|error )"  # in a line without a time
 
-Keep = Callable[[int, "pa.Table"], None]  # the number of a log, and lines of it: columns time and line
+# The number of a log, that of a span, and lines of it: columns time and line.
+Keep = Callable[[int, int, "pa.Table"], None]
 
 
 @dataclass(frozen=True)
@@ -47,9 +49,17 @@ class Limits:
     all_bytes: int
 
 
+@dataclass(frozen=True)
+class Span:
+    """From when to when is read; the API takes whole seconds, and so does what adjoins another span."""
+
+    since: datetime
+    until: datetime
+
+
 @dataclass
 class Log:
-    """How the reading of one log went.
+    """How the reading of one span of a log went.
 
     `state` is "read" (to its end, or to the end of the window), "cut" (by a limit of ours), "broken" (off, in the middle), "none"
     (there is none) or "refused"; `reason` says why, `error` what was met. `oldest_there` is the time of the oldest line
@@ -57,6 +67,7 @@ class Log:
     """
 
     stream: Stream
+    span: Span
     state: str = "refused"
     reason: str = "not asked for: the time was up"
     lines: int = 0
@@ -92,52 +103,69 @@ def read_logs(
     keep: Keep,
     deadline: Deadline,
     *,
-    since: datetime,
-    until: datetime,
+    spans: Sequence[Span],
     limits: Limits,
-) -> list[Log]:
-    """Read all of them, the earlier ones first, handing their lines to `keep` (from several threads); never raises for one.
+) -> list[list[Log]]:
+    """Read these spans of all of them, handing their lines to `keep` (from several threads); never raises for one.
 
-    What is not complete when the time is up has what came by then. Permission: get pods/log.
+    Spans stand by their worth: the first one of all logs is read before the second of any, and within a span the earlier logs
+    first. Returns for each stream a log of each span. What is not complete when the time is up has what came by then.
+    Permission: get pods/log.
     """
-    logs = [Log(stream) for stream in streams]
-    waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
-    done: queue.SimpleQueue[int] = queue.SimpleQueue()
+    of = [[Log(stream, span) for span in spans] for stream in streams]
+    waiting: queue.SimpleQueue[tuple[int, int]] = queue.SimpleQueue()
+    done: queue.SimpleQueue[tuple[int, int]] = queue.SimpleQueue()
     purse = _Purse(limits.all_bytes)
     asked = [i for i, stream in enumerate(streams) if not stream.nothing]
-    for log in logs:
-        if log.stream.nothing:
-            log.state, log.reason = "none", log.stream.nothing
+    for log in (log for logs in of for log in logs if log.stream.nothing):
+        log.state, log.reason = "none", log.stream.nothing
     for i in asked:
-        waiting.put(i)
+        waiting.put((0, i))
 
     def work() -> None:
         while True:
             try:
-                i = waiting.get_nowait()
+                n, i = waiting.get_nowait()
             except queue.Empty:
                 return
-            reading = _Reading(cluster, logs[i], i, keep, deadline, purse, limits.log_bytes, until)
+            log = of[i][n]
+            room = limits.log_bytes - sum(other.size for other in of[i])
+            reading = _Reading(cluster, log, partial(keep, i, n), deadline, purse, room)
             try:
-                reading.read(since)
+                if not n or _worth_asking(log, of[i][0]):
+                    reading.read(look_back=not n)
             except BaseException as error:  # noqa: BLE001 - its log says so, and the thread goes on to the next one
-                reading.failed(error if isinstance(error, OpsError) else _fault(cluster, logs[i].stream, error))
-            done.put(i)
+                reading.failed(error if isinstance(error, OpsError) else _fault(cluster, log.stream, error))
+            if n + 1 < len(spans):
+                waiting.put((n + 1, i))
+            done.put((n, i))
 
     for n in range(min(CONNECTIONS, len(asked))):
         threading.Thread(target=work, name=f"logs {n} ({cluster.target})", daemon=True).start()
-    ended: set[int] = set()
-    for _ in asked:
+    came: set[tuple[int, int]] = set()
+    due = {(n, i) for n in range(len(spans)) for i in asked}
+    for _ in due:
         try:
-            ended.add(done.get(timeout=deadline.left() + 0.2))
+            came.add(done.get(timeout=deadline.left() + 0.2))
         except queue.Empty:
             break
-    for i in set(asked) - ended:  # a thread that hangs may still write to its own
+    for n, i in due - came:  # a thread that hangs may still write to its own
         why = f"not complete after {deadline.seconds:g} s"
         error = DeadlineExceeded(_what(streams[i]), target=cluster.target, why=why)
-        state = "broken" if logs[i].lines else "refused"
-        logs[i] = replace(logs[i], state=state, reason=why, error=error)
-    return logs
+        state = "broken" if of[i][n].lines else "refused"
+        of[i][n] = replace(of[i][n], state=state, reason=why, error=error)
+    return of
+
+
+def _worth_asking(log: Log, first: Log) -> bool:
+    """Whether another span of a log is read, after what came of its first one; else what is known is said of it."""
+    if first.state in {"none", "refused"}:
+        log.state, log.reason, log.error = first.state, first.reason, first.error
+        return False
+    if first.state == "read" and first.oldest_there is not None and first.oldest_there >= log.span.until:
+        log.state, log.reason = "read", ""
+        return False
+    return True
 
 
 class _Reading:
@@ -147,21 +175,17 @@ class _Reading:
         self,
         cluster: Cluster,
         log: Log,
-        number: int,
-        keep: Keep,
+        keep: Callable[[pa.Table], None],
         deadline: Deadline,
         purse: _Purse,
         largest: int,
-        until: datetime,
     ) -> None:
         self._cluster = cluster
         self._log = log
-        self._number = number
         self._keep = keep
         self._deadline = deadline
         self._purse = purse
         self._largest = largest
-        self._until = until
         self._lines = Lines()
         self._part = bytearray()
         self._hash = hashlib.sha256()
@@ -170,23 +194,24 @@ class _Reading:
         self._said = ""
         self._foreign = ""
 
-    def read(self, since: datetime) -> None:
+    def read(self, *, look_back: bool) -> None:
         log = self._log
-        if self._purse.empty:
-            self._cut = "the budget of all logs was used up before it"
+        if self._purse.empty or self._largest <= 0:
+            of = "all logs" if self._purse.empty else "this log"
+            self._cut = f"the budget of {of} was used up before it"
             self._end()
             return
-        since_time = since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        since_time = log.span.since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         parameters = {"sinceTime": since_time, "limitBytes": str(self._largest)}
         self._cluster.pour(self._request(), self._parameters(parameters), self._deadline, self._take)
         self._cut_into_lines()
         if not self._cut and not self._over:
             if log.size >= self._largest:
-                self._cut = f"its budget of {self._largest / 2**20:g} MiB was used up"
+                self._cut = f"its budget of {self._largest / 2**20:.3g} MiB was used up"
             else:
                 self._hand_on(self._lines.rest())
         self._end()
-        if log.state in {"read", "cut"}:
+        if look_back and log.state in {"read", "cut"}:
             self._look_back()
 
     def failed(self, error: OpsError) -> None:
@@ -227,7 +252,7 @@ class _Reading:
 
         if table is None or self._over:
             return
-        limit = pa.scalar(self._until, type=table.column("time").type)
+        limit = pa.scalar(self._log.span.until, type=table.column("time").type)
         late = pc.fill_null(pc.greater_equal(table.column("time"), limit), False)
         first = pc.index(late, True).as_py()
         raw = self._lines.raw
@@ -248,7 +273,7 @@ class _Reading:
         self._log.untimed += table.column("time").null_count
         self._log.oldest = self._log.oldest or span["min"].as_py()
         self._log.newest = span["max"].as_py() or self._log.newest
-        self._keep(self._number, table)
+        self._keep(table)
 
     def _without_the_kubelets_own(self, table: pa.Table) -> pa.Table:
         import pyarrow.compute as pc

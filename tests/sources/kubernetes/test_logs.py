@@ -236,3 +236,69 @@ def test_what_only_looks_like_a_time_stays_in_its_line() -> None:
     lines = Lines().feed(b"2026-13-20T11:30:00.000000001Z thirteenth month\n2026-11-20T11:30:00Z fine\n")
     assert lines is not None
     assert lines.column("line").to_pylist()[0] == "2026-13-20T11:30:00.000000001Z thirteenth month"
+
+
+HALF_PAST = datetime(2026, 11, 20, 11, 30, tzinfo=UTC)
+
+
+def _of_part(asked: Asked) -> bytes:
+    """A line before half past, one after it: as they are at hand from when a log is asked for."""
+    since = asked.query.get("sinceTime", "")
+    later = b"2026-11-20T11:40:00.000000001Z later\n"
+    return later if since >= "2026-11-20T11:30" else b"2026-11-20T11:10:00.000000001Z earlier\n" + later
+
+
+def test_the_later_part_of_every_log_is_read_before_the_earlier_of_any(scene: Scene) -> None:
+    names = [f"p{i}" for i in range(30)]
+    ops = scene.session([pod(name) for name in names], lambda asked: Answer(body=_of_part(asked)))
+    frame = logs.lines(ops, namespace="go-coffee", first_from=HALF_PAST)
+    since = [one.query["sinceTime"][11:16] for one in scene.asked]
+    assert (since[:20], since[-20:]) == (["11:30"] * 20, ["11:00"] * 20), "but for those ten that are on their way"
+    assert frame.groupby("pod")["line"].apply(list).to_dict() == {name: ["earlier", "later"] for name in names}
+    assert ops.findings == []
+
+
+def test_the_budget_of_all_logs_serves_their_later_parts_first(scene: Scene) -> None:
+    ops = scene.session([pod(f"p{i}") for i in range(30)], lambda asked: Answer(body=_of_part(asked)))
+    later = len(_of_part(Asked("/", {"sinceTime": "2026-11-20T11:30:00Z"}, {})))
+    frame = logs.lines(ops, namespace="go-coffee", first_from=HALF_PAST, read_mib=31 * later / (1 << 20))
+    assert (frame["line"] == "later").sum() > 20, "but for those ten that are on their way"
+    coverage = logs.coverage(frame)
+    assert set(coverage.loc[~coverage["previous"], "state"]) == {"cut"}
+    assert (
+        coverage["reason"].str.contains("not read from 2026-11-20 11:00:00 UTC to 2026-11-20 11:30:00 UTC").sum() > 20
+    )
+
+
+def test_a_busy_server_is_waited_for_with_each_part(scene: Scene) -> None:
+    seen: set[str] = set()
+
+    def log(asked: Asked) -> Answer:
+        since = asked.query.get("sinceTime", "")
+        if since and since not in seen:
+            seen.add(since)
+            return Answer(429, headers={"Retry-After": "1"})
+        return Answer(body=_of_part(asked))
+
+    ops = scene.session([pod("a")], log)
+    frame = logs.lines(ops, namespace="go-coffee", first_from=HALF_PAST)
+    assert (list(frame["line"]), len(scene.asked), ops.findings) == (["earlier", "later"], 4, [])
+
+
+def test_a_log_whose_later_part_hangs_costs_the_others_nothing(scene: Scene) -> None:
+    def log(asked: Asked) -> Answer:
+        return Answer(stall=True) if "/b/" in asked.path else Answer(body=_of_part(asked))
+
+    ops = scene.session([pod("a"), pod("b")], log, 4.0)
+    frame = logs.lines(ops, namespace="go-coffee", first_from=HALF_PAST)
+    assert list(frame["line"]) == ["earlier", "later"]
+    states = {row["pod"]: row["state"] for row in records(logs.coverage(frame)) if not row["previous"]}
+    assert states == {"a": "read", "b": "refused"}
+
+
+def test_what_began_within_the_later_part_is_asked_for_once(scene: Scene) -> None:
+    ops = scene.session([pod("a")], lambda _: Answer(body=b"2026-11-20T11:40:00.000000001Z later\n"))
+    frame = logs.lines(ops, namespace="go-coffee", first_from=HALF_PAST)
+    assert (list(frame["line"]), len(scene.asked), ops.findings) == (["later"], 1, [])
+    row = next(row for row in records(logs.coverage(frame)) if row["lines"])
+    assert (row["state"], row["reason"]) == ("read", None)
