@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from gocoffee_ops.checks.grading import concluded, counted
@@ -12,16 +12,20 @@ from gocoffee_ops.model import Finding, Status
 if TYPE_CHECKING:
     import pandas as pd
 
+KEPT = ("deployment/", "statefulset/", "daemonset/")  # whose pods are replaced, rather than run once
+
 
 def logs_covered(coverage: pd.DataFrame) -> list[Finding]:
     """Which logs were not read, cut, or begin only within the window? (H03, H31)
 
     A log that begins later than the window though its container ran before may have been rotated: what is older is in a log
-    store, if anywhere. One of which it was not learnt how far back it reaches is UNKNOWN.
+    store, if anywhere. One of which it was not learnt how far back it reaches is UNKNOWN. So is a workload all of whose pods
+    were made within the window: those that they replaced took their logs with them.
 
     >>> import pandas as pd
     >>> row = {"cluster": "eu", "namespace": "go-coffee", "owner": "deployment/orders", "pod": "orders-0", "container": "app",
-    ...     "previous": False, "state": "refused", "reason": "connection refused", "lines": 0}
+    ...     "previous": False, "state": "refused", "reason": "connection refused", "lines": 0, "created_at": None,
+    ...     "window_start_at": None}
     >>> said(logs_covered(pd.DataFrame([row])))
     ['UNKNOWN deployment/orders: the log of app in orders-0 was not read: connection refused']
     """
@@ -36,6 +40,7 @@ def logs_covered(coverage: pd.DataFrame) -> list[Finding]:
         Finding(status, "logs_covered", subject, _together(reasons), {"logs": len(reasons)}, cluster, namespace)
         for (status, subject, cluster, namespace), reasons in wrong.items()
     ]
+    findings += _replaced(table)
     there = [row for row in table if row["state"] != "none"]
     lines = sum(row["lines"] for row in there)
     fine = f"{counted(lines, 'line')} of {counted(len(there), 'log')}, each from the window's start or its container's"
@@ -47,6 +52,31 @@ def logs_covered(coverage: pd.DataFrame) -> list[Finding]:
         read=len(there),
         none="no container of these pods has a log yet" if table else "no log was asked for",
     )
+
+
+def _replaced(table: Sequence[Mapping[str, Any]]) -> list[Finding]:
+    """The workloads that keep pods, and have none that is older than the window; a line that is older than its pod proves
+    the pod's time wrong."""
+    owners: dict[tuple[str, str, str], list[Mapping[str, Any]]] = {}
+    for row in table:
+        if row["owner"] and row["owner"].startswith(KEPT):
+            owners.setdefault((row["cluster"], row["namespace"], row["owner"]), []).append(row)
+    findings = []
+    for (cluster, namespace, owner), rows in owners.items():
+        made = [row["created_at"] for row in rows]
+        start = rows[0]["window_start_at"]
+        if None in made or min(made) <= start or any(_older_than_its_pod(row) for row in rows):
+            continue
+        reason = (
+            f"no pod is older than {min(made):%Y-%m-%d %H:%M:%S} UTC, within the window: what was logged from "
+            f"{start:%Y-%m-%d %H:%M:%S} UTC until then, by pods that are gone, is not on the nodes"
+        )
+        findings.append(Finding(Status.UNKNOWN, "logs_covered", owner, reason, {"pods": len(rows)}, cluster, namespace))
+    return findings
+
+
+def _older_than_its_pod(row: Mapping[str, Any]) -> bool:
+    return any(row[name] is not None and row[name] < row["created_at"] for name in ("oldest_at", "oldest_there_at"))
 
 
 def _together(reasons: list[str]) -> str:

@@ -72,3 +72,16 @@ def test_forty_logs_of_one_deployment_are_one_finding() -> None:
     (finding,) = checks.logs_covered(coverage(*({"pod": f"orders-{i}"} | refused for i in range(40))))
     assert (finding.subject, finding.numbers["logs"]) == ("deployment/orders", 40)
     assert finding.reason.endswith("(and 39 other logs)")
+
+
+def test_a_workload_whose_pods_were_all_replaced_within_the_window_has_lost_its_earlier_logs() -> None:
+    young = {"created_at": MOMENT + HOUR / 2} | dict.fromkeys(
+        ("started_at", "oldest_at", "oldest_there_at"), MOMENT + HOUR / 2
+    )
+    (finding,) = checks.logs_covered(coverage(young, young | {"pod": "orders-1", "created_at": MOMENT + HOUR / 3}))
+    assert (finding.status, finding.subject) == (Status.UNKNOWN, "deployment/orders")
+    assert "no pod is older than 2026-01-05 03:20:00 UTC" in finding.reason
+    (finding,) = checks.logs_covered(coverage(young, {"owner": "deployment/menu"}))
+    assert (finding.status, finding.subject) == (Status.UNKNOWN, "deployment/orders")
+    older = [young, {"pod": "orders-2"}], [young | {"owner": "job/backup"}], [young | {"oldest_there_at": MOMENT}]
+    assert [checks.logs_covered(coverage(*rows))[0].status for rows in older] == [Status.OK] * 3
