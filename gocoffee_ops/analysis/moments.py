@@ -64,7 +64,9 @@ Moment = Callable[[Row], dict[str, Any] | None]
 def rollouts(table: pd.DataFrame) -> pd.DataFrame:
     """Each revision of a Deployment, when it was written (or its ReplicaSet was made)."""
 
-    def moment(row: Row) -> dict[str, Any]:
+    def moment(row: Row) -> dict[str, Any] | None:
+        if row["replicaset"] is None:
+            return None  # wanted, and not rolled out
         said = f"revision {row['revision']}: {', '.join(row['images'])}"
         more = [f"by {row['changed_by']}" if row["changed_by"] else "", f"({row['cause']})" if row["cause"] else ""]
         return {

@@ -19,6 +19,9 @@ Row = Mapping[str, Any]
 def rollouts_done(rollouts: pd.DataFrame) -> list[Finding]:
     """Has the newest revision of every Deployment all of its pods, and is none of an older one left?
 
+    Where the newest revision has no ReplicaSet (the Deployment is paused, or its controller does not run), how its rollout goes
+    is UNKNOWN.
+
     >>> import pandas as pd
     >>> from datetime import UTC, datetime
     >>> new = {"cluster": "eu", "namespace": "go-coffee", "deployment": "orders", "revision": 7, "newest": True, "desired": 1,
@@ -38,7 +41,10 @@ def rollouts_done(rollouts: pd.DataFrame) -> list[Finding]:
     for (cluster, namespace, name), revisions in found.items():
         newest = next((row for row in revisions if row["newest"]), None)
         left = [row for row in revisions if row is not newest and row["desired"]]
-        if newest is None or (newest["ready"] >= newest["desired"] and not left):
+        if newest is None:
+            findings.append(_without_newest(cluster, namespace, name, revisions))
+            continue
+        if newest["ready"] >= newest["desired"] and not left:
             continue
         ready = sum(row["ready"] for row in revisions)
         figures = {"revision": newest["revision"] or 0, "ready": newest["ready"], "desired": newest["desired"]}
@@ -61,6 +67,28 @@ def rollouts_done(rollouts: pd.DataFrame) -> list[Finding]:
     fine = f"the newest revision of {counted(len(found), 'Deployment')} has all of its pods, and no older one has any"
     none = "no revision was read: is the namespace right?"
     return concluded(findings, check="rollouts_done", subject="rollouts", fine=fine, read=len(found), none=none)
+
+
+def _without_newest(cluster: str, namespace: str, name: str, revisions: Sequence[Row]) -> Finding:
+    there = [row for row in revisions if row["replicaset"] is not None]
+    known = (
+        f"; the last that has one is {max(row['revision'] or 0 for row in there)}" if there else ", nor has any other"
+    )
+    reason = f"its newest revision has no ReplicaSet{known}: it is paused, or its controller has not acted on it"
+    owner = f"deployment/{name}"
+    figures = {"revisions": len(there)}
+    because = (problems.workload(cluster, namespace, owner),)
+    return Finding(
+        Status.UNKNOWN,
+        "rollouts_done",
+        owner,
+        reason,
+        figures,
+        cluster,
+        namespace,
+        next=(SERVICE_DOWN,),
+        because=because,
+    )
 
 
 def _said(newest: Row, left: Sequence[Row]) -> str:

@@ -38,14 +38,16 @@ ROLLOUT_TABLE = Schema(
         Column("deployment", "string"),
         Column("revision", "Int64", optional=True),
         Column("newest", "boolean", help="the revision that the Deployment wants now"),
-        Column("replicaset", "string"),
+        Column(
+            "replicaset", "string", optional=True, help="missing: the Deployment has none at all, and so no revision"
+        ),
         Column("images", "list[string]"),
         Column("cause", "string", optional=True, help="kubernetes.io/change-cause, where somebody noted one"),
         Column("changed_by", "string", optional=True, help="the program that wrote the template; missing: not kept"),
         Column(
             "created_at",
             "timestamp",
-            help="when the ReplicaSet was made; a revision rolled back to keeps its first time",
+            help="when the ReplicaSet was made; a revision rolled back to keeps its first time; without one, the Deployment",
         ),
         Column("written_at", "timestamp", optional=True, help="when the template was written"),
         Column("desired", "Int64"),
@@ -59,7 +61,7 @@ def rollouts(ask: Ask[Cluster], *, namespace: str = "") -> Rows:
     """Which revisions had each Deployment, with which images, why, since when, and who wrote them? Newest first.
 
     The API keeps the last write of each program alone, so that who wrote an older revision is mostly gone; and as many
-    revisions as the Deployment's history limit says (10 by default).
+    revisions as the Deployment's history limit says (10 by default). A Deployment without any ReplicaSet is a row without one.
 
     API: apps/v1 deployments and replicasets. Permission: list them, in `namespace` or in the whole cluster. Raises
     SourceError; NotFound when there is no such namespace.
@@ -73,11 +75,13 @@ def rollouts(ask: Ask[Cluster], *, namespace: str = "") -> Rows:
         owner = next((each.name for each in one.metadata.owner_references or () if each.kind == "Deployment"), "")
         made.setdefault((one.metadata.namespace, owner), []).append(one)
     rows = []
-    for key in deployments.keys() & made.keys():
+    for key, deployment in deployments.items():
         before: datetime | None = None
-        for one in sorted(made[key], key=_created):
-            rows.append(_rollout(one, deployments[key], before))
+        for one in sorted(made.get(key, ()), key=_created):
+            rows.append(_rollout(one, deployment, before))
             before = one.metadata.creation_timestamp
+        if key not in made:
+            rows.append(_never_rolled_out(deployment))
     rows.sort(key=lambda row: (row["namespace"], row["deployment"], -(row["revision"] or 0)))
     return Rows(rows, notes=lists.notes())
 
@@ -106,6 +110,25 @@ def _rollout(one: Controller, deployment: Controller, before: datetime | None) -
         "written_at": write.time if write else None,
         "desired": one.spec.replicas,
         "ready": one.status.ready_replicas,
+    }
+
+
+def _never_rolled_out(deployment: Controller) -> dict[str, Any]:
+    """A Deployment without any ReplicaSet, as one that was made paused: what it wants, and that nothing of it is there."""
+    write = _last(_template_writes(deployment.metadata.managed_fields or ()))
+    return {
+        "namespace": deployment.metadata.namespace,
+        "deployment": deployment.metadata.name,
+        "revision": None,
+        "newest": False,
+        "replicaset": None,
+        "images": [container.image for container in deployment.spec.template.spec.containers],
+        "cause": None,
+        "changed_by": write.manager or None if write else None,
+        "created_at": deployment.metadata.creation_timestamp,
+        "written_at": write.time if write else None,
+        "desired": deployment.spec.replicas,
+        "ready": 0,
     }
 
 

@@ -304,8 +304,17 @@ CASES += [
     ("places_answer", Status.UNKNOWN, [filled(ANSWERS)]),
 ]
 WINDOW = Window(MOMENT - timedelta(hours=1), MOMENT + timedelta(hours=1))
-REVISION = {"deployment": "d", "revision": 7, "newest": True, "desired": 2, "ready": 2, "images": ("d:7",)}
+REVISION = {
+    "deployment": "d",
+    "revision": 7,
+    "replicaset": "d-7",
+    "newest": True,
+    "desired": 2,
+    "ready": 2,
+    "images": ("d:7",),
+}
 OLDER = REVISION | {"revision": 6, "newest": False, "desired": 0, "ready": 0}
+UNROLLED = {"deployment": "e", "revision": None, "newest": False, "replicaset": None, "ready": 0}
 TEMPLATE = {"service": "orders", "template": "could not reserve <num>", "levels": ("error",), "count": 3}
 DELTA = {"queryid": "1", "statement": "SELECT 1", "calls": 9, "mean_exec_ms": 1.0, "window_s": 1.0}
 STORED = {"service": "orders", "line": "panic", "level": "error", "time": MOMENT}
@@ -316,6 +325,8 @@ CASES += [
     ("rollouts_done", Status.WARN, [table(changes.rollouts, REVISION, OLDER | {"desired": 1, "ready": 1})]),
     ("rollouts_done", Status.CRIT, [table(changes.rollouts, REVISION | {"ready": 0}, OLDER)]),
     ("rollouts_done", Status.UNKNOWN, [table(changes.rollouts)]),
+    ("rollouts_done", Status.UNKNOWN, [table(changes.rollouts, REVISION | {"newest": False})]),
+    ("rollouts_done", Status.UNKNOWN, [table(changes.rollouts, REVISION, REVISION | UNROLLED)]),
     ("errors_logged", Status.OK, [filled(TEMPLATES, TEMPLATE | {"levels": ("info",)})]),
     ("errors_logged", Status.WARN, [filled(TEMPLATES, TEMPLATE)]),
     ("errors_logged", Status.UNKNOWN, [filled(TEMPLATES)]),

@@ -330,6 +330,29 @@ def test_a_template_that_no_revision_was_made_of_is_told(tmp_path: Path) -> None
     assert told["not rolled out yet: db:2 by helm"] == "02"
 
 
+def test_a_deployment_that_nobody_rolled_out_is_a_row_and_unknown(
+    ops: Session, cluster: Cluster, namespace: str
+) -> None:
+    paused = {
+        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "waits"},
+        "spec": {
+            "paused": True, "replicas": 2, "selector": {"matchLabels": {"app": "waits"}},
+            "template": {
+                "metadata": {"labels": {"app": "waits"}}, "spec": {"containers": [{"name": "c", "image": "waits:1"}]},
+            },
+        },
+    }  # fmt: skip
+    cluster.kubectl("create", "-n", namespace, "-f", "-", stdin=yaml.safe_dump(paused))
+    frame = changes.rollouts(ops, namespace=namespace)
+    (row,) = frame.to_dict("records")
+    assert (row["deployment"], row["images"], row["desired"], row["ready"]) == ("waits", ("waits:1",), 2, 0)
+    assert pd.isna(row["replicaset"])
+    assert timeline.rollouts(frame).empty
+    (found,) = checks.rollouts_done(frame)
+    assert (found.status, found.subject) == (Status.UNKNOWN, "deployment/waits")
+    assert "has no ReplicaSet" in found.reason
+
+
 def test_containers_are_told_with_how_they_ended(ops: Session) -> None:
     frame = pods.containers(ops, namespace=NAMESPACE)
     rows = {row["owner"].partition("/")[2]: row for row in frame.to_dict("records") if row["role"] == "main"}
