@@ -79,6 +79,8 @@ BUDGET_TABLE = Schema(
         Column("expected_pods", "Int64"),
         Column("owners", "list[string]", help="the workloads of the pods that it selects"),
         Column("failure", "string", optional=True, help="why its controller cannot compute it"),
+        Column("computed", "boolean", help="its controller has computed it as it is set now"),
+        Column("age_s", "Float64", "s"),
     ),
 )
 
@@ -109,6 +111,8 @@ def budgets(ask: Ask[Cluster], *, namespace: str = "") -> Rows:
                 "expected_pods": status.expected_pods,
                 "owners": owners(selected.matching(one.metadata.namespace, spec.selector)),
                 "failure": told(allowed) if allowed is not None and allowed.reason == "SyncFailed" else None,
+                "computed": status.observed_generation >= one.metadata.generation,
+                "age_s": ago_s(one.metadata.creation_timestamp, ask.as_of),
             }
         )
     return Rows(rows, notes=lists.notes())

@@ -78,7 +78,7 @@ HPA = {
 }  # fmt: skip
 PDB = {
     "namespace": "shop", "pdb": "web", "bound": "minAvailable 1", "disruptions_allowed": 1, "healthy": 2,
-    "healthy_needed": 1, "expected_pods": 2, "owners": ("deployment/web",),
+    "healthy_needed": 1, "expected_pods": 2, "owners": ("deployment/web",), "age_s": 9_999.0,
 }  # fmt: skip
 QUOTA = {
     "namespace": "shop",

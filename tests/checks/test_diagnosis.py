@@ -67,6 +67,7 @@ NOBODY = POLICY | {"selector": ("app=wbe",), "finds_pod": False}
 EXCLUDED = POLICY | {"part": "ingress", "selector": (), "namespaces": (), "block": "192.0.2.0/29", "finds_pod": False}
 REFUSED = {"accepted": False, "accepted_reason": "InvalidParameters: no such parameters"}
 FITS_NOT = {"type_warnings": ("spec.validations[0].expression: apps/v1, Kind=Deployment: undefined field 'x'",)}
+UNCOUNTED = {"expected_pods": 0, "healthy": 0, "healthy_needed": 0, "disruptions_allowed": 0}
 CASES: list[tuple[Status, str, str, Rows]] = [
     (CRIT, "node_ready", "node/n1", {cluster.nodes: [NODE | {"ready": False, "status": "NotReady"}]}),
     (CRIT, "node_pressure", "node/n1", {cluster.nodes: [NODE | {"pressures": ("DiskPressure",)}]}),
@@ -128,6 +129,8 @@ CASES: list[tuple[Status, str, str, Rows]] = [
     (WARN, "autoscalers_able", "hpa/web", {scaling.autoscalers: [HPA | {"limited_reason": "TooManyReplicas: more"}]}),
     (UNKNOWN, "autoscalers_able", "hpa/web", {scaling.autoscalers: [HPA | {"able": None, "active": None}]}),
     (WARN, "budgets_allow", "pdb/web", {scaling.budgets: [PDB | {"disruptions_allowed": 0}]}),
+    (UNKNOWN, "budgets_allow", "pdb/web", {scaling.budgets: [PDB | {"computed": False}]}),
+    (UNKNOWN, "budgets_allow", "pdb/web", {scaling.budgets: [PDB | UNCOUNTED]}),
     (WARN, "budgets_allow", "pdb/web", {scaling.budgets: [PDB | {"failure": "SyncFailed: no controller"}]}),
     (WARN, "quotas_leave_room", "resourcequota/small", {scaling.quotas: [QUOTA | {"used": 9.0}]}),
     (CRIT, "webhooks_answered", "validatingwebhookconfiguration/v", {control_plane.webhooks: [HOOK | {"ready_endpoints": 0}]}),
@@ -273,6 +276,32 @@ def test_a_budget_of_pods_that_are_not_well_is_no_finding_beside_theirs() -> Non
     assert "pdb/web (lets no pod go)" in found[0].reason
 
 
+ONE_DOWN = PDB | {
+    "bound": "minAvailable 2",
+    "disruptions_allowed": 0,
+    "healthy": 2,
+    "healthy_needed": 2,
+    "expected_pods": 3,
+}
+
+
+def test_a_budget_that_waits_for_the_one_pod_that_crashes_is_no_finding_beside_its_owner() -> None:
+    """As many are healthy as must be, and not all: to say that drains wait for ever would be false."""
+    found = judged({
+        pods.states: [POD, POD | {"pod": "web-2"}, UNREADY | {"pod": "web-3"}],
+        pods.containers: [CRASHING | {"pod": "web-3"}],
+        controllers.deployments: [CONTROLLER | {"desired": 3, "created": 3, "updated": 3}], scaling.budgets: [ONE_DOWN],
+    })  # fmt: skip
+    assert wrong(found) == [(WARN, "workloads_run", "deployment/web")]
+    assert "pdb/web (lets no pod go)" in found[0].reason
+
+
+def test_a_budget_that_waits_for_pods_that_were_not_read_says_how_many() -> None:
+    found = judged({scaling.budgets: [ONE_DOWN]}, missing=(pods.states,))
+    (said,) = [one.reason for one in found if one.check == "budgets_allow" and one.status is WARN]
+    assert said == "2 of 3 pods healthy, 2 must be: lets no pod go"
+
+
 def test_a_clock_that_is_wrong_makes_no_lease_late() -> None:
     late = [LEASE | {"renewed_s": 9_999.0}, LEASE | {"node": "n2", "renewed_s": 9_990.0}]
     assert wrong(judged({cluster.nodes: [NODE, NODE | {"node": "n2"}], nodes.leases: late})) == []
@@ -324,6 +353,10 @@ def said_of(what: str, reason: str, kind: str = "Warning") -> dict[str, Any]:
          pods.states: [POD | {"labels": ("app=web", "track=new")}]},
         {scaling.budgets: [PDB | {"selector": ("app=web",)}, PDB | {"pdb": "none", "selector": (), "owners": ()}]},
         {scaling.budgets: [NOTHING_LEFT | {"selector": ("app=night",)}], jobs.cronjobs: [CRON | {"labels": ("app=night",)}]},
+        {scaling.budgets: [PDB | {"computed": False, "age_s": 5.0}]},
+        {scaling.budgets: [ONE_DOWN], pods.states: [POD, POD, UNREADY | {"age_s": 5.0, "phase": "Pending"}]},
+        {scaling.budgets: [PDB | UNCOUNTED | {"owners": ("pod/alone",)}]},
+        {scaling.budgets: [PDB | UNCOUNTED], controllers.deployments: [CONTROLLER | {"desired": 0}]},
         {network.network_policies: [POLICY | {"finds_pod": False}], pods.states: []},
         {network.network_policies: [NOBODY | {"selector": ("app=night",)}],
          jobs.cronjobs: [CRON | {"labels": ("app=night",)}]},
@@ -342,6 +375,8 @@ def said_of(what: str, reason: str, kind: str = "Warning") -> dict[str, Any]:
         "a volume that is kept", "a volume that is being deleted", "a volume that is being made", "a budget of what is at 0",
         "a budget of what has ended", "a budget of an empty namespace", "budgets of two namespaces",
         "budgets that part the pods", "a budget without a selector", "a budget of what runs at night",
+        "a budget that was just made", "a budget while a pod starts", "a budget of pods that nobody makes anew",
+        "a budget of what is being scaled to 0",
         "a policy of what is at 0", "a policy of what runs at night", "a policy of an empty namespace",
         "a policy of all pods where there are none", "a peer where none was read",
         "a gateway that was just made", "a route of a mesh",

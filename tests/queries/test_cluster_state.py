@@ -433,6 +433,29 @@ def test_a_server_that_does_not_say_what_it_serves_leaves_it_unknown(answer: Ans
     assert [(one.status, one.check) for one in ops.findings] == [(Status.UNKNOWN, "control_plane.admission_policies")]
 
 
+@pytest.mark.parametrize(
+    ("observed", "computed"), [({}, False), ({"observedGeneration": 1}, False), ({"observedGeneration": 2}, True)]
+)
+def test_a_budget_that_its_controller_has_not_seen_as_it_is_set_is_not_computed(
+    observed: dict[str, Any], computed: bool, tmp_path: Path
+) -> None:
+    """What an API server without a disruption controller has of it; on a whole cluster all are computed."""
+    meta = {"name": "web", "namespace": "shop", "generation": 2, "creationTimestamp": "2026-01-05T03:00:00Z"}
+    budget = {"metadata": meta, "spec": {"minAvailable": 1}, "status": observed}
+
+    def script(one: Asked) -> Answer:
+        items = [budget] if "poddisruptionbudgets" in one.path else []
+        return says({"kind": "PodDisruptionBudgetList" if items else "PodList", "metadata": {}, "items": items})
+
+    with serving(script) as server:
+        ops = live_session(tmp_path, clusters={"c": write_kubeconfig(tmp_path / "config", server.url)})
+        assert scaling.budgets(ops)["computed"].tolist() == [computed]
+
+
+def test_budgets_of_a_whole_cluster_are_computed(ops: Session) -> None:
+    assert scaling.budgets(ops)["computed"].all()
+
+
 def test_values_of_secrets_and_configmaps_stay_where_they_are(cluster: Cluster, namespace: str, tmp_path: Path) -> None:
     """Also one that kubectl apply has put into an annotation, whole."""
     value = "c2hhbGwgbm90IGxlYXZl"

@@ -59,22 +59,36 @@ def _budget(row: Row, picture: Picture) -> Problem | None:
     at = Ref(row["namespace"], f"pdb/{row['pdb']}")
     if row["failure"]:
         return Problem(BUDGETS, Status.WARN, at, f"is not computed: {short(row['failure'])}", TABLES)
+    if not row["computed"] or _counts_none_of_its_pods(at, row, picture):
+        reason = "has not been computed as it is set now, so that what it allows is not known: does its controller run?"
+        late = row["age_s"] >= picture.thresholds.stuck_s
+        return Problem(BUDGETS, Status.UNKNOWN, at, reason, TABLES) if late else None
     if not row["expected_pods"]:
         return _protects_nothing(at, row, picture)
-    if row["disruptions_allowed"]:
-        return None
+    return None if row["disruptions_allowed"] else _lets_none_go(at, row, picture)
+
+
+def _lets_none_go(at: Ref, row: Row, picture: Picture) -> Problem:
+    """For good where all pods are healthy; else for as long as they are not, which is their owners' matter."""
     effect = f"{at.subject} (lets no pod go)"
     because = (tuple(Cause(WORKLOADS, Ref(at.namespace, owner)) for owner in row["owners"]),)
-    if row["healthy"] >= row["healthy_needed"]:
-        reason = (
-            f"lets no pod go though all are healthy ({row['bound']} of {row['expected_pods']}): drains wait for ever"
-        )
-        return Problem(BUDGETS, Status.WARN, at, reason, TABLES)
     if row["healthy"] >= row["expected_pods"]:
+        if row["healthy"] >= row["healthy_needed"]:
+            all_of_them = f"{row['bound']} of {row['expected_pods']}"
+            reason = f"lets no pod go though all are healthy ({all_of_them}): drains wait for ever"
+            return Problem(BUDGETS, Status.WARN, at, reason, TABLES)
         reason = f"lets no pod go: {row['healthy_needed']} must be healthy, and there are only {row['expected_pods']}"
         return Problem(BUDGETS, Status.WARN, at, reason, TABLES, because, effect)
-    reason = f"{counted(row['healthy'], 'pod')} healthy, {row['healthy_needed']} must be: lets no pod go"
+    reason = f"{row['healthy']} of {counted(row['expected_pods'], 'pod')} healthy, {row['healthy_needed']} must be: lets no pod go"
     return Problem(BUDGETS, Status.WARN, at, reason, TABLES, because, effect, standalone=not picture.has("pods.states"))
+
+
+def _counts_none_of_its_pods(at: Ref, row: Row, picture: Picture) -> bool:
+    """Whether no pod is expected though a workload that is not scaled to 0 has pods that it selects."""
+    wanted = [
+        picture.controllers[one] for owner in row["owners"] if (one := Ref(at.namespace, owner)) in picture.controllers
+    ]
+    return not row["expected_pods"] and any(one["desired"] for one in wanted)
 
 
 def _protects_nothing(at: Ref, row: Row, picture: Picture) -> Problem | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import msgspec
 
 from gocoffee_ops.sources.kubernetes.network_shapes import AnnotatedMeta
@@ -98,6 +100,15 @@ class Scaler(Shape):
     status: ScalerStatus = msgspec.field(default_factory=ScalerStatus)
 
 
+class BudgetMeta(Shape):
+    """metadata of a budget: which state of it its controller is to compute."""
+
+    name: str
+    namespace: str = ""
+    generation: int = 0
+    creation_timestamp: datetime | None = None
+
+
 class DisruptionBudgetSpec(Shape):
     """spec of a budget."""
 
@@ -109,6 +120,7 @@ class DisruptionBudgetSpec(Shape):
 class DisruptionBudgetStatus(Shape):
     """status of a budget."""
 
+    observed_generation: int = 0
     disruptions_allowed: int = 0
     current_healthy: int = 0
     desired_healthy: int = 0
@@ -119,6 +131,6 @@ class DisruptionBudgetStatus(Shape):
 class DisruptionBudget(Shape):
     """A pod disruption budget (policy/v1)."""
 
-    metadata: LabelledMeta
+    metadata: BudgetMeta
     spec: DisruptionBudgetSpec = msgspec.field(default_factory=DisruptionBudgetSpec)
     status: DisruptionBudgetStatus = msgspec.field(default_factory=DisruptionBudgetStatus)
