@@ -68,6 +68,24 @@ EXCLUDED = POLICY | {"part": "ingress", "selector": (), "namespaces": (), "block
 REFUSED = {"accepted": False, "accepted_reason": "InvalidParameters: no such parameters"}
 FITS_NOT = {"type_warnings": ("spec.validations[0].expression: apps/v1, Kind=Deployment: undefined field 'x'",)}
 UNCOUNTED = {"expected_pods": 0, "healthy": 0, "healthy_needed": 0, "disruptions_allowed": 0}
+CRON = {
+    "namespace": "shop", "cronjob": "nightly", "suspended": False, "active": 0, "last_scheduled_at": MOMENT + HOUR,
+    "last_succeeded_at": MOMENT + HOUR, "last_scheduled_s": 9_999.0,
+}  # fmt: skip
+BALANCED = SERVICE | {"type": "LoadBalancer", "addresses": ("192.0.2.1",)}
+NOTHING_LEFT = PDB | {
+    "selector": ("app=web",),
+    "expected_pods": 0,
+    "disruptions_allowed": 0,
+    "healthy": 0,
+    "owners": (),
+}
+
+
+def said_of(what: str, reason: str, kind: str = "Warning", *, at: timedelta = timedelta()) -> dict[str, Any]:
+    return {"namespace": "shop", "object": what, "type": kind, "reason": reason, "last_seen_at": MOMENT + at}
+
+
 CASES: list[tuple[Status, str, str, Rows]] = [
     (CRIT, "node_ready", "node/n1", {cluster.nodes: [NODE | {"ready": False, "status": "NotReady"}]}),
     (CRIT, "node_pressure", "node/n1", {cluster.nodes: [NODE | {"pressures": ("DiskPressure",)}]}),
@@ -178,7 +196,64 @@ def test_a_table_that_was_not_read_is_unknown_and_never_taken_for_empty(query: Q
     for one in found:
         if one.status is UNKNOWN:
             assert query.name in one.reason
-    assert bool(areas) is (query is not cluster.events)  # without events, causes are only less deep
+    assert areas
+
+
+SEEN_IN_EVENTS: dict[str, Rows] = {
+    "jobs_done": {
+        jobs.cronjobs: [CRON],
+        cluster.events: [said_of("cronjob/nightly", "TooManyMissedTimes", at=2 * HOUR)],
+    },
+    "services_answered": {
+        network.services: [BALANCED],
+        cluster.events: [said_of("service/web", "SyncLoadBalancerFailed")],
+    },
+    "claims_bound": {
+        storage.volumes: [{"volume": "v", "phase": "Released", "reclaim_policy": "Delete"}],
+        cluster.events: [said_of("persistentvolume/v", "VolumeFailedDelete") | {"namespace": "default"}],
+    },
+}
+
+
+@pytest.mark.parametrize("check", SEEN_IN_EVENTS)
+def test_what_shows_in_events_alone_is_unknown_without_them(check: str) -> None:
+    rows = SEEN_IN_EVENTS[check]
+    assert [(one.status, one.check) for one in judged(rows) if one.status is not OK] == [(WARN, check)]
+    without = judged(
+        {query: of for query, of in rows.items() if query is not cluster.events}, missing=(cluster.events,)
+    )
+    assert {one.check for one in without if one.status is UNKNOWN} == set(SEEN_IN_EVENTS)
+    assert not [one for one in without if one.check == check and one.status is OK]
+
+
+def test_events_only_deepen_the_causes_of_workloads() -> None:
+    """One that is short of pods shows it in its own counts, whatever refused them."""
+    short: Rows = {controllers.statefulsets: [CONTROLLER | {"controller": "statefulset/db", "created": 1, "ready": 1}]}
+    found = judged(short | {network.services: [SERVICE]}, missing=(cluster.events,))
+    assert [(one.check, one.subject) for one in found if one.status is WARN] == [("workloads_run", "statefulset/db")]
+
+
+def test_an_active_job_whose_pods_were_not_read_is_unknown() -> None:
+    active: Rows = {
+        jobs.runs: [JOB | {"state": "active", "active": 1}],
+        cluster.events: [said_of("job/seed", "FailedCreate")],
+    }
+    found = judged(active, missing=(pods.states,))
+    assert [one.status for one in found if one.check == "jobs_done"] == [UNKNOWN]
+
+
+def test_a_claim_that_goes_is_not_called_stuck_where_pods_were_not_read() -> None:
+    found = judged({storage.claims: [CLAIM | {"deletion_overdue_s": 900.0}]}, missing=(pods.states,))
+    assert {one.status for one in found if one.check == "claims_bound"} == {UNKNOWN}
+
+
+@pytest.mark.parametrize("query", [pods.states, controllers.deployments, jobs.cronjobs])
+def test_whether_a_budget_protects_nothing_is_unknown_where_what_it_may_protect_was_not_read(query: Query[...]) -> None:
+    found = judged({scaling.budgets: [NOTHING_LEFT | {"selector": ("app=wbe",)}]}, missing=(query,))
+    (one,) = [one for one in found if one.subject == "pdb/web"]
+    assert (one.status, one.reason) == (
+        UNKNOWN, f"expects no pod; whether it protects nothing cannot be told: {query.name} not read",
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("query", QUERIES.values(), ids=lambda one: one.name)
@@ -210,8 +285,9 @@ def test_a_table_of_one_cluster_says_nothing_of_another() -> None:
     eu = both.read["network.services"].query("cluster == 'eu'")
     partly = Tables(both.targets, {**both.read, "network.services": eu}, {"network.services": {"us": "forbidden"}})
     found = checks.cluster_diagnosis(partly, thresholds=Thresholds())
-    assert wrong(found) == [(UNKNOWN, "services_answered", "services")]
-    assert [one.cluster for one in found if one.status is UNKNOWN] == ["us"]
+    assert {one.check for one in found if one.status is UNKNOWN} >= {"services_answered", "ingresses_lead"}
+    assert {one.cluster for one in found if one.status is not OK} == {"us"}
+    assert {one.status for one in found} == {OK, UNKNOWN}
 
 
 def test_a_cluster_of_which_nothing_was_read_is_one_unknown() -> None:
@@ -305,24 +381,6 @@ def test_a_budget_that_waits_for_pods_that_were_not_read_says_how_many() -> None
 def test_a_clock_that_is_wrong_makes_no_lease_late() -> None:
     late = [LEASE | {"renewed_s": 9_999.0}, LEASE | {"node": "n2", "renewed_s": 9_990.0}]
     assert wrong(judged({cluster.nodes: [NODE, NODE | {"node": "n2"}], nodes.leases: late})) == []
-
-
-CRON = {
-    "namespace": "shop", "cronjob": "nightly", "suspended": False, "active": 0, "last_scheduled_at": MOMENT + HOUR,
-    "last_succeeded_at": MOMENT + HOUR, "last_scheduled_s": 9_999.0,
-}  # fmt: skip
-BALANCED = SERVICE | {"type": "LoadBalancer", "addresses": ("192.0.2.1",)}
-NOTHING_LEFT = PDB | {
-    "selector": ("app=web",),
-    "expected_pods": 0,
-    "disruptions_allowed": 0,
-    "healthy": 0,
-    "owners": (),
-}
-
-
-def said_of(what: str, reason: str, kind: str = "Warning") -> dict[str, Any]:
-    return {"namespace": "shop", "object": what, "type": kind, "reason": reason, "last_seen_at": MOMENT}
 
 
 @pytest.mark.parametrize(

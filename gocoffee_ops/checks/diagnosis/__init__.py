@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from gocoffee_ops.checks import problems as same
 from gocoffee_ops.checks.diagnosis import (
+    budgets,
     control_plane,
     gateways,
     jobs,
@@ -40,7 +41,11 @@ RULES: tuple[Callable[[Picture], Iterator[Problem]], ...] = (
 
 @dataclass(frozen=True)
 class Area:
-    """What is concluded of one sort of objects: from which tables, by which checks, and how it is said when all is well."""
+    """What is concluded of one sort of objects: from which tables, by which checks, and how it is said when all is well.
+
+    `tables` are all that it takes to find what may be wrong. Events are among them where some fault shows in events alone;
+    where they only tell the deeper cause of what is found without them, as with workloads, they are not.
+    """
 
     check: str
     subject: str
@@ -58,6 +63,7 @@ class Area:
 
 
 NODE_CHECKS = ("node_pressure", "node_leases", "node_schedulable", "node_versions", "node_room")
+EVENTS = "cluster.events"
 AREAS = (
     Area(
         "node_ready",
@@ -75,9 +81,27 @@ AREAS = (
         "all controllers have their pods",
         looked_at=CONTROLLERS,
     ),
-    Area("jobs_done", "jobs", ("jobs.runs", "jobs.cronjobs"), "no Job or CronJob has failed"),
-    Area("services_answered", "services", ("network.services",), "all Services have ready endpoints"),
-    Area("ingresses_lead", "ingresses", ("network.ingresses",), "all paths of Ingresses lead to Services that answer"),
+    Area(
+        "jobs_done",
+        "jobs",
+        (*jobs.OWN, "pods.states", EVENTS),
+        "no Job or CronJob has failed, and none is overdue",
+        looked_at=jobs.OWN,
+    ),
+    Area(
+        "services_answered",
+        "services",
+        (*network.TABLES, EVENTS),
+        "all Services have ready endpoints",
+        looked_at=network.TABLES,
+    ),
+    Area(
+        "ingresses_lead",
+        "ingresses",
+        ("network.ingresses", *network.TABLES),
+        "all paths of Ingresses lead to Services that answer",
+        looked_at=("network.ingresses",),
+    ),
     Area("gateways_serve", "gateways", gateways.GATEWAY_TABLES, "all gateways and their classes are accepted"),
     Area("routes_lead", "routes", gateways.ROUTE_TABLES, "all routes lead from a gateway that takes them to a Service"),
     Area(
@@ -86,9 +110,21 @@ AREAS = (
         ("network.network_policies",),
         "all network policies find the pods that they name",
     ),
-    Area("claims_bound", "claims", storage.TABLES, "all claims have their volumes, or wait for a pod"),
+    Area(
+        "claims_bound",
+        "claims",
+        (*storage.TABLES, "pods.states", EVENTS),
+        "all claims have their volumes, or wait for a pod",
+        looked_at=storage.TABLES,
+    ),
     Area("autoscalers_able", "autoscalers", ("scaling.autoscalers",), "all autoscalers read their metrics"),
-    Area("budgets_allow", "budgets", ("scaling.budgets",), "all disruption budgets let pods go"),
+    Area(
+        "budgets_allow",
+        "budgets",
+        (*budgets.TABLES, "pods.states"),
+        "all disruption budgets let pods go",
+        looked_at=budgets.TABLES,
+    ),
     Area("quotas_leave_room", "quotas", ("scaling.quotas",), "no quota is used up"),
     Area(
         "webhooks_answered",

@@ -93,10 +93,13 @@ def _counts_none_of_its_pods(at: Ref, row: Row, picture: Picture) -> bool:
 
 def _protects_nothing(at: Ref, row: Row, picture: Picture) -> Problem | None:
     """A selector that no pod meets, and none would: what is scaled to 0, or run by a Job, has its labels still."""
-    if row["owners"] or not row["selector"] or not picture.has("pods.states", *TEMPLATES):
+    if row["owners"] or not row["selector"]:
         return None
     if any(selects(row["selector"], labels) for labels in picture.labelled.get(at.namespace, ())):
         return None
+    if missing := [name for name in ("pods.states", *TEMPLATES) if not picture.has(name)]:
+        reason = f"expects no pod; whether it protects nothing cannot be told: {', '.join(missing)} not read"
+        return Problem(BUDGETS, Status.UNKNOWN, at, reason, TABLES)
     reason = f"protects nothing: no pod has the labels that it selects ({', '.join(row['selector'])})"
     return Problem(BUDGETS, Status.WARN, at, reason, (*TABLES, "pods.states", *TEMPLATES))
 

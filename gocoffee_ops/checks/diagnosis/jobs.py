@@ -10,7 +10,8 @@ from gocoffee_ops.checks.diagnosis.workloads import POD_TABLES, refusing
 from gocoffee_ops.checks.grading import counted, seconds
 from gocoffee_ops.model import Status
 
-TABLES = ("jobs.runs", "jobs.cronjobs", *POD_TABLES)
+OWN = ("jobs.runs", "jobs.cronjobs")
+TABLES = (*OWN, *POD_TABLES)
 NOT_STARTED = (
     "FailedNeedsStart",
     "TooManyMissedTimes",
@@ -90,7 +91,7 @@ def _active(at: Ref, row: Row, picture: Picture) -> Problem | None:
         numbers = {"unready": len(whys)}
         return Problem(JOBS, Status.WARN, at, reason, TABLES, because=(heaviest.because,), numbers=numbers)
     said = picture.warned(job, "FailedCreate")
-    if said is not None and not pods:
+    if said is not None and not pods and picture.has("pods.states"):
         because = refusing(said, job.namespace, picture)
         return Problem(JOBS, Status.WARN, at, f"{which}has no pods: {short(said)}", TABLES, because=because)
     if row["failed"]:

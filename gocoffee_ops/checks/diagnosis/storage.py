@@ -57,6 +57,8 @@ def _claim(row: Row, users: list[Row], picture: Picture) -> Problem | None:
             return None  # a pod that still uses it keeps it, as it should
         held = ", ".join(row["finalizers"]) or "nothing that it says"
         reason = f"stuck in deletion for {seconds(overdue)}, held by {held}"
+        if not picture.has("pods.states"):
+            return Problem(CLAIMS, Status.UNKNOWN, at, f"{reason}; whether a pod still uses it was not read", TABLES)
         return Problem(CLAIMS, Status.WARN, at, reason, TABLES)
     if row["phase"] != "Pending":
         return None
