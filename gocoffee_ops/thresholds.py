@@ -58,7 +58,9 @@ class Thresholds:
     node_usage_warn: float = _limit(0.80, "ratio", "CPU or memory used, of a node's allocatable", _SRE)
     node_usage_crit: float = _limit(0.90, "ratio", "CPU or memory used, of a node's allocatable", _OURS)
     pod_starting_s: float = _limit(300.0, "s", "a pod younger than this may still be starting", _OURS)
-    stuck_s: float = _limit(300.0, "s", "a deletion or a claim that has waited this long is stuck", _OURS)
+    stuck_s: float = _limit(
+        300.0, "s", "a deletion, a claim or a CronJob's run that has waited this long is stuck", _OURS
+    )
     restart_window_s: float = _limit(86_400.0, "s", "how far back restarts are counted", "a day")
     restarts_warn: int = _limit(1, "restarts", "restarts of a container in the window", _OURS)
     restarts_crit: int = _limit(

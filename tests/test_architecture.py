@@ -42,6 +42,7 @@ PLANTS = [
     ("boto3", "gocoffee_ops/sources/focus/shelf.py", "import boto3"),
     ("boto3", "gocoffee_ops/places/live.py", "from botocore.config import Config"),
     ("websocket", "gocoffee_ops/queries/inside.py", "import websocket"),
+    ("cronsim", "gocoffee_ops/checks/diagnosis/jobs.py", "from cronsim import CronSim"),
 ]
 
 # Every package from outside that the project imports, with who may; the contracts guard those with one owner.
@@ -51,6 +52,7 @@ OUTSIDE = {
     "boto3": "sources.aws",
     "botocore": "sources.aws",
     "click": "cli, runbooks",
+    "cronsim": "checks.diagnosis.schedules",
     "duckdb": "sources.focus",
     "filelock": "any",
     "httpx": "sources.http",

@@ -77,6 +77,7 @@ CRON_JOB_TABLE = Schema(
         Column("last_scheduled_at", "timestamp", optional=True),
         Column("last_succeeded_at", "timestamp", optional=True),
         Column("last_scheduled_s", "Float64", "s", "since then", optional=True),
+        Column("created_at", "timestamp"),
         Column("age_s", "Float64", "s"),
     ),
 )
@@ -103,6 +104,7 @@ def cronjobs(ask: Ask[Cluster], *, namespace: str = "") -> Rows:
             "last_scheduled_at": one.status.last_schedule_time,
             "last_succeeded_at": one.status.last_successful_time,
             "last_scheduled_s": ago_s(one.status.last_schedule_time, ask.as_of),
+            "created_at": one.metadata.creation_timestamp,
             "age_s": ago_s(one.metadata.creation_timestamp, ask.as_of),
         }
         for one in lists.all(CRON_JOBS, namespace=namespace)

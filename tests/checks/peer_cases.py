@@ -66,7 +66,7 @@ GONE = {"ready": 0, "pods": 0, "owners": (), "selector": ("app=other",)}
 ALONE: Rows = {network.ingresses: [], control_plane.webhooks: []}
 CRON = {
     "namespace": "shop", "cronjob": "nightly", "suspended": False, "active": 0, "last_scheduled_at": MOMENT,
-    "last_succeeded_at": MOMENT, "last_scheduled_s": 9_999.0,
+    "last_succeeded_at": MOMENT, "last_scheduled_s": 9_999.0, "schedule": "0 3 * * *",
 }  # fmt: skip
 REFUSED = {"accepted": False, "accepted_reason": "Unsupported: said by its controller"}
 UNFOUND = {"selector": ("app=wbe",), "finds_pod": False}

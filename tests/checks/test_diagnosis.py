@@ -70,7 +70,7 @@ FITS_NOT = {"type_warnings": ("spec.validations[0].expression: apps/v1, Kind=Dep
 UNCOUNTED = {"expected_pods": 0, "healthy": 0, "healthy_needed": 0, "disruptions_allowed": 0}
 CRON = {
     "namespace": "shop", "cronjob": "nightly", "suspended": False, "active": 0, "last_scheduled_at": MOMENT + HOUR,
-    "last_succeeded_at": MOMENT + HOUR, "last_scheduled_s": 9_999.0,
+    "last_succeeded_at": MOMENT + HOUR, "last_scheduled_s": 9_999.0, "schedule": "0 3 * * *",
 }  # fmt: skip
 BALANCED = SERVICE | {"type": "LoadBalancer", "addresses": ("192.0.2.1",)}
 NOTHING_LEFT = PDB | {
@@ -378,6 +378,48 @@ def test_a_budget_that_waits_for_pods_that_were_not_read_says_how_many() -> None
     assert said == "2 of 3 pods healthy, 2 must be: lets no pod go"
 
 
+DAY = timedelta(days=1)
+HOURLY = CRON | {"schedule": "0 * * * *", "created_at": MOMENT - 30 * DAY, "age_s": (30 * DAY).total_seconds()}
+
+
+def hourly(ago: timedelta | None, **more: Any) -> Rows:
+    """Of a CronJob whose last run was so long ago and ended well; now is 03:00."""
+    last = None if ago is None else MOMENT - ago
+    run = {
+        "last_scheduled_at": last,
+        "last_succeeded_at": last,
+        "last_scheduled_s": None if ago is None else ago.total_seconds(),
+    }
+    return {jobs.cronjobs: [HOURLY | run | more]}
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        (hourly(None), "schedule 0 * * * *; none ever was"),
+        (hourly(5 * DAY), "its run of 2025-12-31 04:00 UTC was not started (schedule 0 * * * *; the last is of 2025-12-31 03:00"),
+        (hourly(HOUR + timedelta(minutes=10), time_zone="Etc/UTC"), "its run of 2026-01-05 02:00 UTC was not started"),
+        (hourly(DAY, schedule="0 4 * * *", time_zone="Europe/Berlin", age_s=HOURLY["age_s"] + 600), "its run of 2026-01-05 03:00"),
+        (hourly(5 * HOUR, schedule="@every 2h"), "its run of 2026-01-05 00:00 UTC was not started"),
+        (hourly(5 * HOUR, concurrency="Forbid", active=1), "00:00 UTC was not started while the one before it still runs"),
+        (hourly(9 * DAY, schedule="@weekly", time_zone="UTC"), "its run of 2025-12-28 00:00"),
+    ],
+    ids=["never", "days ago", "an hour and ten minutes", "in its zone", "every two hours", "behind another", "weekly"],
+)  # fmt: skip
+def test_a_cronjob_that_does_not_run_is_found_without_any_event(rows: Rows, said: str) -> None:
+    found = judged(rows)
+    assert wrong(found) == [(WARN, "jobs_done", "cronjob/nightly")]
+    assert said in found[0].reason
+    assert found[0].numbers["overdue_s"] >= Thresholds().stuck_s
+
+
+@pytest.mark.parametrize("more", [{"schedule": "0 0 L * *"}, {"schedule": "60 * * * *"}, {"time_zone": "Mars/Olympus"}])
+def test_a_schedule_that_is_not_understood_is_unknown(more: dict[str, str]) -> None:
+    found = judged(hourly(HOUR, **more))
+    assert wrong(found) == [(UNKNOWN, "jobs_done", "cronjob/nightly")]
+    assert "cannot be told" in found[0].reason
+
+
 def test_a_clock_that_is_wrong_makes_no_lease_late() -> None:
     late = [LEASE | {"renewed_s": 9_999.0}, LEASE | {"node": "n2", "renewed_s": 9_990.0}]
     assert wrong(judged({cluster.nodes: [NODE, NODE | {"node": "n2"}], nodes.leases: late})) == []
@@ -388,6 +430,12 @@ def test_a_clock_that_is_wrong_makes_no_lease_late() -> None:
     [
         {jobs.cronjobs: [CRON], cluster.events: [said_of("cronjob/nightly", "MissSchedule")]},
         {jobs.cronjobs: [CRON | {"suspended": True}], cluster.events: [said_of("cronjob/nightly", "InvalidSchedule")]},
+        hourly(timedelta(0)),
+        hourly(None, age_s=60.0, created_at=MOMENT - timedelta(seconds=60)),
+        hourly(None, age_s=DAY.total_seconds(), created_at=MOMENT - DAY, schedule="@weekly", time_zone="UTC"),
+        hourly(5 * DAY, suspended=True),
+        hourly(HOUR + timedelta(minutes=30), concurrency="Forbid", active=1),
+        hourly(timedelta(hours=23), schedule="0 6 * * *"),
         {jobs.runs: [], jobs.cronjobs: [CRON]},
         {jobs.runs: [], jobs.cronjobs: [CRON | {"last_scheduled_at": None, "last_succeeded_at": None}]},
         {jobs.runs: [], jobs.cronjobs: [CRON | {"last_succeeded_at": None, "active": 1}]},
@@ -428,7 +476,10 @@ def test_a_clock_that_is_wrong_makes_no_lease_late() -> None:
         {network.network_policies: [POLICY, EXCLUDED | {"in_pod_range": False}, EXCLUDED | {"in_pod_range": None}]},
     ],
     ids=[
-        "a missed run and one since", "a suspended CronJob", "a success that is not kept", "a CronJob that has not run yet",
+        "a missed run and one since", "a suspended CronJob", "a run that has just been due",
+        "a CronJob younger than its period", "a weekly one since Sunday", "a suspended one that is late",
+        "a run that waits for the one before", "a controller whose clock is not in UTC",
+        "a success that is not kept", "a CronJob that has not run yet",
         "a run that is under way", "a run that has just ended", "a load balancer that came to be", "a conflict of writes",
         "a volume that is kept", "a volume that is being deleted", "a volume that is being made", "a budget of what is at 0",
         "a budget of what has ended", "a budget of an empty namespace", "budgets of two namespaces",

@@ -1,4 +1,4 @@
-"""Jobs that failed or cannot run, said once for the CronJob that makes them."""
+"""Jobs that failed or cannot run, said once for the CronJob that makes them, and CronJobs that are overdue."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from gocoffee_ops.checks.diagnosis.causes import why_not_well
 from gocoffee_ops.checks.diagnosis.problem import JOBS, Picture, Problem, Ref, Row, short
+from gocoffee_ops.checks.diagnosis.schedules import due_after
 from gocoffee_ops.checks.diagnosis.workloads import POD_TABLES, refusing
 from gocoffee_ops.checks.grading import counted, seconds
 from gocoffee_ops.model import Status
@@ -33,10 +34,12 @@ def problems(picture: Picture) -> Iterator[Problem]:
         yield from _judged(at, rows, picture)
     for row in picture.rows("jobs.cronjobs"):
         at = Ref(row["namespace"], f"cronjob/{row['cronjob']}")
-        found = None if row["suspended"] else _cronjob(at, row, picture)
+        if row["suspended"]:
+            continue
+        found = _cronjob(at, row, picture) or _overdue(at, row, picture)
         if found is not None:
             yield found
-        elif not row["suspended"] and picture.has("jobs.runs"):
+        elif picture.has("jobs.runs"):
             yield from _without_a_trace(at, row, owned.get(at, []), picture)
 
 
@@ -49,6 +52,24 @@ def _cronjob(at: Ref, row: Row, picture: Picture) -> Problem | None:
             reason = f"a run was not started: {short(event['message'])}"
             return Problem(JOBS, Status.WARN, at, reason, TABLES, because)
     return None
+
+
+def _overdue(at: Ref, row: Row, picture: Picture) -> Problem | None:
+    """A run that is due by the schedule and was not started. One that waits for its predecessor has that one's time, too."""
+    last, schedule = row["last_scheduled_at"], row["schedule"]
+    waits = row["concurrency"] == "Forbid" and row["active"]
+    try:
+        due = due_after(schedule, row["time_zone"], last, row["created_at"], runs=2 if waits else 1)
+    except ValueError as error:
+        reason = f"whether a run is overdue cannot be told: its schedule {schedule} is not understood here ({error})"
+        return Problem(JOBS, Status.UNKNOWN, at, reason, OWN)
+    late_s = (row["created_at"] - due).total_seconds() + row["age_s"] if due is not None else 0.0
+    if due is None or late_s < picture.thresholds.stuck_s:
+        return None
+    behind = " while the one before it still runs" if waits else ""
+    before = f"the last is of {last:%Y-%m-%d %H:%M} UTC" if last is not None else "none ever was"
+    reason = f"its run of {due:%Y-%m-%d %H:%M} UTC was not started{behind} (schedule {schedule}; {before})"
+    return Problem(JOBS, Status.WARN, at, reason, OWN, numbers={"overdue_s": round(late_s)})
 
 
 def _without_a_trace(at: Ref, row: Row, kept: list[Row], picture: Picture) -> Iterator[Problem]:
