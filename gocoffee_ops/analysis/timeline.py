@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CHANGES", "KINDS", "MOMENTS", "ONSETS", "SYMPTOMS", "alerts", "candidates", "configuration", "controller_revisions",
     "dashboard_notes", "error_onsets", "events", "fired_alerts", "first_onset", "log_novelties", "log_onsets", "merge",
-    "nodes_of", "onset_of", "placements", "restarts", "rollouts", "server_starts", "within",
+    "nodes_of", "onset_of", "placements", "remembered", "restarts", "rollouts", "server_starts", "within",
 ]  # fmt: skip
 
 Row = Mapping[str, Any]
@@ -140,7 +140,8 @@ def candidates(
     nothing is claimed: a name counts as much in each. `attrs["clusters"]` holds the onset's, and where the candidates are of
     several clusters and it is not known, that is stated.
 
-    Without an onset it is counted back from `otherwise`, and `attrs["unseen"]` says so. Raises UsageError where there is neither.
+    Without an onset it is counted back from `otherwise`, and `attrs["unseen"]` says so; `attrs["unread"]` whose events of
+    that time may be forgotten (see `remembered`). Raises UsageError where there is neither.
     """
     counted_from = onset or otherwise
     if counted_from is None:
@@ -169,6 +170,7 @@ def candidates(
     frame = CANDIDATES.from_rows(found)
     frame.attrs["evidence"] = list(dict.fromkeys(row["evidence"] for row in found if row["evidence"]))
     frame.attrs |= {"unseen": onset is None, "counted_from": counted_from, "clusters": sorted(clusters)}
+    frame.attrs["unread"] = _forgotten(timeline, counted_from)
     stated = _stated(timeline, own, {node for node in own_nodes if not clusters or node[0] in {"", *clusters}})
     if not clusters and len({row["cluster"] for row in found if row["cluster"]}) > 1:
         stated.append("in which cluster it began is not known, so that a name counts as much in each")
@@ -212,6 +214,21 @@ def placements(pods: pd.DataFrame | Tables) -> pd.DataFrame:
         }
     )
     return frame
+
+
+def remembered(horizon: pd.DataFrame) -> pd.DataFrame:
+    """Since when each cluster's events are known, for `candidates`: no moment, but what a timeline carries beside them."""
+    frame = MOMENTS.empty()
+    frame.attrs["remembered"] = [(row["cluster"], row["known_since"]) for row in records(horizon) if row["known_since"]]
+    return frame
+
+
+def _forgotten(timeline: pd.DataFrame, at: datetime) -> list[str]:
+    return [
+        f"cluster/{name}: cluster.events before {since:%Y-%m-%d %H:%M:%S} UTC, which may be forgotten"
+        for name, since in timeline.attrs.get("remembered", ())
+        if since > at
+    ]
 
 
 def nodes_of(timeline: pd.DataFrame, service: str | Sequence[str]) -> tuple[Node, ...]:
@@ -326,6 +343,7 @@ def _finished(rows: list[dict[str, Any]], parts: Iterable[pd.DataFrame]) -> pd.D
     frame.attrs["owners"] = sorted((*pod, owner) for pod, owner in owners.items())
     frame.attrs["evidence"] = list(dict.fromkeys(key for one in tables for key in one.attrs.get("evidence", ())))
     frame.attrs["placed"] = sorted({tuple(one) for table in tables for one in table.attrs.get("placed", ())})
+    frame.attrs["remembered"] = sorted({tuple(pair) for one in tables for pair in one.attrs.get("remembered", ())})
     frame.attrs["untimed"] = sum(one.attrs.get("untimed", 0) for one in tables)
     frame.attrs["gaps"] = list(dict.fromkeys(gap for one in tables for gap in one.attrs.get("gaps", ())))
     frame.attrs["absent"] = list(dict.fromkeys(said for one in tables for said in one.attrs.get("absent", ())))

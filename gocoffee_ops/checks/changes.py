@@ -40,8 +40,9 @@ def changed_before_onset(
     """What changed before the onset? It names what to look at first and claims no cause; a change is no verdict.
 
     A timeline on which something could not be read is UNKNOWN: the change that matters may be the one that is missing. So it is
-    where the onset is older than the `window` of which signs were looked for. What the environment does not let us ask is said
-    beside the answer, as it is where no sign of an onset was seen, or of several clusters nobody knows in which it began.
+    where the onset is older than the `window` of which signs were looked for, or than what is known of a cluster's events.
+    What the environment does not let us ask is said beside the answer, as it is where no sign of an onset was seen, or of
+    several clusters nobody knows in which it began.
 
     >>> import pandas as pd
     >>> said(changed_before_onset(pd.DataFrame(), pd.DataFrame()))
@@ -49,7 +50,11 @@ def changed_before_onset(
     """
     unseen = bool(candidates.attrs.get("unseen"))
     origin = "the end of the window, as no sign of an onset was seen" if unseen else "the onset"
-    unread = [*timeline.attrs.get("gaps", ()), *_before(window, candidates)]
+    unread = [
+        *timeline.attrs.get("gaps", ()),
+        *candidates.attrs.get("unread", ()),
+        *_before(window, candidates),
+    ]
     rows = records(candidates)
     if rows:
         first = rows[0]

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from gocoffee_ops.model import Window
 
 STARTING = {"Pending", "ContainerCreating", "PodInitializing", "Running"}
+TO_THE_SECOND = "%Y-%m-%d %H:%M:%S UTC"
 NO_PODS = "no pod was found: is the namespace right?"
 
 Row = Mapping[str, Any]
@@ -332,12 +333,14 @@ def _autoscaler(row: Row) -> list[tuple[Status, str]]:
 
 
 def events_heard(events: pd.DataFrame, horizon: pd.DataFrame, *, window: Window | None = None) -> list[Finding]:
-    """What warned? No event is no evidence: the horizon says how far back the API server still remembers.
+    """What warned? No event is no evidence: the horizon says since when the API server has forgotten nothing.
 
-    Where it remembers nothing of the window that is looked at, what was said in it is UNKNOWN.
+    That is the time of its oldest event, or an hour ago where that is earlier: so long it keeps them by default, so that a
+    quiet or a young cluster has not forgotten anything of its last hour. Where the window that is looked at began earlier,
+    what was said until then is UNKNOWN, by cluster.
 
     >>> import pandas as pd
-    >>> horizon = {"cluster": "eu", "oldest_at": None}
+    >>> horizon = {"cluster": "eu", "known_since": None}
     >>> said(events_heard(pd.DataFrame(), pd.DataFrame([horizon])))
     ['UNKNOWN cluster/eu: the API server holds no event at all, so their absence proves nothing']
     """
@@ -365,21 +368,21 @@ def events_heard(events: pd.DataFrame, horizon: pd.DataFrame, *, window: Window 
             )
         )
     for row in records(horizon):
-        if row["oldest_at"] is None:
+        since = row["known_since"]
+        if since is None:
             reason = "the API server holds no event at all, so their absence proves nothing"
-        elif window is not None and row["oldest_at"] > window.end:
-            since, end = (f"{at:%Y-%m-%d %H:%M:%S} UTC" for at in (row["oldest_at"], window.end))
-            reason = f"the API server remembers events since {since} only, and none of the window, which ended at {end}"
+        elif window is not None and since > window.start:
+            whole = since >= window.end
+            lost_s = (min(since, window.end) - window.start).total_seconds()
+            lost = "none of the window" if whole else f"not of the first {seconds(lost_s)} of the window"
+            bound = f"ended at {window.end:{TO_THE_SECOND}}" if whole else f"began at {window.start:{TO_THE_SECOND}}"
+            reason = f"the API server is known to remember events since {since:{TO_THE_SECOND}} only, and {lost}, which {bound}"
         else:
             continue
         subject = f"cluster/{row['cluster']}"
         findings.append(Finding(Status.UNKNOWN, "events_heard", subject, reason, cluster=row["cluster"]))
-    oldest = min((row["oldest_at"] for row in records(horizon) if row["oldest_at"] is not None), default=None)
-    fine = (
-        f"no warning among {counted(len(events), 'event')} since {oldest:%Y-%m-%d %H:%M:%S} UTC"
-        if oldest
-        else "no event"
-    )
+    known = max((row["known_since"] for row in records(horizon) if row["known_since"] is not None), default=None)
+    fine = f"no warning among {counted(len(events), 'event')} since {known:{TO_THE_SECOND}}" if known else "no event"
     return concluded(
         findings, check="events_heard", subject="events", fine=fine, read=len(horizon), none="no event horizon was read"
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from gocoffee_ops.analysis.quantities import fractional_millicores, mib, millicores, seconds, whole
@@ -360,12 +360,17 @@ def last_seen(event: Event) -> datetime | None:
     return max((time for time in times if time is not None), default=event.metadata.creation_timestamp)
 
 
+EVENTS_KEPT = timedelta(hours=1)  # the API server's default
+
+
 @query("cluster", HORIZON_TABLE)
 def event_horizon(ask: Ask[Cluster]) -> Rows:
     """How far back do the cluster's events reach?
 
     The API server drops events an hour (by default) after they were last written and does not tell its setting, so that
-    the absence of an event before `oldest_at` says nothing.
+    the absence of an event before `oldest_at` says nothing. What was said within the last hour is there still, and as one
+    that is older is, so is all that was said since: `known_since` is the earlier of the two. (A cluster whose API server is
+    set to forget sooner, by its `--event-ttl`, cannot be told from a quiet one.) It is missing where there is no event at all.
 
     API: core/v1 events. Permission: list events in the whole cluster. Raises SourceError.
     """
@@ -375,6 +380,7 @@ def event_horizon(ask: Ask[Cluster]) -> Rows:
         "events": len(seen),
         "oldest_at": min(seen, default=None),
         "newest_at": max(seen, default=None),
+        "known_since": min([*seen, ask.as_of - EVENTS_KEPT]) if seen else None,
         "retention_s": None,
     }
     return Rows([row], notes=lists.notes())

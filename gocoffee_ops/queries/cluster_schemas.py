@@ -134,6 +134,7 @@ HORIZON_TABLE = Schema(
             "oldest_at", "timestamp", optional=True, help="the oldest one's last sighting: what was before is not known"
         ),
         Column("newest_at", "timestamp", optional=True),
+        Column("known_since", "timestamp", optional=True, help="since then nothing is forgotten yet"),
         Column(
             "retention_s",
             "Float64",

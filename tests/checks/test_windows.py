@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from gocoffee_ops import checks
+from gocoffee_ops.analysis import timeline
 from gocoffee_ops.model import Status, Thresholds, Window
-from gocoffee_ops.queries import database, log_store
+from gocoffee_ops.queries import cluster, database, log_store
 from tests.checks.tables import MOMENT, judge, table, worst_of
 
 WINDOW = Window(MOMENT - timedelta(hours=1), MOMENT + timedelta(hours=1))
@@ -67,3 +68,45 @@ def test_a_log_store_is_judged_by_what_it_holds_of_the_window(row: dict[str, Any
 
 def test_a_log_store_that_was_not_read_is_unknown() -> None:
     assert worst_of(checks.log_store_reaches(table(log_store.reach), window=WINDOW)) is Status.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("minutes", "status", "said"),
+    [
+        (-60, Status.OK, "no warning among 0 events since 2026-01-05 02:00:00 UTC"),
+        (-600, Status.OK, "no warning among 0 events since 2026-01-04 17:00:00 UTC"),
+        (
+            59,
+            Status.UNKNOWN,
+            "since 2026-01-05 03:59:00 UTC only, and not of the first 1 h 59 min of the window, which began at",
+        ),
+        (
+            60,
+            Status.UNKNOWN,
+            "since 2026-01-05 04:00:00 UTC only, and none of the window, which ended at 2026-01-05 04:00:00",
+        ),
+    ],
+)
+def test_of_a_window_that_is_forgotten_in_part_that_part_is_unknown(minutes: int, status: Status, said: str) -> None:
+    horizon = table(cluster.event_horizon, {"known_since": MOMENT + timedelta(minutes=minutes)})
+    (found,) = checks.events_heard(table(cluster.events), horizon, window=WINDOW)
+    assert (found.status, said in found.reason) == (status, True), found.reason
+
+
+def test_what_one_cluster_has_forgotten_another_does_not_make_known() -> None:
+    known = {"eu": MOMENT - timedelta(hours=5), "us": MOMENT + timedelta(minutes=59)}
+    horizon = table(cluster.event_horizon, *({"cluster": name, "known_since": at} for name, at in known.items()))
+    (found,) = checks.events_heard(table(cluster.events), horizon, window=WINDOW)
+    assert (found.status, found.subject) == (Status.UNKNOWN, "cluster/us")
+    (found,) = checks.events_heard(table(cluster.events), horizon)
+    assert (found.status, "since 2026-01-05 03:59:00 UTC" in found.reason) == (Status.OK, True)
+
+
+def test_an_onset_that_is_older_than_the_events_that_are_known_is_unknown() -> None:
+    horizon = table(cluster.event_horizon, {"cluster": "us", "known_since": MOMENT})
+    whole = timeline.merge(timeline.remembered(horizon))
+    for onset, status in ((MOMENT + timedelta(minutes=1), Status.OK), (MOMENT - timedelta(minutes=1), Status.UNKNOWN)):
+        ranked = timeline.candidates(timeline.within(whole, MOMENT, MOMENT), onset=onset, service="orders")
+        (found,) = checks.changed_before_onset(whole, ranked)
+        assert found.status is status
+    assert "not read: cluster/us: cluster.events before 2026-01-05 03:00:00 UTC" in found.reason

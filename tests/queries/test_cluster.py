@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -267,13 +267,15 @@ def test_h27_events_are_by_last_sighting_with_their_count_and_the_horizon_is_sta
 def test_h27_no_event_is_no_evidence_and_of_a_window_that_is_forgotten_nothing_is_known(ops: Session) -> None:
     quiet, horizon = queries.events(ops, namespace="kube-public"), queries.event_horizon(ops)
     assert quiet.empty
-    oldest = horizon["oldest_at"].iloc[0]
-    (fine,) = checks.events_heard(quiet, horizon, window=Window(oldest, oldest + timedelta(hours=1)))
-    assert (fine.status, fine.reason) == (Status.OK, f"no warning among 0 events since {oldest:%Y-%m-%d %H:%M:%S} UTC")
-    ago = Window(oldest - timedelta(hours=2), oldest - timedelta(hours=1))
+    oldest, known = horizon["oldest_at"].iloc[0], horizon["known_since"].iloc[0]
+    as_of = datetime.fromisoformat(horizon.attrs["as_of"]["planted"])
+    assert known == min(oldest, as_of - timedelta(hours=1))
+    (fine,) = checks.events_heard(quiet, horizon, window=Window(known, known + timedelta(hours=1)))
+    assert (fine.status, fine.reason) == (Status.OK, f"no warning among 0 events since {known:%Y-%m-%d %H:%M:%S} UTC")
+    ago = Window(known - timedelta(hours=2), known - timedelta(hours=1))
     (forgotten,) = checks.events_heard(quiet, horizon, window=ago)
     assert (forgotten.status, forgotten.subject) == (Status.UNKNOWN, "cluster/planted")
-    assert f"since {oldest:%Y-%m-%d %H:%M:%S} UTC only, and none of the window" in forgotten.reason
+    assert f"since {known:%Y-%m-%d %H:%M:%S} UTC only, and none of the window" in forgotten.reason
 
 
 def test_h28_usage_stands_beside_requests_and_limits_and_what_is_not_measured_is_missing(ops: Session) -> None:
