@@ -311,6 +311,26 @@ def test_of_a_week_that_cost_nothing_a_forecast_was_right_or_its_error_cannot_be
     assert found.status is (Status.OK if error == 0 else Status.UNKNOWN)
 
 
+def test_a_forecast_of_what_brings_money_back_is_as_wrong_as_of_what_costs_as_much() -> None:
+    """10 a day in two weeks, and 2 in the last one, foretold as 10: wrong by four times what it was, whatever the sign."""
+    daily = [10] * 14 + [2] * 7
+    bill = charges(
+        *(
+            {"day": MONDAY + n * DAY, "resource_id": name, "service": name, "effective": Decimal(sign * cost)}
+            for name, sign in (("paid", 1), ("back", -1))
+            for n, cost in enumerate(daily)
+        )
+    )
+    as_of = MONDAY + 23 * DAY
+    months = costs.forecast(allocated(bill, objects(), as_of), as_of=as_of, by="service")
+
+    assert {row["key"]: row["backtest_error"] for row in records(months)} == {"paid": 4.0, "back": 4.0}
+    found = checks.forecast_holds(months, thresholds=Thresholds())
+    assert [(one.status, one.reason) for one in found] == [
+        (Status.CRIT, "its forecast of the last week was wrong by 400 %")
+    ] * 2
+
+
 def in_euros(table: pd.DataFrame) -> list[dict[str, Any]]:
     """Its rows in the currency of almost all of the bill."""
     return [row for row in records(table) if row["currency"] == CURRENCY]

@@ -108,7 +108,8 @@ def month_days(moment: datetime) -> list[datetime]:
 def backtest(one: Series) -> tuple[list[float], float | None] | None:
     """The last week predicted from the days before it: each day's error, and the week's, of what it cost.
 
-    A week that cost nothing, as was predicted, has no error; one that was to cost something has none that can be told.
+    Of its cost without a sign: a week that brought more back than it cost has an error too. One that cost nothing, as was
+    predicted, has no error; one that was to cost something has none that can be told.
     """
     tested = sorted(one.usual)[-TESTED:]
     history = before(one.usual, tested[0])
@@ -121,7 +122,7 @@ def backtest(one: Series) -> tuple[list[float], float | None] | None:
     cost = total(one.usual[day] for day in tested)
     if not cost:
         return [float(error) for error in errors], None if any(errors) else 0.0
-    return [float(error) for error in errors], float(abs(total(errors)) / cost)
+    return [float(error) for error in errors], float(abs(total(errors) / cost))
 
 
 def interval(errors: Sequence[float], days: int) -> float:
