@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from gocoffee_ops.checks.grading import concluded, counted, numbers
@@ -25,7 +26,7 @@ def bill_files_sound(files: pd.DataFrame) -> list[Finding]:
     WARN bill/aws: a.csv: 1 of 9 rows the same as another one, and may be charged twice; row 3 repeats row 1 (i-1)
     """
     table = records(files)
-    findings = []
+    findings = list(bills_unread("bill_files_sound", files))
     for row in table:
         odd = [*_odd(row), *row["odd_rows"]]
         if odd:
@@ -46,6 +47,8 @@ def bill_files_sound(files: pd.DataFrame) -> list[Finding]:
 def bill_days_present(periods: pd.DataFrame) -> list[Finding]:
     """Has every day that is older than the billing lag its charges? A day without rows is not a day that cost nothing.
 
+    Nor has a bill that could not be read.
+
     >>> import pandas as pd
     >>> days = [{"bill": "aws", "day": pd.Timestamp("2026-11-20", tz="UTC"), "rows": 0, "estimated": False}]
     >>> print(said(bill_days_present(pd.DataFrame(days)))[0])
@@ -55,7 +58,7 @@ def bill_days_present(periods: pd.DataFrame) -> list[Finding]:
     for row in records(periods):
         days = bills.setdefault(row["bill"], {})
         days[row["day"]] = (days.get(row["day"], (0, False))[0] + row["rows"], row["estimated"])
-    findings = []
+    findings = list(bills_unread("bill_days_present", periods))
     for bill, days in bills.items():
         settled = {day: rows for day, (rows, estimated) in days.items() if not estimated}
         gone = sorted(day for day, rows in settled.items() if not rows)
@@ -73,6 +76,21 @@ def bill_days_present(periods: pd.DataFrame) -> list[Finding]:
             status, reason = Status.OK, f"the charges of {counted(len(settled), 'settled day')} are there{more}"
         findings.append(Finding(status, "bill_days_present", f"bill/{bill}", reason, figures))
     return findings or [Finding(Status.UNKNOWN, "bill_days_present", "bills", "no day of a bill was seen")]
+
+
+def bills_unread(check: str, table: pd.DataFrame) -> Iterator[Finding]:
+    """A finding of `check` for each bill that a table, or what it was made of, lacks: what is in it, nobody knows.
+
+    >>> import pandas as pd
+    >>> table = pd.DataFrame()
+    >>> table.attrs["unread"] = ["bill/gcp: 403 Forbidden", "cluster/us: no answer after 8 s"]
+    >>> said(bills_unread("costs_usual", table))
+    ['UNKNOWN bill/gcp: this bill was not read: 403 Forbidden']
+    """
+    for gap in dict.fromkeys(gap for name in ("gaps", "unread") for gap in table.attrs.get(name, ())):
+        subject, _, why = gap.partition(": ")
+        if subject.startswith("bill/"):
+            yield Finding(Status.UNKNOWN, check, subject, f"this bill was not read: {why}")
 
 
 def _odd(row: dict[str, Any]) -> list[str]:

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from gocoffee_ops.checks.bills import bills_unread
 from gocoffee_ops.checks.costs import NEXT, money, unseen_share
 from gocoffee_ops.checks.grading import concluded, counted, grade, percent, seconds
 from gocoffee_ops.frames import records
@@ -20,6 +21,8 @@ NONE = "(none)"
 def costs_usual(anomalies: pd.DataFrame, *, thresholds: Thresholds) -> list[Finding]:
     """Did a day of the last week cost much more, or less, than such a day does? (C11, C12)
 
+    Of a bill that could not be read, nobody can tell: that is UNKNOWN beside what the others say.
+
     >>> import pandas as pd
     >>> from datetime import datetime, UTC
     >>> from decimal import Decimal
@@ -33,7 +36,7 @@ def costs_usual(anomalies: pd.DataFrame, *, thresholds: Thresholds) -> list[Find
         series[row["by"], row["key"], row["currency"]].append(row)
     findings = [_usual(f"{by}/{key or NONE}", rows, thresholds) for (by, key, _), rows in series.items()]
     return concluded(
-        findings,
+        [*bills_unread("costs_usual", anomalies), *findings],
         check="costs_usual",
         subject="costs",
         fine=f"no day of the last week was unusual in {len(series)} series",

@@ -136,6 +136,33 @@ def test_a_bill_whose_folder_is_gone_makes_the_weeks_unknown_and_is_named(tmp_pa
     ops = live_session(tmp_path / "run", as_of=AS_OF, sources=places)
     bill, periods = of_bills.charges(ops, days=16), of_bills.periods(ops, days=16)
     assert set(periods["bill"]) == {"aws"}
+    for check, table in (
+        (checks.bill_days_present, periods),
+        (checks.bill_files_sound, of_bills.files(ops, days=16)),
+    ):
+        (unread,) = [one for one in check(table) if one.status is not Status.OK]
+        assert (unread.status, unread.subject) == (Status.UNKNOWN, "bill/gcp")
+        assert f"there is no folder {tmp_path / 'gcp'}" in unread.reason
 
     (found,) = checks.costs_steady(costs.weeks(bill, periods, as_of=AS_OF), thresholds=LIMITS)
     assert (found.status, "bill/gcp: " in found.reason) == (Status.UNKNOWN, True)
+
+
+@pytest.mark.parametrize("lacks", ["charges", "periods"])
+def test_with_a_bill_that_could_not_be_read_nothing_is_foretold_and_no_week_was_usual(lacks: str) -> None:
+    bill, periods = bills(aws=WHOLE)
+    (bill if lacks == "charges" else periods).attrs["gaps"] = [GONE]
+    lines = allocated(bill, objects([], node_table=nodes()))
+
+    month = costs.forecast(lines, as_of=AS_OF - 2 * DAY, by="service", periods=periods)
+    assert [(row["effective_expected"], row["why"]) for row in records(month)] == [
+        (None, f"not every bill was read: {GONE}")
+    ]
+    (found,) = checks.forecast_holds(month, thresholds=LIMITS)
+    assert (found.status, GONE in found.reason) == (Status.UNKNOWN, True)
+    (found,) = checks.costs_usual(costs.anomalies(lines, periods=periods), thresholds=LIMITS)
+    assert (found.status, found.subject, found.reason) == (
+        Status.UNKNOWN,
+        "bill/gcp",
+        "this bill was not read: it did not answer",
+    )

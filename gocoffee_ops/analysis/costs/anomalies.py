@@ -51,7 +51,7 @@ def anomalies(lines: pd.DataFrame, by: str = "service", *, periods: pd.DataFrame
     every = series(lines, by, periods)
     found = [row for one in [one for one in every if any(one.usual.values())] or every for row in _judged(one, by)]
     found.sort(key=lambda row: (row["score"] is None, -abs(row["score"] or 0.0), str(row["key"]), row["day"]))
-    return framed(ANOMALIES, found, lines)
+    return framed(ANOMALIES, found, *(table for table in (lines, periods) if table is not None))
 
 
 def _judged(one: Series, by: str) -> list[dict[str, Any]]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from gocoffee_ops.analysis.costs.daily import Series, before, expected, series
 from gocoffee_ops.analysis.costs.money import total
 from gocoffee_ops.analysis.costs.schemas import framed
+from gocoffee_ops.analysis.costs.weeks import bills_unread
 from gocoffee_ops.frames import Column, Schema
 
 if TYPE_CHECKING:
@@ -51,17 +52,19 @@ def forecast(
 
     A day to come costs the median of its weekday. The interval holds the scatter of days and the drift that the last week showed.
     Under 14 complete days there is no forecast. Purchases, corrections, taxes and credits count where they are known, and are not
-    expected again. A day that one of the bills lacks, by `periods`, is predicted whole.
+    expected again. A day that one of the bills lacks, by `periods`, is predicted whole; with a bill that could not be read there is
+    no forecast.
 
     Columns: by, key, month (string), effective_known, effective_expected, effective_low, effective_high (decimal, in currency),
     days_known, days_unread, days_left (Int64), backtest_error (Float64, ratio), why. The dearest first.
     """
-    found = [_month(one, by, as_of) for one in series(lines, by, periods)]
+    unread = bills_unread(lines, periods)
+    found = [_month(one, by, as_of, unread) for one in series(lines, by, periods)]
     found.sort(key=lambda row: (-row["effective_known"], str(row["key"])))
-    return framed(FORECAST, found, lines)
+    return framed(FORECAST, found, *(table for table in (lines, periods) if table is not None))
 
 
-def _month(one: Series, by: str, as_of: datetime) -> dict[str, Any]:
+def _month(one: Series, by: str, as_of: datetime, unread: Sequence[str]) -> dict[str, Any]:
     days = month_days(as_of)
     known = [day for day in days if day in one.usual]
     open_days = [day for day in days if day not in one.usual]
@@ -77,6 +80,8 @@ def _month(one: Series, by: str, as_of: datetime) -> dict[str, Any]:
         "days_unread": sum(day < last for day in open_days),
         "days_left": sum(day >= last for day in open_days),
     }
+    if unread:
+        return row | {"why": f"not every bill was read: {', '.join(unread)}"}
     if len(one.usual) < FEWEST:
         return row | {"why": f"{len(one.usual)} complete days; a forecast needs {FEWEST}"}
     errors = backtest(one)
