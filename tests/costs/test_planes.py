@@ -14,6 +14,7 @@ from gocoffee_ops import checks
 from gocoffee_ops.analysis import costs
 from gocoffee_ops.analysis.costs import schemas
 from gocoffee_ops.analysis.costs.money import total
+from gocoffee_ops.analysis.costs.planes import ASSUMED, NAMELESS, WHOSE
 from gocoffee_ops.config import load_config
 from gocoffee_ops.errors import ConfigError
 from gocoffee_ops.frames import records
@@ -171,6 +172,37 @@ def test_c02_that_a_fee_without_a_name_is_ours_is_assumed_and_said_once(
     assert max((one.status for one in found), key=lambda one: one.severity) is status
     (said,) = [one for one in found if "is assumed" in one.reason]
     assert (said.status, said.subject, said.numbers["assumed"]) == (Status.OK, "days of control planes", 3.0)
+
+
+def nameless(*fees: dict[str, Any], clusters: pd.DataFrame, us_unread: bool = False) -> tuple[list[Any], Status]:
+    """The lines of control planes of one day, and what coverage says of them; the bill is in the lines, whatever they are."""
+    if us_unread:
+        clusters.attrs["gaps"] = ["cluster/us: no answer after 8 s"]
+    bill = charges({"day": MONDAY} | CLUSTERS[0], *fees)
+    lines = allocated(bill, objects(hours("a"), node_table=clusters), planes_cost=True)
+    assert sum(by_line(lines).values()) == total(bill["effective"])
+    rows = [row for row in records(lines) if row["line"] == "control plane" or "control plane" in (row["why"] or "")]
+    found = checks.costs_covered(costs.coverage(lines), thresholds=Thresholds())
+    worst = max((one.status for one in found), key=lambda one: one.severity)
+    return [(row["cluster"], row["line"], row["effective"], row["why"]) for row in rows], worst
+
+
+def test_c02_a_fee_without_a_name_may_be_of_a_cluster_that_was_not_read() -> None:
+    found, status = nameless(fee(None), clusters=nodes({}), us_unread=True)
+    assert found == [
+        (None, "unknown", BILLED, f"{NAMELESS}: a cluster was not read, and it may be of that one"),
+        ("eu", "unknown", None, WHOSE),
+    ]
+    assert status in (Status.UNKNOWN, Status.CRIT)
+
+
+def test_c02_of_more_fees_without_a_name_than_clusters_it_is_not_known_which_are_ours() -> None:
+    fees = [fee(None, resource_id=f"opaque-{n}") for n in range(3)]
+    found, status = nameless(*fees, clusters=nodes({}))
+    why = "1 of 3 fees of control planes that do not say whose are of clusters that were read: which ones is not known"
+    assert found == [(None, "unknown", BILLED, why)] * 3 + [("eu", "unknown", None, WHOSE)]
+    assert status in (Status.UNKNOWN, Status.CRIT)
+    assert nameless(fees[0], clusters=nodes({})) == ([(None, "control plane", BILLED, ASSUMED)], Status.OK)
 
 
 def test_c02_a_fee_of_somebody_else_beside_ours_is_not_assumed_to_be_ours() -> None:

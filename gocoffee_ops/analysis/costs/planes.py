@@ -8,11 +8,17 @@ from datetime import datetime
 from typing import Any
 
 from gocoffee_ops.analysis.costs.matching import CLUSTER_ID, CLUSTER_TAGS, NOT_READ, OF_USERS, Claim, tail
-from gocoffee_ops.analysis.costs.schemas import CONTROL_PLANE, OUTSIDE
+from gocoffee_ops.analysis.costs.schemas import CONTROL_PLANE, OUTSIDE, UNKNOWN
 
 NO_FEE = "a control plane that stands in no bill, and has no price"
-WHOSE = "the bill has fees of fewer control planes than there are, and does not say whose"
+WHOSE = (
+    "the bill does not say whose its fees of control planes are, and they need not be of the clusters that were read"
+)
 ASSUMED = "assumed to be of a cluster that was read, as the bill has as many fees and does not say whose they are"
+NAMELESS = "the fee of a control plane that does not say whose"
+SOME_OF = (
+    "{} of {} fees of control planes that do not say whose are of clusters that were read: which ones is not known"
+)
 OF_OTHERS = "the fee of a control plane of {}, as which no cluster is known"
 
 Row = Mapping[str, Any]
@@ -88,28 +94,35 @@ class Planes:
         if self._other(charge):
             why = OF_OTHERS.format(fee_names(charge)[0])
             return {"cluster": None, "why": f"{why}: {NOT_READ}"} if self._unread else {"line": OUTSIDE, "why": why}
-        return {"cluster": self.whose(charge)} | ({"why": ASSUMED} if self._assumed(charge) else {})
+        whose = self.whose(charge)
+        if whose is not None:
+            return {"cluster": whose}
+        if self._unread:
+            return {"line": UNKNOWN, "why": f"{NAMELESS}: {NOT_READ}"}
+        without, fees = len(self._open(charge["day"])), len(self._strange[charge["day"]])
+        if 0 < without < fees:
+            return {"line": UNKNOWN, "why": SOME_OF.format(without, fees)}
+        return {"cluster": None} | ({"why": ASSUMED} if without == fees else {})
 
     def _other(self, charge: Row) -> bool:
         """Whether a fee names a cluster, and none that is known."""
         names = fee_names(charge)
         return bool(names) and self.whose(charge) is None and not self._shared & set(names)
 
-    def _assumed(self, charge: Row) -> bool:
-        """Whether a fee does not say whose it is, and pays for one of the clusters as there are enough of such fees."""
-        without = [one for one in self._clusters if (one, charge["day"]) not in self._paid and one not in self._told]
-        return self.whose(charge) is None and 0 < len(without) <= len(self._strange[charge["day"]])
+    def _open(self, day: datetime) -> list[str]:
+        """The clusters of which a fee that names nobody may be on a day."""
+        return [one for one in self._clusters if (one, day) not in self._paid and one not in self._told]
 
     def unpaid(self, day: datetime) -> Iterator[tuple[str, bool]]:
         """The clusters that have no fee on a day, and whether that is sure: a fee that names nobody may be one's.
 
-        Where there are as many of such fees as of such clusters, they are taken to be theirs.
+        Where there are as many of such fees as of such clusters, and every cluster was read, they are taken to be theirs.
         """
-        without = [cluster for cluster in self._clusters if (cluster, day) not in self._paid]
-        open_to_doubt = [cluster for cluster in without if cluster not in self._told]
-        strange = len(self._strange[day]) if day in self._strange else 0
-        for cluster in without:
+        open_to_doubt, strange = self._open(day), len(self._strange.get(day, ()))
+        for cluster in self._clusters:
+            if (cluster, day) in self._paid:
+                continue
             if cluster not in open_to_doubt or not strange:
                 yield cluster, True
-            elif strange < len(open_to_doubt):
+            elif self._unread or strange != len(open_to_doubt):
                 yield cluster, False
