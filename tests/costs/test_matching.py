@@ -115,6 +115,18 @@ def test_a_charge_has_its_line(row: dict[str, Any], line: str) -> None:
     assert found.why or line not in ("residual", "unknown")
 
 
+def test_what_could_be_two_things_is_unknown_and_names_them() -> None:
+    for row in ({"resource_id": "twice-1"}, {"resource_id": "r-9", "resource_name": "Twice-1"}):
+        found = claim(charge(**row), THINGS)
+
+        assert (found.line, found.why, found.things) == (
+            "unknown",
+            "two objects have this id: volume eu/eu-1 and volume eu/eu-2",
+            (),
+        )
+    assert THINGS.rivals(charge(resource_id=SCALE_SET)) == ()
+
+
 def test_a_scale_sets_charge_is_split_over_its_nodes() -> None:
     found = claim(charge(resource_id=SCALE_SET), THINGS)
 

@@ -51,6 +51,7 @@ ON_A_NODE = ("kubernetes.io/host-path", "kubernetes.io/local-volume")  # such vo
 NO_METRICS = "the node was not there on this day, says its cluster"
 NO_SPLIT = "a pod that is billed without a node: how much of it was used is not told apart"
 NO_PRICE = "it stands in no bill, and has no price"
+DOUBTFUL = "a charge of the bill is for it, or for another object with the same id: a price beside it may count twice"
 
 Row = Mapping[str, Any]
 
@@ -130,6 +131,7 @@ class _Allocation:
         self._shares, self._teams, self._prices = shares, teams, prices
         self._planes, self._settled = planes, settled
         self._billed: set[tuple[str, str, datetime]] = set()  # cluster, object, day
+        self._doubtful: set[tuple[str, str, datetime]] = set()  # of which a charge may be, or of another
         self._alone = _alone(shares)
 
     def charge(self, at: int, charge: Row, claim: Claim) -> None:
@@ -154,6 +156,7 @@ class _Allocation:
                 self._split(origin, money, things)
             return
         size: dict[str, Any] = {}
+        self._doubtful |= {(thing.row["cluster"], _name(thing), charge["day"]) for thing in claim.rivals}
         if pays_for(charge, claim):
             size = _size_of(claim)
             self._billed |= {(thing.row["cluster"], _name(thing), charge["day"]) for thing in claim.things}
@@ -230,7 +233,9 @@ class _Allocation:
             self._line(CONTROL_PLANE, found | _listed(price, price.exact * hours), share=1.0)
 
     def _priced_node(self, node: Row, day: datetime, found: NodeDay) -> None:
-        price = self._prices.node(node)
+        price, lacking = self._prices.node(node), NO_PRICE
+        if (node["cluster"], node["node"], day) in self._doubtful:
+            price, lacking = None, DOUBTFUL
         weights = [part.weigh(self._shares.rules.cpu_weight) for part in found.parts.values()]
         if not sum(weights):
             return
@@ -239,7 +244,7 @@ class _Allocation:
             line = {"day": day, **_of_node(node), **self._owned(kind)}
             share = weights[i] / sum(weights)
             if price is None or shared is None:
-                self._line(UNKNOWN, line | {"why": kind.why or NO_PRICE}, part=part, share=share)
+                self._line(UNKNOWN, line | {"why": kind.why or lacking}, part=part, share=share)
             else:
                 self._line(kind.line, line | _listed(price, shared[i]), part=part, share=share)
 
@@ -254,8 +259,9 @@ class _Allocation:
         identity = thing.row["volume_handle"] or thing.row["volume"] if thing.kind == "volume" else _name(thing)
         claim = Claim(line, (thing,))
         found = {"day": day, "resource_id": identity, **self._home(claim), **_size_of(claim)}
-        if price is None or amount is None:
-            self._line(UNKNOWN, found | {"why": NO_PRICE}, share=1.0)
+        doubtful = (thing.row["cluster"], _name(thing), day) in self._doubtful
+        if price is None or amount is None or doubtful:
+            self._line(UNKNOWN, found | {"why": DOUBTFUL if doubtful else NO_PRICE}, share=1.0)
         else:
             self._line(line, found | _listed(price, amount), share=1.0)
 

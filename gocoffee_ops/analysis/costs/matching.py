@@ -53,6 +53,7 @@ WORKLOAD_TYPE_TAGS = ("aws:eks:workload-type", "k8s-workload-type")
 TRAFFIC = re.compile(r"data ?transfer|bandwidth|\bvpc\b|virtual network|\bnat\b|networking", re.IGNORECASE)
 BYTES = re.compile(r"(byte|bytes|[KMGT]i?B)", re.IGNORECASE)  # GB-Month is none: it has a time
 NOT_READ = "a cluster was not read, and it may be of that one"
+SAME_ID = "two objects have this id: {} and {}"
 REQUESTS = re.compile(r"requests?|operations?|i/?os?|transactions?", re.IGNORECASE)
 BALANCER = re.compile(r"loadbalancer|forwardingrule", re.IGNORECASE)
 DISK = re.compile(r"(^|[/:])vol-|/disks/|:volume/", re.IGNORECASE)
@@ -70,11 +71,15 @@ class Thing:
 
 @dataclass(frozen=True)
 class Claim:
-    """The line that a row of the bill belongs to. A node's or a pod's row belongs to what ran: `line` is `used`, and is split."""
+    """The line that a row of the bill belongs to. A node's or a pod's row belongs to what ran: `line` is `used`, and is split.
+
+    `rivals` are the objects of which it is for one, and not known for which.
+    """
 
     line: str
     things: tuple[Thing, ...] = ()
     why: str | None = None
+    rivals: tuple[Thing, ...] = ()
 
 
 def tail(identity: str) -> str:
@@ -140,15 +145,23 @@ class Things:
 
     def find(self, charge: Row) -> tuple[Thing, ...]:
         """What a row of the bill is for: one object, the nodes of one scale set, or nothing."""
+        named = self._named(charge)
+        if named:
+            return named if len(named) == 1 else ()
+        path = _path(charge["resource_id"] or "")
+        return tuple(thing for one, thing in self._members if path and one.startswith(f"{path}/"))
+
+    def rivals(self, charge: Row) -> tuple[Thing, ...]:
+        """The objects of which a row of the bill names one, and not which; nothing where it names one alone, or none."""
+        named = self._named(charge)
+        return named if len(named) > 1 else ()
+
+    def _named(self, charge: Row) -> tuple[Thing, ...]:
         identity = charge["resource_id"] or ""
         keys = [self._exact.get(identity.lower()), self._exact.get(_path(identity)), *self._shortened(identity)]
         keys.append(self._short.get((charge["resource_name"] or "").lower()))
         keys.append(self._services.get(first_tag(charge, SERVICE_TAGS) or ""))
-        for found in keys:
-            if found:
-                return tuple(found) if len(found) == 1 else ()
-        path = _path(identity)
-        return tuple(thing for one, thing in self._members if path and one.startswith(f"{path}/"))
+        return tuple(next(filter(None, keys), ()))
 
     def _shortened(self, identity: str) -> Iterator[list[Thing] | None]:
         if not identity:
@@ -157,6 +170,17 @@ class Things:
         if balancer:  # net/NAME/HASH of an ARN is NAME-HASH in the address
             yield self._short.get("-".join(balancer.split("/")[1:]))
         yield self._short.get(tail(identity))
+
+
+def called(thing: Thing) -> str:
+    """A thing for people: its kind, its cluster and its name there.
+
+    >>> called(Thing("load balancer", {"cluster": "eu", "namespace": "shop", "service": "web"}))
+    'load balancer eu/shop/web'
+    """
+    row = thing.row
+    name = f"{row['namespace']}/{row['service']}" if thing.kind == "load balancer" else row[thing.kind]
+    return f"{thing.kind} {row['cluster']}/{name}"
 
 
 def claim(charge: Row, things: Things) -> Claim:
@@ -175,8 +199,13 @@ def claim(charge: Row, things: Things) -> Claim:
     if charge["commitment"] == "Unused":
         return Claim(UNUSED_COMMITMENT)
     found = things.find(charge) or _billed_pods(charge)
-    if found:
-        return _of_things(charge, found)
+    return _of_things(charge, found) if found else _of_nothing_sure(charge, things)
+
+
+def _of_nothing_sure(charge: Row, things: Things) -> Claim:
+    """What a row is for that names no single object of a cluster that was read."""
+    if rivals := things.rivals(charge):
+        return Claim(UNKNOWN, why=SAME_ID.format(*map(called, rivals[:2])), rivals=rivals)
     of_none = _of_none(charge)
     doubtful = things.unread and may_be_of_cluster(charge) and of_none.line != CONTROL_PLANE
     return Claim(UNKNOWN, why=NOT_READ) if doubtful else of_none

@@ -90,7 +90,7 @@ def orphans(
         found = things.find(charge)
         for thing in found:
             paid[id(thing.row)].append(charge)
-        if not found:
+        if not found and not things.rivals(charge):
             loose.append(charge)
     told = rows(lines, LINES)
     unbilled: defaultdict[tuple[str, str], list[Mapping[str, Any]]] = defaultdict(list)
