@@ -57,6 +57,44 @@ def test_a_mistake_is_named_and_no_secret_repeated(tmp_path: Path, text: str, sa
     assert "hunter22" not in str(raised.value)
 
 
+def two(first: str, second: str) -> str:
+    return BILL + f"path = {first}\n" + BILL.replace('"aws"', '"again"') + f"path = {second}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (two('"bills"', '"bills"'), "are the same place"),
+        (two('"bills"', '"./x/../bills/"'), "are the same place"),
+        (two('"bills"', '"linked"'), "are the same place"),
+        (two('"bills"', '"bills/aws"'), "are places of which one holds the other"),
+        (two('"s3://coffee-bills/focus"', '"s3://coffee-bills/focus/"'), "are the same place"),
+        (two('"s3://coffee-bills/focus/aws/"', '"s3://coffee-bills"'), "are places of which one holds the other"),
+    ],
+)
+def test_a_place_of_two_bills_is_refused_as_every_charge_would_count_twice(
+    tmp_path: Path, text: str, said: str
+) -> None:
+    (tmp_path / "bills").mkdir()
+    (tmp_path / "linked").symlink_to("bills")
+    with pytest.raises(ConfigError) as raised:
+        loaded(tmp_path, text)
+    assert f"bills: 'aws' and 'again' {said}" in str(raised.value)
+    assert "a place of its own for each" in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        two('"bills/aws"', '"bills/aws-2"'),
+        two('"s3://coffee-bills/aws"', '"s3://coffee-bills/gcp"'),
+        two('"s3://bills/x"\nendpoint_url = "https://one"', '"s3://bills/x"\nendpoint_url = "https://two"'),
+    ],
+)
+def test_places_of_their_own_are_taken(tmp_path: Path, text: str) -> None:
+    assert [bill.name for bill in loaded(tmp_path, text).bills] == ["aws", "again"]
+
+
 WITHOUT = """
 import importlib.abc, sys
 

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date
 from decimal import Decimal
+from itertools import combinations
+from pathlib import PurePath, PurePosixPath
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator
 from pydantic_core import PydanticCustomError
 
 from gocoffee_ops.config.fields import Many, Section, wrong
+from gocoffee_ops.config.systems import BillConfig
 
 PLACES = 12  # as many as a table keeps
 ANY, NO_FEE = "*", "none"
+HELD = "a place of its own for each: what lies in two bills counts twice"
 
 
 def _money(value: Any) -> Decimal:
@@ -113,6 +117,23 @@ def _one_team_each(teams: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ..
 
 
 Teams = Annotated[dict[str, Many[Workload]], AfterValidator(_one_team_each)]
+
+
+def one_place_each(bills: Iterable[BillConfig]) -> None:
+    """Refuse two bills of one place, or one within the other's: what lies there would count twice."""
+    for first, second in combinations(bills, 2):
+        (one, where), (other, there) = _place(first), _place(second)
+        if one == other and (where.is_relative_to(there) or there.is_relative_to(where)):
+            same = "the same place" if where == there else "places of which one holds the other"
+            raise wrong(f"bills: {first.name!r} and {second.name!r} are {same}, {first.path} and {second.path}", HELD)
+
+
+def _place(bill: BillConfig) -> tuple[str | None, PurePath]:
+    """Where a bill lies, however it is written, and in whose storage."""
+    if isinstance(bill.path, str):
+        endpoint = (bill.endpoint_url or "").rstrip("/").lower()
+        return endpoint, PurePosixPath(bill.path.removeprefix("s3://"))
+    return None, bill.path.resolve()
 
 
 class CostSettings(Section):

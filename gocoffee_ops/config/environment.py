@@ -8,7 +8,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, PlainValidator, model_validator
 
-from gocoffee_ops.config.costs import ANY, Budgets, CostSettings, Prices, Teams
+from gocoffee_ops.config.costs import ANY, Budgets, CostSettings, Prices, Teams, one_place_each
 from gocoffee_ops.config.fields import Length, Link, Many, Name, Seconds, Section, Workload, wrong
 from gocoffee_ops.config.systems import (
     AlertmanagerConfig,
@@ -139,6 +139,7 @@ class Environment(Section):
             twice = sorted({name for name in names if names.count(name) > 1})
             if twice:
                 raise wrong(f"{section} names {twice[0]!r} twice", "one name for each")
+        one_place_each(self.bills)
         clusters = {cluster.name for cluster in self.clusters}
         for workload in self.at_rest:
             cluster, _, rest = workload.partition("/")
