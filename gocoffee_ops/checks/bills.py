@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
+from decimal import Decimal
+from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 from gocoffee_ops.checks.grading import concluded, counted, numbers
@@ -13,12 +16,15 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SHOWN = 3  # days that a sentence names
+# What is the same of one charge in two bills, whatever a bill's tags and the names of its columns are.
+CHARGE = ("day", "billing_account", "account", "service", "resource_id", "sku_id", "charge_category", "charge_class",
+          "commitment", "currency", "billed", "effective")  # fmt: skip
 
 
-def bill_files_sound(files: pd.DataFrame) -> list[Finding]:
+def bill_files_sound(files: pd.DataFrame, charges: pd.DataFrame | None = None) -> list[Finding]:
     """Which files of a bill hold rows twice (in one file or in two), negative quantities, or nothing; which replaced a larger run?
 
-    Their money is counted as it stands.
+    Their money is counted as it stands. What a bill costs is UNKNOWN where some of its `charges` stand in another bill too.
 
     >>> import pandas as pd
     >>> row = {"bill": "aws", "file": "a.csv", "rows": 9, "repeated_rows": 1, "negative_quantities": 0, "missing_columns": ()}
@@ -27,6 +33,7 @@ def bill_files_sound(files: pd.DataFrame) -> list[Finding]:
     """
     table = records(files)
     findings = list(bills_unread("bill_files_sound", files))
+    findings += [] if charges is None else _in_two(charges)
     for row in table:
         odd = [*_odd(row), *row["odd_rows"]]
         if odd:
@@ -91,6 +98,31 @@ def bills_unread(check: str, table: pd.DataFrame) -> Iterator[Finding]:
         subject, _, why = gap.partition(": ")
         if subject.startswith("bill/"):
             yield Finding(Status.UNKNOWN, check, subject, f"this bill was not read: {why}")
+
+
+def _in_two(charges: pd.DataFrame) -> Iterator[Finding]:
+    """The bills that have charges of one account, service, resource, SKU, day and costs with another bill in common."""
+    if charges["bill"].nunique() < 2:
+        return
+    having: defaultdict[tuple[Any, ...], set[str]] = defaultdict(set)
+    for row in records(charges[["bill", *CHARGE]]):
+        if row["billed"] or row["effective"]:
+            having[tuple(row[name] for name in CHARGE)].add(row["bill"])
+    shared: defaultdict[tuple[str, str], list[tuple[Any, ...]]] = defaultdict(list)
+    for charge, bills in having.items():
+        for pair in combinations(sorted(bills), 2):
+            shared[pair].append(charge)
+    for (first, second), found in sorted(shared.items()):
+        sums: defaultdict[str, Decimal] = defaultdict(Decimal)
+        for *_, currency, billed, _ in found:
+            sums[currency] += billed
+        money = " and ".join(f"{amount:,.2f} {currency}" for currency, amount in sorted(sums.items()))
+        reason = (
+            f"{counted(len(found), 'charge')} (billed: {money}) of bill/{first} and of bill/{second} are the same: every sum "
+            "holds them twice"
+        )
+        numbers = {"charges": len(found)}
+        yield Finding(Status.UNKNOWN, "bill_files_sound", f"bill/{first}", reason, numbers)
 
 
 def _odd(row: dict[str, Any]) -> list[str]:

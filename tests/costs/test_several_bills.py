@@ -17,7 +17,7 @@ from gocoffee_ops.model import Status, Target, Thresholds
 from gocoffee_ops.queries import bills as of_bills
 from gocoffee_ops.sources.focus import Bill, Folder
 from tests.costs.tables import AS_OF, DAY, MONDAY, allocated, charges, nodes, objects, rows_of
-from tests.focus_files import charge, write_csv
+from tests.focus_files import charge, write_csv, write_parquet
 from tests.support import live_session
 
 LIMITS = Thresholds()
@@ -166,3 +166,42 @@ def test_with_a_bill_that_could_not_be_read_nothing_is_foretold_and_no_week_was_
         "bill/gcp",
         "this bill was not read: it did not answer",
     )
+
+
+def test_a_charge_that_stands_in_two_bills_is_unknown_and_both_are_named(tmp_path: Path) -> None:
+    """A copy of a bill in another folder, in other files and with another tag for the team; a third bill has rows like its."""
+    days = [AS_OF - n * DAY for n in range(1, 6)]
+
+    def rows(**about: Any) -> list[dict[str, Any]]:
+        cost = {"BilledCost": "3", "EffectiveCost": "2"} | about
+        return [charge(ChargePeriodStart=day, ChargePeriodEnd=day + DAY, **cost) for day in days]
+
+    mine = [*rows(), *rows(SkuId="free", BilledCost="0", EffectiveCost="0")]
+    for name, files in {
+        "aws": {"all.csv": mine},
+        "copy": {"one.csv": mine[:3], "two.parquet": mine[3:]},
+        "other": {"all.csv": [*rows(SubAccountId="9"), *rows(ResourceId="i-7")]},
+    }.items():
+        for file, content in files.items():
+            (write_csv if file.endswith("csv") else write_parquet)(tmp_path / name / file, content)
+
+    def sound(*names: str) -> list[tuple[Status, str, str]]:
+        targets = {name: str(Target("bill", name)) for name in names}
+        places = {
+            Target("bill", name): Bill(
+                target, Folder(target, tmp_path / name), team_tag="env" if name == "copy" else "team"
+            )
+            for name, target in targets.items()
+        }
+        ops = live_session(tmp_path / "-".join(names), as_of=AS_OF, sources=places)
+        charges, files = of_bills.charges(ops, days=16), of_bills.files(ops, days=16)
+        return [(one.status, one.subject, one.reason) for one in checks.bill_files_sound(files, charges)]
+
+    assert sound("aws", "copy", "other") == [
+        (
+            Status.UNKNOWN,
+            "bill/aws",
+            "5 charges (billed: 15.00 USD) of bill/aws and of bill/copy are the same: every sum holds them twice",
+        )
+    ]
+    assert [status for status, *_ in sound("aws", "other")] == [Status.OK]
