@@ -9,13 +9,14 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 from gocoffee_ops.checks.grading import concluded, counted, numbers
-from gocoffee_ops.frames import records
+from gocoffee_ops.frames import records, unread
 from gocoffee_ops.model import Finding, Status
 
 if TYPE_CHECKING:
     import pandas as pd
 
 SHOWN = 3  # days that a sentence names
+QUESTIONS = ("bills.files", "bills.periods", "bills.charges")
 # What is the same of one charge in two bills, whatever a bill's tags and the names of its columns are.
 CHARGE = ("day", "billing_account", "account", "service", "resource_id", "sku_id", "charge_category", "charge_class",
           "commitment", "currency", "billed", "effective")  # fmt: skip
@@ -97,7 +98,8 @@ def bills_unread(check: str, table: pd.DataFrame) -> Iterator[Finding]:
     for gap in dict.fromkeys(gap for name in ("gaps", "unread") for gap in table.attrs.get(name, ())):
         subject, _, why = gap.partition(": ")
         if subject.startswith("bill/"):
-            yield Finding(Status.UNKNOWN, check, subject, f"this bill was not read: {why}")
+            because = tuple(unread(subject, question) for question in QUESTIONS)
+            yield Finding(Status.UNKNOWN, check, subject, f"this bill was not read: {why}", because=because)
 
 
 def _in_two(charges: pd.DataFrame) -> Iterator[Finding]:

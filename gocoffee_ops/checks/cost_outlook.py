@@ -82,6 +82,7 @@ def forecast_holds(forecast: pd.DataFrame, *, thresholds: Thresholds) -> list[Fi
     ['UNKNOWN team/shop: 2026-11 cannot be told ahead: 9 complete days; a forecast needs 14']
     """
     table = records(forecast)
+    unread = tuple(name for bill in bills_unread("forecast_holds", forecast) for name in bill.because)
     findings = []
     for row in table:
         subject, error = f"{row['by']}/{row['key'] or NONE}", row["backtest_error"]
@@ -91,7 +92,8 @@ def forecast_holds(forecast: pd.DataFrame, *, thresholds: Thresholds) -> list[Fi
             status, reason = Status.UNKNOWN, f"{row['month']} cannot be told ahead: {row['why']}"
         elif error is None:
             reason = "the last week cost nothing: its forecast cannot be tested"
-        findings.append(Finding(status, "forecast_holds", subject, reason, next=NEXT))
+        because = unread if row["why"] else ()
+        findings.append(Finding(status, "forecast_holds", subject, reason, next=NEXT, because=because))
     most = max((row["backtest_error"] or 0.0 for row in table), default=0.0)
     return concluded(
         findings,

@@ -143,6 +143,7 @@ def test_a_bill_whose_folder_is_gone_makes_the_weeks_unknown_and_is_named(tmp_pa
         (unread,) = [one for one in check(table) if one.status is not Status.OK]
         assert (unread.status, unread.subject) == (Status.UNKNOWN, "bill/gcp")
         assert f"there is no folder {tmp_path / 'gcp'}" in unread.reason
+        assert "unread/bill/gcp/bills.files" in unread.because  # of which it is a part in a report
 
     (found,) = checks.costs_steady(costs.weeks(bill, periods, as_of=AS_OF), thresholds=LIMITS)
     assert (found.status, "bill/gcp: " in found.reason) == (Status.UNKNOWN, True)
@@ -160,6 +161,7 @@ def test_with_a_bill_that_could_not_be_read_nothing_is_foretold_and_no_week_was_
     ]
     (found,) = checks.forecast_holds(month, thresholds=LIMITS)
     assert (found.status, GONE in found.reason) == (Status.UNKNOWN, True)
+    assert "unread/bill/gcp/bills.charges" in found.because
     (found,) = checks.costs_usual(costs.anomalies(lines, periods=periods), thresholds=LIMITS)
     assert (found.status, found.subject, found.reason) == (
         Status.UNKNOWN,
