@@ -10,7 +10,6 @@ import os
 import signal
 import sys
 from collections.abc import Iterator, Sequence
-from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +20,6 @@ from gocoffee_ops.errors import OpsError
 
 if TYPE_CHECKING:
     from gocoffee_ops.runbooks.progress import Progress
-    from gocoffee_ops.runbooks.runner import RunResult
 
 USAGE, FAULT, INTERRUPTED = 64, 70, 130
 FOLDER = click.Path(file_okay=False, path_type=Path)
@@ -70,14 +68,14 @@ def run(
     replay: Path | None,
 ) -> None:
     """Run RUNBOOK (a name of `list`, or a notebook's path), and write its report."""
-    from gocoffee_ops.runbooks import runner
+    from gocoffee_ops.runbooks import runner, summary
 
     order = runner.prepare(
         runbook, _given(parameters), env=env, reports=reports, replay=replay, run_s=deadline, cell_s=cell_deadline
     )
     with _progress(quiet) as progress:
         result = runner.run(order, progress)
-    _show(result)
+    click.echo(summary.told(result))
     _leave(result.exit_code, exit_zero)
 
 
@@ -96,7 +94,7 @@ def report(
 ) -> None:
     """Run the set CHAPTER (a chapter of `list`, as `weekly`). A parameter goes to the runbooks that declare it."""
     from gocoffee_ops.errors import ParameterError, unknown_name
-    from gocoffee_ops.runbooks import catalog, runner
+    from gocoffee_ops.runbooks import catalog, runner, summary
 
     books = catalog.chapter(chapter)
     given = _given(parameters)
@@ -121,7 +119,7 @@ def report(
     with _progress(quiet) as progress:
         results = runner.run_all(orders, progress)
     for result in results:
-        _show(result)
+        click.echo(summary.told(result))
     _leave(runner.exit_code(results), exit_zero)
 
 
@@ -295,32 +293,6 @@ def _progress(quiet: bool) -> Iterator[Progress]:
             yield live
     else:
         yield Plain()
-
-
-def _show(result: RunResult) -> None:
-    """The end of a run in plain words."""
-    coverage = result.coverage
-    counts: dict[str, int] = {}
-    for finding in result.findings:
-        counts[finding.status.value] = counts.get(finding.status.value, 0) + 1
-    found = ", ".join(f"{counts[name]} {name}" for name in ("CRIT", "UNKNOWN", "WARN", "OK") if name in counts)
-    bad = [cell for cell in result.cells if cell.state.value != "ok"]
-    click.echo(f"\n{result.runbook}: {result.status.value}" + (" (stopped: not a verdict)" if result.partial else ""))
-    click.echo(f"  findings  {found or 'none'}")
-    never = f", {coverage.not_asked} never asked" if coverage.not_asked else ""
-    click.echo(
-        f"  coverage  {coverage.answered} of {coverage.due} questions answered{never} ({int(coverage.percent)} %)"
-    )
-    if bad:
-        click.echo(f"  cells     {len(bad)} of {len(result.cells)} are not ok:")
-        for (state, error), group in groupby(bad, key=lambda cell: (cell.state.value, cell.error)):
-            same = list(group)
-            where = same[0].heading or f"cell {same[0].index}"
-            more = f" and the {len(same) - 1} after it" if len(same) > 1 else ""
-            click.echo(f"            {state}: {where}{more} ({error})")
-    if result.fault:
-        click.echo(f"  fault     {result.fault}")
-    click.echo(f"  report    {result.report}" if result.report else f"  record    {result.folder}")
 
 
 def _leave(code: int, exit_zero: bool) -> None:

@@ -140,6 +140,7 @@ class Target:
         return f"{self.kind}/{self.name}"
 
 
+LOOK_FIRST = "look_first"  # of a finding's numbers: what it says to look at first, which every verdict shows
 TIME_FORM = "2026-11-23T03:00Z"
 WATCHDOG = "Watchdog"  # the alert that always fires, as the rules that come with the Prometheus operator call it
 

@@ -10,7 +10,7 @@ from gocoffee_ops.checks import problems
 from gocoffee_ops.checks.database import shortened
 from gocoffee_ops.checks.grading import MEMORY_OPTIMIZATION, concluded, counted, grade, numbers, seconds
 from gocoffee_ops.frames import records
-from gocoffee_ops.model import Finding, Number, Status, Thresholds, Window
+from gocoffee_ops.model import LOOK_FIRST, Finding, Number, Status, Thresholds, Window
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,11 +65,13 @@ def changed_before_onset(
         several = len({row["cluster"] for row in rows if row["cluster"]}) > 1
         where = f" of {first['cluster']}" if several and first["cluster"] else ""
         nowhere = "; in which cluster it began is not known" if several and not candidates.attrs.get("clusters") else ""
-        reason = (
-            f"{counted(len(rows), 'moment')} before {at}; look first at {first['subject']}{where}, "
-            f"{when} ({first['kind']}: {first['what']}){nowhere}"
-        )
+        change = f"({first['kind']}: {first['what']}){nowhere}"
+        reason = f"{counted(len(rows), 'moment')} before {at}; look first at {first['subject']}{where}, {when} {change}"
         figures = numbers(first, "score", "before_onset_s") | {"changes": len(rows)}
+        alone = (
+            f"{seconds(before)} before {origin}" if before >= 0 else when
+        )  # the sentence is read without its beginning
+        figures[LOOK_FIRST] = f"{first['subject']}{where}, {alone} {change}"
     else:
         reason, figures = f"nothing on the timeline changed in the hours before {origin}", {"changes": 0}
     if unread:

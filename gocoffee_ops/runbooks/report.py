@@ -14,6 +14,7 @@ from gocoffee_ops.model import Status
 from gocoffee_ops.runbooks.report_index import write_index
 from gocoffee_ops.runbooks.report_record import Found, Run, parsed_time, read
 from gocoffee_ops.runbooks.run_folder import NOTEBOOK, REPORT, write_text
+from gocoffee_ops.ui.panels import look_first
 
 __all__ = ["REPORT", "prepare", "render", "write_index"]
 
@@ -83,6 +84,7 @@ def _view(run: Run, notebook: Mapping[str, Any]) -> dict[str, Any]:
         "counts": [(status, counts[status]) for status in sorted(Status, key=lambda s: -s.severity) if counts[status]],
         "bad_cells": [cell for cell in cells if cell.get("state") != "ok"],
         "groups": _groups(run.found, made.anchors),
+        "look_first": _look_first(run.found, made.anchors),
         "sections": made.sections,
         "cells": cells,
         "sources": _sources(run),
@@ -118,6 +120,16 @@ def _groups(found: tuple[Found, ...], anchors: Mapping[str, tuple[str, str]]) ->
         else:
             groups["more" if warnings > WARNINGS_SHOWN else "shown"].append(item)
     return groups
+
+
+def _look_first(found: tuple[Found, ...], anchors: Mapping[str, tuple[str, str]]) -> list[dict[str, str]]:
+    """What findings say to look at first, and the section that says why."""
+    made = [part for one in found for part in one.made]
+    return [
+        {"said": said, "anchor": anchors.get(part.cell, ("", ""))[0]}
+        for part in made
+        for _, said in look_first([part.finding])
+    ]
 
 
 def _sources(run: Run) -> list[dict[str, Any]]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from gocoffee_ops.evidence.folding import told
-from gocoffee_ops.model import Finding, Status
+from gocoffee_ops.model import LOOK_FIRST, Finding, Status
 from gocoffee_ops.ui.style import MARKS, badge, wrap
 from gocoffee_ops.ui.tables import DEMO_BANNER
 from gocoffee_ops.ui.text import escaped, visible
@@ -89,7 +89,10 @@ class VerdictPanel(FindingsPanel):
         gaps = f"<p class='gc-note gc-gap'><b>Not all was read</b> of {escaped(places)}</p>" if places else ""
         raised = "".join(f"<li>{escaped(error)}</li>" for error in self.failed.values())
         failed = f"<div class='gc-note gc-gap'><b>{_cells(len(self.failed))} raised</b><ul>{raised}</ul></div>"
-        return wrap(f"{self._banner()}{head}{gaps}{failed if self.failed else ''}{self._folded()}")
+        first = "".join(
+            f"<p class='gc-note'><b>Look first at:</b> {escaped(one)}</p>" for _, one in look_first(self.findings)
+        )
+        return wrap(f"{self._banner()}{head}{first}{gaps}{failed if self.failed else ''}{self._folded()}")
 
     def _folded(self) -> str:
         """All findings once more: open in a notebook, where they close it; folded in a report, which opens with them."""
@@ -98,7 +101,19 @@ class VerdictPanel(FindingsPanel):
         return f"<details open><summary>All findings, worst first</summary>{self._tables()}</details>"
 
     def __repr__(self) -> str:
-        return f"{self.headline}\n{super().__repr__()}"
+        first = [visible(f"Look first at: {one}") for _, one in look_first(self.findings)]
+        return "\n".join([self.headline, *first, super().__repr__()])
+
+
+def look_first(findings: Iterable[Finding]) -> list[tuple[Finding, str]]:
+    """What the findings say to look at first, each with its finding; one that lacks what was not read says so.
+
+    >>> look_first([Finding(Status.OK, "c", "timeline", "reason", {"look_first": "deployment/a, 14.3 s before"})])[0][1]
+    'deployment/a, 14.3 s before'
+    """
+    made = [part for finding in findings for part in finding.made if LOOK_FIRST in part.numbers]
+    gap = {Status.UNKNOWN: "; not all that may have changed was read"}
+    return [(finding, f"{finding.numbers[LOOK_FIRST]}{gap.get(finding.status, '')}") for finding in made]
 
 
 def _answered(coverage: Coverage) -> str:

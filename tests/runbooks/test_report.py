@@ -57,6 +57,22 @@ def test_findings_lead_to_their_sections(page: str) -> None:
         assert f' id="{anchor}"' in page
 
 
+def test_what_to_look_at_first_stands_beside_the_verdict_and_leads_to_its_section(tmp_path: Path) -> None:
+    scene = Scene(tmp_path)
+    scene.prose("## What changed before it")
+    scene.begin("ops.judge(checks.changed_before_onset, moments, candidates)")
+    said = f"deployment/order-service, 14.3 s before {SCRIPT}"
+    scene.judge(Finding(Status.OK, "changed_before_onset", "timeline", "2 moments", {"look_first": said}))
+    scene.end()
+    page = render(scene.finish()).read_text(encoding="utf-8")
+    answer = page[page.index('<section class="r-answer"') : page.index("<main")]
+    line = re.search(r'<b>Look first at:</b> <a href="#([^"]+)">([^<]*)</a>', answer)
+    assert line
+    assert unescape(line[2]) == said
+    assert f' id="{line[1]}"' in page
+    assert "Look first" not in render(weekly(tmp_path / "other")).read_text(encoding="utf-8")
+
+
 def test_of_the_worst_those_of_the_runs_own_service_come_first(tmp_path: Path) -> None:
     found = [
         Finding(Status.CRIT, "c", "deployment/api-gateway", "first in the notebook"),

@@ -15,6 +15,7 @@ from gocoffee_ops.evidence.ledger import Ledger
 from gocoffee_ops.model import Finding, Target, Thresholds
 from gocoffee_ops.runbooks import catalog
 from gocoffee_ops.session import Place, Session
+from gocoffee_ops.ui.panels import look_first
 from tests.http_server import Answer, Asked, says, serving
 from tests.sources.kubernetes.static_server import write_kubeconfig
 from tests.support import live_session
@@ -66,6 +67,8 @@ def test_a_release_hours_before_the_first_sign_is_named(name: str, tmp_path: Pat
     said, _ = ran(name, tmp_path, RELEASED | before(200), LOGGED | before(20))
     assert "look first at deployment/order-service" in said.reason
     assert "3 h before" in said.reason
+    ((_, first),) = look_first([said])
+    assert first.startswith("deployment/order-service, 3 h before the onset (rollout: it changed)")
 
 
 @pytest.mark.parametrize("name", STEPS)
@@ -95,6 +98,7 @@ def test_what_another_service_logs_is_no_onset(name: str, tmp_path: Path) -> Non
 def test_where_nothing_was_felt_the_end_of_the_window_is_no_onset(name: str, tmp_path: Path) -> None:
     said, ops = ran(name, tmp_path, RELEASED | before(25))
     assert "before 2026-11-25 03:00:00 UTC (the end of the window, as no sign of an onset was seen)" in said.reason
+    assert "before the end of the window, as no sign of an onset was seen (" in str(said.numbers["look_first"])
     drawn = [value.to_json() for value, _ in ops.shown if hasattr(value, "to_json") and not hasattr(value, "attrs")]
     assert len(drawn) == (0 if name == "service-down" else 1)
     assert not any("onset 0" in one for one in drawn)
