@@ -60,6 +60,11 @@ def test_wrong_usage_ends_with_64_and_a_word_on_stderr(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_procedure_that_is_still_written_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main("run", "cluster-update") == 64
+    assert "cluster-update]: it is still a written procedure" in capsys.readouterr().err
+
+
 def test_help_and_version_end_with_0(capsys: pytest.CaptureFixture[str]) -> None:
     assert main("--version") == 0
     assert __version__ in capsys.readouterr().out

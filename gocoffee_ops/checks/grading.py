@@ -19,6 +19,9 @@ COST_ANALYSIS = "cost-analysis"
 RUNBOOKS = frozenset(
     (SERVICE_DOWN, HIGH_ERROR_RATE, FORENSICS, DATABASE_SLOWDOWN, QUERY_TUNING, MEMORY_OPTIMIZATION, CLUSTER_UPDATE)
 )  # those that an alert may name
+WRITTEN = frozenset(
+    (QUERY_TUNING, MEMORY_OPTIMIZATION, CLUSTER_UPDATE)
+)  # procedures that are no notebook: people read them
 
 
 def grade(value: float | None, warn: float, crit: float | None = None) -> Status:

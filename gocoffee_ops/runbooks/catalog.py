@@ -66,6 +66,11 @@ def find(name: str, folder: Path | None = None) -> Runbook:
         return read(path.absolute())
     paths = {path.stem: path for path in _paths(folder or notebooks_folder())}
     if name not in paths:
+        from gocoffee_ops.checks.grading import WRITTEN
+
+        if name in WRITTEN:
+            why = "it is still a written procedure, to be followed by hand; no notebook runs it"
+            raise UsageError("run a runbook", target=name, why=why, hint=f"valid: {', '.join(sorted(paths))}")
         raise unknown_name("runbook", name, paths)
     return read(paths[name])
 

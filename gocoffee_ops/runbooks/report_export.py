@@ -12,6 +12,7 @@ from nbconvert.exporters.templateexporter import TemplateExporter
 from nbformat import NotebookNode
 
 from gocoffee_ops.model import Status
+from gocoffee_ops.ui.panels import procedure
 from gocoffee_ops.ui.style import CSS, MARKS
 from gocoffee_ops.ui.text import duration
 
@@ -43,6 +44,7 @@ def environment() -> Environment:
     """Jinja as both pages use it: escaping on, a name that does not exist is an error."""
     made = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     made.filters["duration"] = lambda seconds: duration(float(seconds))
+    made.filters["procedure"] = procedure
     made.globals["marks"] = {status.value: mark for status, mark in MARKS.items()}
     made.globals["orders"] = [status.value for status in sorted(Status, key=lambda s: -s.severity)]
     return made

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from gocoffee_ops.checks.grading import WRITTEN
 from gocoffee_ops.evidence.folding import told
 from gocoffee_ops.model import LOOK_FIRST, Finding, Status
 from gocoffee_ops.ui.style import MARKS, badge, wrap
@@ -160,7 +161,16 @@ def _said(finding: Finding, runbook: str) -> str:
 def _next(finding: Finding, runbook: str) -> list[str]:
     """The runbooks that go on from a finding, as one text; none for the runbook that is being run."""
     others = [name for name in finding.next if name != runbook]
-    return [f"next: {', '.join(others)}"] if others else []
+    return [f"next: {', '.join(map(procedure, others))}"] if others else []
+
+
+def procedure(name: str) -> str:
+    """A runbook's name, with a word on those that are no notebook to open.
+
+    >>> procedure("service-down"), procedure("cluster-update")
+    ('service-down', 'cluster-update (written procedure)')
+    """
+    return f"{name} (written procedure)" if name in WRITTEN else name
 
 
 def _place(finding: Finding) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from gocoffee_ops.checks.grading import RUNBOOKS, WRITTEN
 from gocoffee_ops.errors import UsageError
 from gocoffee_ops.runbooks import catalog
 from tests.runbooks.written import OK, runbook
@@ -22,6 +23,11 @@ def test_the_shipped_runbooks_are_found_by_name_and_by_chapter() -> None:
     names = {book.name for book in catalog.runbooks()}
     assert "performance-review" in names
     assert catalog.find("performance-review") in catalog.chapter("weekly")
+
+
+def test_what_findings_point_to_is_a_notebook_or_told_to_be_a_written_procedure() -> None:
+    names = {book.name for book in catalog.runbooks()}
+    assert RUNBOOKS - names == WRITTEN
 
 
 def test_an_installed_package_has_its_own_notebooks_and_a_checkout_those_beside_it(tmp_path: Path) -> None:

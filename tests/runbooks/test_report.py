@@ -73,6 +73,13 @@ def test_what_to_look_at_first_stands_beside_the_verdict_and_leads_to_its_sectio
     assert "Look first" not in render(weekly(tmp_path / "other")).read_text(encoding="utf-8")
 
 
+def test_a_procedure_that_is_no_notebook_is_named_as_one(tmp_path: Path) -> None:
+    found = Finding(Status.WARN, "c", "node/n1", "old", next=("service-down", "cluster-update"))
+    folder = edited(weekly(tmp_path), lambda run: run.update(findings=[found.to_record()]))
+    page = render(folder).read_text(encoding="utf-8")
+    assert "next: service-down, cluster-update (written procedure)</p>" in page
+
+
 def test_of_the_worst_those_of_the_runs_own_service_come_first(tmp_path: Path) -> None:
     found = [
         Finding(Status.CRIT, "c", "deployment/api-gateway", "first in the notebook"),

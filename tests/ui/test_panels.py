@@ -83,3 +83,8 @@ def test_a_verdict_says_what_to_look_at_first_though_that_finding_is_ok() -> Non
     gap = VerdictPanel(Status.UNKNOWN, [replace(first, status=Status.UNKNOWN)], Coverage({}), {})
     assert "; not all that may have changed was read" in gap._repr_html_()
     assert "Look first" not in VerdictPanel(Status.OK, FINE, Coverage({}), {})._repr_html_()
+
+
+def test_a_procedure_that_is_no_notebook_is_named_as_one() -> None:
+    old = Finding(Status.WARN, "check", "node/n1", "old", next=("service-down", "cluster-update"))
+    assert "next: service-down, cluster-update (written procedure)" in FindingsPanel([old])._repr_html_()
