@@ -24,6 +24,7 @@ from gocoffee_ops.ui.contacts import ContactsPanel
 from gocoffee_ops.ui.display import selected, show
 from gocoffee_ops.ui.documents import Document
 from gocoffee_ops.ui.panels import FindingsPanel, VerdictPanel
+from gocoffee_ops.ui.ranking import About
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -89,6 +90,7 @@ class Session(Asking):
         interactive: bool = False,
         contacts: Contacts | None = None,
         expectations: Expectations | None = None,
+        about: About = (),
     ) -> None:
         super().__init__()
         self.runbook = runbook
@@ -98,6 +100,7 @@ class Session(Asking):
         self.ledger = ledger
         self.query_deadline_s = query_deadline_s
         self.demo = demo
+        self.about = about  # the services that the run is about: what is found of them is shown first
         self.interactive = interactive
         self._places = {place.target: place for place in places}
         recorded = ledger.redactor.value(contacts.to_record()) if contacts else None
@@ -282,7 +285,7 @@ class Session(Asking):
             found = [Finding(Status.UNKNOWN, name, name, "the check gave no finding", evidence=tuple(evidence))]
         recorded = [self._find(finding) for finding in found]
         if new := [one for one in recorded if self._cell.told.setdefault(_sentence(one), one.check) == one.check]:
-            self.show(FindingsPanel(new, runbook=self.runbook, demo=self.demo))
+            self.show(FindingsPanel(new, runbook=self.runbook, demo=self.demo, about=self.about))
 
     def contacts(self, severity: str = "", started: str = "") -> None:
         """Show whom to call for an incident, by severity (or for one), how soon, and where to look.
@@ -357,7 +360,7 @@ class Session(Asking):
         entries = list(self.ledger.entries())
         found, failed, coverage = record.findings(entries), record.failed_cells(entries), record.coverage(entries)
         status = worst([f.status for f in found] + [Status.UNKNOWN] * bool(failed))
-        panel = VerdictPanel(status, found, coverage, failed, runbook=self.runbook, demo=self.demo)
+        panel = VerdictPanel(status, found, coverage, failed, runbook=self.runbook, demo=self.demo, about=self.about)
         self.ledger.append(
             "verdict",
             {

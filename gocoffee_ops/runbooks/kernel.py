@@ -24,6 +24,7 @@ from gocoffee_ops.runbooks import catalog, cells, parameters, run_folder
 from gocoffee_ops.runbooks.orientation import answers, answers_elsewhere, environments, runbooks
 from gocoffee_ops.runbooks.questions import questions
 from gocoffee_ops.session import Place, Session
+from gocoffee_ops.ui.ranking import about
 
 if TYPE_CHECKING:
     from gocoffee_ops.places import Opened
@@ -70,6 +71,7 @@ def start(runbook: str, env: str = "demo", *, others: bool = False) -> Session:
         interactive=_somebody_is_there(),
         contacts=opened.contacts,
         expectations=opened.expectations,
+        about=about(shell.user_ns if shell is not None else {}),
     )
     if shell is not None:
         _redact_tracebacks(shell, opened.redactor)

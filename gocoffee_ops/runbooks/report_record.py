@@ -14,6 +14,7 @@ from gocoffee_ops.errors import EvidenceError, OpsError
 from gocoffee_ops.evidence.ledger import Entry, read_entries, read_table
 from gocoffee_ops.model import Finding, Status
 from gocoffee_ops.ui.panels import covered
+from gocoffee_ops.ui.ranking import About, about, rank
 
 RUN: Final = "run.json"
 EVIDENCE: Final = "evidence"
@@ -155,18 +156,17 @@ def read(folder: Path, record: Mapping[str, Any] | None = None) -> Run:
     except OpsError as error:
         gaps.append(str(error))
     findings = [Finding.from_record(record) for record in raw.get("findings", ())]
-    service = str(dict(raw.get("parameters") or {}).get("service") or "")
-    found = _placed(findings, entries, service)
+    found = _placed(findings, entries, about(dict(raw.get("parameters") or {})))
     changes = _changes(raw, findings, entries, folder / EVIDENCE)
     session = next((entry.body for entry in reversed(entries) if entry.kind == "session"), {})
     sources = tuple(raw.get("sources") or session.get("targets", ()))
     return Run(folder, raw, status_of(raw, folder), coverage_of(raw), found, changes, sources, tuple(gaps))
 
 
-def _placed(findings: Iterable[Finding], entries: Iterable[Entry], service: str) -> tuple[Found, ...]:
+def _placed(findings: Iterable[Finding], entries: Iterable[Entry], leading: About) -> tuple[Found, ...]:
     """Each finding with the cell that made it, worst first.
 
-    Within a status that of the service that the run is about leads, and the rest is in the notebook's order.
+    Within a status those of the services that the run is about lead, then their gateway's; the rest is in the notebook's order.
     """
     cells: dict[tuple[Any, ...], list[str]] = {}
     for entry in entries:
@@ -180,11 +180,7 @@ def _placed(findings: Iterable[Finding], entries: Iterable[Entry], service: str)
         same = [part.cell for part in parts if part.finding.key == finding.key]
         return Found(finding, own[-1] if own else (same or [""])[0], parts)
 
-    def rank(one: Found) -> tuple[int, bool]:
-        own = service != "" and service in one.finding.subject.split("/")
-        return -one.finding.status.severity, not own
-
-    return tuple(sorted(map(placed, findings), key=rank))
+    return tuple(sorted(map(placed, findings), key=lambda one: rank(one.finding, leading)))
 
 
 def _changes(raw: Mapping[str, Any], findings: list[Finding], entries: Iterable[Entry], evidence: Path) -> Changes:

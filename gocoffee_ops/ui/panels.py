@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from gocoffee_ops.checks.grading import WRITTEN
 from gocoffee_ops.evidence.folding import told
 from gocoffee_ops.model import LOOK_FIRST, Finding, Status
+from gocoffee_ops.ui.ranking import About, rank
 from gocoffee_ops.ui.style import MARKS, badge, wrap
 from gocoffee_ops.ui.tables import DEMO_BANNER
 from gocoffee_ops.ui.text import escaped, visible
@@ -22,11 +23,13 @@ __all__ = ["DEMO_BANNER", "FindingsPanel", "VerdictPanel"]
 class FindingsPanel:
     """The findings of one check, worst first, each with the runbooks that go on from it but `runbook`, which shows them.
 
-    Those that are OK fold away beside worse ones.
+    Within a status those of the services that the run is `about` lead. Those that are OK fold away beside worse ones.
     """
 
-    def __init__(self, findings: Sequence[Finding], *, runbook: str = "", demo: bool = False) -> None:
-        self.findings = sorted(findings, key=lambda f: -f.status.severity)
+    def __init__(
+        self, findings: Sequence[Finding], *, runbook: str = "", demo: bool = False, about: About = ()
+    ) -> None:
+        self.findings = sorted(findings, key=lambda f: rank(f, about))
         self.runbook = runbook
         self.demo = demo
 
@@ -65,8 +68,9 @@ class VerdictPanel(FindingsPanel):
         *,
         runbook: str = "",
         demo: bool = False,
+        about: About = (),
     ) -> None:
-        super().__init__(findings, runbook=runbook, demo=demo)
+        super().__init__(findings, runbook=runbook, demo=demo, about=about)
         self.status = status
         self.coverage = coverage
         self.failed = failed

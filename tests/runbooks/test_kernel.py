@@ -94,6 +94,12 @@ def test_starting_again_replaces_the_session_and_its_hooks(shell: InteractiveShe
     assert len(list((project / "reports" / ".interactive" / "book").iterdir())) == 2
 
 
+def test_a_session_knows_the_services_that_its_notebook_is_about(shell: InteractiveShell, project: Path) -> None:
+    run(shell, "services, gateway = ['orders'], 'api'", "parameters")
+    run(shell, START, "setup")
+    assert shell.user_ns["ops"].about == (frozenset({"orders"}), frozenset({"api"}))
+
+
 def test_our_errors_are_a_box_and_others_a_traceback_and_both_are_redacted(
     shell: InteractiveShell, project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

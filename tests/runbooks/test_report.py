@@ -87,8 +87,12 @@ def test_of_the_worst_those_of_the_runs_own_service_come_first(tmp_path: Path) -
         Finding(Status.CRIT, "c", "deployment/order-service", "what was asked about"),
     ]
     folder = edited(weekly(tmp_path), lambda run: run.update(findings=[one.to_record() for one in found]))
-    for service, first in (("order-service", "deployment/order-service"), ("", "deployment/api-gateway")):
-        edited(folder, lambda run, service=service: run["parameters"].update(service=service))  # type: ignore[misc]
+    for named, first in (
+        ({"service": "order-service", "gateway": "api-gateway"}, "deployment/order-service"),
+        ({"service": "", "services": ["other", "order-service"]}, "deployment/order-service"),
+        ({"services": []}, "deployment/api-gateway"),
+    ):
+        edited(folder, lambda run, named=named: run["parameters"].update(named))  # type: ignore[misc]
         page = render(folder).read_text(encoding="utf-8")
         told = page[page.index('id="findings"') : page.index('id="changes"')]
         subjects = [one.subject for one in found]

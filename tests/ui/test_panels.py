@@ -7,6 +7,7 @@ from dataclasses import replace
 from gocoffee_ops.evidence.record import Coverage
 from gocoffee_ops.model import Finding, Status
 from gocoffee_ops.ui.panels import FindingsPanel, VerdictPanel
+from gocoffee_ops.ui.ranking import about
 
 SCRIPT = "<script>alert(1)</script>"
 BAD = Finding(Status.CRIT, "check", f"node/{SCRIPT}", f"not ready {SCRIPT}\x1b[31m", cluster=f"c{SCRIPT}")
@@ -88,3 +89,26 @@ def test_a_verdict_says_what_to_look_at_first_though_that_finding_is_ok() -> Non
 def test_a_procedure_that_is_no_notebook_is_named_as_one() -> None:
     old = Finding(Status.WARN, "check", "node/n1", "old", next=("service-down", "cluster-update"))
     assert "next: service-down, cluster-update (written procedure)" in FindingsPanel([old])._repr_html_()
+
+
+def test_within_a_status_what_the_run_is_about_leads_and_then_its_gateway() -> None:
+    def crit(subject: str, *parts: Finding) -> Finding:
+        return Finding(Status.CRIT, "check", subject, "down", parts=parts)
+
+    own = [
+        crit("service/orders"),
+        crit("pod/orders-677c48fd69-8spgp"),
+        crit("node/n4", crit("node/n4"), crit("pod/orders")),
+    ]
+    others = [crit("node/n1"), crit("deployment/orders-preview"), crit("table/public.orders")]
+    gateway, warned = crit("service/api"), Finding(Status.WARN, "check", "deployment/orders", "old")
+    leading = about({"services": ["orders"], "gateway": "api"})
+    for panel in (
+        FindingsPanel([*others, gateway, warned, *own], about=leading),
+        VerdictPanel(Status.CRIT, [*others, gateway, warned, *own], Coverage({}), {}, about=leading),
+    ):
+        assert panel.findings == [*own, gateway, *others, warned]
+    assert about({"service": "orders", "services": "text", "gateway": 3}) == (
+        frozenset({"orders", "text"}),
+        frozenset(),
+    )
