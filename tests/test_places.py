@@ -180,7 +180,7 @@ def test_contacts_and_links_are_recorded_and_a_replay_shows_the_same(
         return capsys.readouterr().out
 
     live = shown(open_places(environment, now=NOW), tmp_path / "live")
-    assert "P0  1 h 30 min  30 min  Platform Lead (lead@example.com)" in live
+    assert "P0  Platform Lead (lead@example.com)  within 1 h 30 min  30 min left" in live
     assert "wiki: https://wiki.example.com" in live
     later = NOW.replace(year=2027)
     assert shown(open_named("prod", now=later, replay=tmp_path / "live"), tmp_path / "again") == live

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -16,13 +17,16 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from gocoffee_ops.runbooks.catalog import Runbook
     from gocoffee_ops.session import Session
 
+HERE = "start-here"
+CHAPTERS = ("incident", "daily", "weekly")  # as they are needed in a hurry
 RUNBOOKS = Schema(
     "runbooks",
     (
-        Column("symptom", "string"),
         Column("runbook", "string"),
+        Column("symptom", "string"),
         Column("chapter", "string"),
         Column("title", "string"),
         Column("owner", "string"),
@@ -50,10 +54,20 @@ ANSWERS = Schema(
 
 
 def runbooks() -> pd.DataFrame:
-    """Which runbook is for which symptom? Columns: symptom, runbook, chapter, title, owner. Read from: the notebooks."""
-    found = catalog.runbooks()
+    """Which runbook is for which symptom? The most urgent comes first; the page that asks this is none of them.
+
+    Columns: runbook, symptom, chapter, title, owner. Read from: the notebooks.
+    """
+    found = sorted((one for one in catalog.runbooks() if one.name != HERE), key=_urgency)
     names = ("symptom", "chapter", "title", "owner")
     return RUNBOOKS.from_rows([{"runbook": one.name} | {name: getattr(one, name) for name in names} for one in found])
+
+
+def _urgency(book: Runbook) -> tuple[bool, int, str]:
+    """Those of an incident of some severity first, as their titles tell it (P0, P1, …), then chapter by chapter."""
+    severity = re.search(r"\(P(\d)\)", book.title)
+    chapter = CHAPTERS.index(book.chapter) if book.chapter in CHAPTERS else len(CHAPTERS)
+    return severity is None, int(severity[1]) if severity else chapter, book.name
 
 
 def environments(start: Path | None = None) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from gocoffee_ops.ui.tables import DEMO_BANNER
 from gocoffee_ops.ui.text import duration, escaped, visible
 
 NOBODY = "The environment names nobody to call: contacts.escalation in gocoffee.toml."
-HEADS = ("severity", "respond within", "left", "call", "else call")
+HEADS = ("severity", "call", "respond within")  # few, so that a phone shows whom to call
 
 
 class ContactsPanel:
@@ -37,7 +37,7 @@ class ContactsPanel:
 
     def _repr_html_(self) -> str:
         banner = f"<p class='gc-demo'>{DEMO_BANNER}</p>" if self.demo else ""
-        rows = "".join(f"<tr>{''.join(f'<td>{escaped(cell)}</td>' for cell in row)}</tr>" for row in self._rows())
+        rows = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in self._cells(step))}</tr>" for step in self.steps)
         heads = "".join(f"<th scope='col'>{head}</th>" for head in HEADS)
         table = f"<table><caption>{escaped(self._said)}</caption><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
         body = (
@@ -49,7 +49,7 @@ class ContactsPanel:
 
     def __repr__(self) -> str:
         lines = [DEMO_BANNER] if self.demo else []
-        lines += [self._said, *("  ".join(row) for row in self._rows())] if self.steps else [NOBODY]
+        lines += [self._said, *("  ".join(filter(None, row)) for row in self._rows())] if self.steps else [NOBODY]
         lines += [f"{name}: {where}" for name, where in [*self._others(), *self.contacts.links.items()]]
         return "\n".join(visible(line) for line in lines)
 
@@ -63,17 +63,29 @@ class ContactsPanel:
         return [
             (
                 step.severity,
-                duration(step.response_time_s),
-                _left(self.left_s(step)),
                 self._person(step.primary),
-                self._person(step.secondary),
+                f"else {self._person(step.secondary)}" if step.secondary else "",
+                f"within {duration(step.response_time_s)}",
+                _left(self.left_s(step)),
             )
             for step in self.steps
         ]
 
+    def _cells(self, step: Escalation) -> tuple[str, str, str]:
+        """A row's cells as HTML."""
+        call = f"<b>{escaped(step.primary)}</b>{self._address(step.primary)}"
+        if step.secondary:
+            call += f"<br>else {escaped(step.secondary)}{self._address(step.secondary)}"
+        within, left = duration(step.response_time_s), _left(self.left_s(step))
+        return escaped(step.severity), call, escaped(within) + (f"<br>{escaped(left)}" if left else "")
+
     def _person(self, name: str) -> str:
         address = self.contacts.addresses.get(name, "")
         return f"{name} ({address})" if address else name
+
+    def _address(self, name: str) -> str:
+        address = self.contacts.addresses.get(name, "")
+        return f"<br>{escaped(address)}" if address else ""
 
     def _others(self) -> list[tuple[str, str]]:
         """Who can be reached without standing in the rows."""
@@ -98,8 +110,8 @@ def _moment(text: str, as_of: datetime) -> datetime:
 
 def _left(seconds: float | None) -> str:
     if seconds is None:
-        return "n/a"
-    return duration(seconds) if seconds >= 0 else f"late by {duration(-seconds)}"
+        return ""
+    return f"{duration(seconds)} left" if seconds >= 0 else f"late by {duration(-seconds)}"
 
 
 def _utc(moment: datetime) -> str:

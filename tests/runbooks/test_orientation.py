@@ -30,7 +30,19 @@ databases = [{ name = "coffee", dsn_env = "ORIENTATION_DSN" }]
 
 def test_every_runbook_says_for_which_symptom_it_is() -> None:
     table = orientation.runbooks()
-    assert {"start-here", "service-down", "forensics", "performance-review"} <= set(table["runbook"])
+    named = list(table["runbook"])
+    assert list(table)[:2] == ["runbook", "symptom"]
+    assert "start-here" not in named
+    order = [
+        "service-down",
+        "database-slowdown",
+        "high-error-rate",
+        "forensics",
+        "morning-health-check",
+        "cost-analysis",
+    ]
+    assert [one for one in named if one in order] == order
+    assert "performance-review" in named
     assert all(table["symptom"].str.len() > 3)
     assert all(table["owner"].str.len() > 3)
 

@@ -25,20 +25,29 @@ def test_the_time_that_is_left_is_counted_from_the_start_to_the_run() -> None:
     assert [panel.left_s(step) for step in panel.steps] == [300, 3000]
     assert repr(panel).splitlines()[:3] == [
         "The incident began at 2026-11-23 11:50 UTC; what is left is as of 2026-11-23 12:00 UTC.",
-        "P0  15 min  5 min  Platform Lead (lead@example.com)  CTO",
-        "P1  1 h  50 min  DevOps Engineer  ",
+        "P0  Platform Lead (lead@example.com)  else CTO  within 15 min  5 min left",
+        "P1  DevOps Engineer  within 1 h  50 min left",
     ]
 
 
 def test_a_response_that_is_due_says_by_how_much_it_is_late() -> None:
     panel = ContactsPanel(CONTACTS, severity="P0", started="2026-11-23T11:00Z")
-    assert "P0  15 min  late by 45 min" in repr(panel)
+    assert "within 15 min  late by 45 min" in repr(panel)
     assert "late by 45 min" in panel._repr_html_()
     assert "P1" not in panel._repr_html_()
 
 
 def test_without_a_start_nothing_is_said_to_be_left() -> None:
-    assert "P0  15 min  n/a  Platform Lead" in repr(ContactsPanel(CONTACTS))
+    panel = ContactsPanel(CONTACTS)
+    assert repr(panel).splitlines()[1].endswith("else CTO  within 15 min")
+    assert "left</td>" not in panel._repr_html_()
+    assert "<td>15 min</td>" in panel._repr_html_()
+
+
+def test_whom_to_call_stands_first_in_a_row_of_few_columns() -> None:
+    shown = ContactsPanel(CONTACTS, severity="P0", started="2026-11-23T11:50Z")._repr_html_()
+    call = "<b>Platform Lead</b><br>lead@example.com<br>else CTO"
+    assert f"<tr><td>P0</td><td>{call}</td><td>15 min<br>5 min left</td></tr>" in shown
 
 
 def test_everybody_and_every_link_is_shown() -> None:
