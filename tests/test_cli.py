@@ -38,6 +38,7 @@ def main(*arguments: str) -> int:
         ("run", "forensics", "-p", "start", "2026-01-01T04:00Z", "-p", "end", "2026-01-01T03:00Z"),
         ("run", "forensics", "-p", "start", "2999-01-01T04:00Z"),
         ("run", "service-down", "-p", "started", "2999-01-01T04:00Z"),
+        ("run", "start-here", "-p", "severity", "P7"),
         ("run", "performance-review", "--replay", "/no/such/bundle"),
         ("run", "performance-review", "--deadline", "0"),
         ("report", "weakly"),

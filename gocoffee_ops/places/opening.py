@@ -61,6 +61,16 @@ def open_places(environment: Environment, *, now: datetime, replay: Path | None 
     )
 
 
+def contacts_of(name: str, *, now: datetime, start: Path | None = None, replay: Path | None = None) -> Contacts | None:
+    """Whom an environment names to call, or a bundle holds; nothing is contacted or started."""
+    if replay is not None:
+        return replay_places(replay, environment=name).contacts
+    from gocoffee_ops.config import environment
+
+    found = environment(name, start)
+    return demo_contacts(now) if found.demo else _contacts(found, now)
+
+
 def _expectations(environment: Environment) -> Expectations:
     replicas = {one.name: one.min_replicas for one in environment.redis if one.min_replicas is not None}
     return Expectations(environment.at_rest, replicas, environment.watchdog)

@@ -9,6 +9,7 @@ import pytest
 
 from gocoffee_ops.checks import places_answer
 from gocoffee_ops.config import CONFIG_VARIABLE, Environment
+from gocoffee_ops.errors import ParameterError
 from gocoffee_ops.evidence.ledger import Ledger
 from gocoffee_ops.evidence.redact import Redactor
 from gocoffee_ops.frames import records
@@ -17,6 +18,7 @@ from gocoffee_ops.places import replay_places
 from gocoffee_ops.places.checked import Elsewhere, elsewhere
 from gocoffee_ops.places.live import open_system
 from gocoffee_ops.runbooks import orientation
+from gocoffee_ops.runbooks.orders import prepare
 from gocoffee_ops.session import Place, Session
 from tests.http_server import Answer, Asked, serving, unused_port
 
@@ -200,3 +202,18 @@ def test_the_demo_asks_no_other_environment(tmp_path: Path) -> None:
         runbook="start-here", environment="demo", places=[], thresholds=Thresholds(), ledger=Ledger(tmp_path), demo=True
     )
     assert "the demo asks no real system" in orientation.answers_elsewhere(ops).attrs["absent"]
+
+
+def test_a_severity_that_nobody_is_named_for_is_wrong_before_anything_is_contacted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    escalation = '[environments.prod.contacts.escalation.SEV1]\nresponse_time = "15 minutes"\nprimary = "Lead"\n'
+    (tmp_path / "gocoffee.toml").write_text(
+        f'{CONFIG}\n{escalation}\n[environments.nobody]\nendpoints = [{{ name = "a", url = "http://a" }}]\n'
+    )
+    monkeypatch.setenv(CONFIG_VARIABLE, str(tmp_path / "gocoffee.toml"))
+    for env, named in (("demo", "P0, P1, P2, P3"), ("prod", "SEV1")):
+        with pytest.raises(ParameterError, match=f"unknown severity 'P7'.*valid: {named}"):
+            prepare("start-here", {"severity": ["P7"]}, env=env)
+    assert prepare("start-here", {"severity": ["SEV1"]}, env="prod").values["severity"] == "SEV1"
+    assert prepare("start-here", {"severity": ["P7"]}, env="nobody").values["severity"] == "P7"
