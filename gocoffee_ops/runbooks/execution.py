@@ -216,9 +216,11 @@ class Execution:
             ending = await self._execute(index, cell, *self._allowance(left, last))
         cells.spoil(self._spoilt, index, found, ok=ending.state is State.OK)
         if ending.state is State.EXITED:
-            self._halted = self._halted or f"cell {index} ended the program"
+            self._halted = self._halted or f"{self._named(index)} ended the program"
         elif ending.state is not State.OK and "raises-exception" not in tags:
-            self._halted = self._halted or f"cell {index} is {ending.state.value}, and all that follows rests on it"
+            self._halted = (
+                self._halted or f"{self._named(index)} is {ending.state.value}, and all that follows rests on it"
+            )
         return ending
 
     @property
@@ -235,9 +237,13 @@ class Execution:
         return cell_s, f"it took longer than {cell_s:g} s" if cell_s else ""
 
     def _needs(self, name: str, index: int) -> str:
-        title = cells.heading(self.nb.cells, index)
-        where = f"cell {index}" + (f" ({title})" if title else "")
-        return f"needs `{name}`, which {where} should have assigned"
+        return f"needs `{name}`, which {self._named(index)} should have assigned"
+
+    def _named(self, index: int) -> str:
+        """A cell as the progress names it: its heading, and which of the cells with code it is."""
+        code = [at for at, _ in self._code()]
+        title = cells.heading(self.nb.cells, index) or "a cell"
+        return f"{title} ({code.index(index) + 1}/{len(code)})"
 
     async def _execute(self, index: int, cell: Any, seconds: float | None, too_long: str) -> _Ending:
         """Run a cell; one of its answer, its kernel's death, its deadline or a stop ends it."""

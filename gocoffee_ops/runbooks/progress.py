@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, TextIO
 
+from gocoffee_ops.runbooks.brief import brief
 from gocoffee_ops.runbooks.cells import CellRecord, State
 
 if TYPE_CHECKING:
     from rich.text import Text
 
 HEARTBEAT_S = 10.0
+SHORT = 40  # characters of a reason that may be said again
 
 
 class Progress(Protocol):
@@ -53,10 +55,19 @@ class Silent:
 
 
 class _Telling:
-    """What is not run for one reason is said once."""
+    """What is not run for one reason is said once, and a reason that several cells have is told with the first of them."""
 
     def __init__(self) -> None:
         self._reasons: set[tuple[str, str]] = set()
+        self._told_of: dict[tuple[str, str], str] = {}  # of a run and a reason, the heading of the first cell
+
+    def _why(self, run: str, record: CellRecord) -> str:
+        """The reason, or the heading of the cell that it was told of."""
+        first = self._told_of.get((run, record.error))
+        self._told_of.setdefault((run, record.error), record.heading)
+        if first is None or len(record.error) <= SHORT:
+            return brief(record.error)
+        return f"as {first or 'before'}"
 
     def _told(self, run: str, record: CellRecord) -> bool:
         reason = (run, record.error)
@@ -86,7 +97,7 @@ class Plain(_Telling):
             return
         place = f"{line.number:2}/{line.total} " if line and record.state is not State.NOT_RUN else ""
         text = f"{run}  {place}{record.state.value:8} {record.seconds:6.1f} s  {record.heading}"
-        self._print(text + (f"  ({record.error})" if record.state is not State.OK else ""))
+        self._print(text + (f"  ({self._why(run, record)})" if record.state is not State.OK else ""))
 
     def waiting(self, run: str, last_seen: str) -> None:
         """Every ten seconds, that it still runs, for how long, and what it last learnt."""
@@ -136,7 +147,9 @@ class Live(_Telling):
     def cell_ended(self, run: str, record: CellRecord) -> None:
         """A cell that is not ok stays visible."""
         if record.state is not State.OK and not self._told(run, record):
-            self.said(run, f"{record.state.value}: {record.heading or f'cell {record.index}'} ({record.error})")
+            self.said(
+                run, f"{record.state.value}: {record.heading or f'cell {record.index}'} ({self._why(run, record)})"
+            )
 
     def waiting(self, run: str, last_seen: str) -> None:
         """The run's line now says what it last learnt."""

@@ -74,6 +74,10 @@ def test_a_set_up_that_fails_stops_all_that_rests_on_it(tmp_path: Path) -> None:
     path = runbook(tmp_path / "book.ipynb", OK, setup="ops = open('/no/such/file')")
     result = runner.run(runner.prepare(str(path)))
     assert [cell.state.value for cell in result.cells] == ["ok", "failed", "not_run", "blocked"]
+    assert [cell.error for cell in result.cells[2:]] == [
+        "A test (2/4) is failed, and all that follows rests on it",
+        "needs `ops`, which A test (2/4) should have assigned",
+    ]
     assert (result.status, result.exit_code) == (Status.UNKNOWN, 3)
 
 
