@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import signal
 import sys
 from collections.abc import Iterator, Sequence
@@ -248,6 +249,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if os.name == "posix":
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # a scheduler's stop is a stop like Ctrl-C
     try:
+        _check_parameters(sys.argv[1:] if arguments is None else arguments)
         result = commands.main(args=list(arguments) if arguments is not None else None, standalone_mode=False)
         code = result if isinstance(result, int) else 0
     except BaseException as error:  # noqa: BLE001 - each is told, and gets its exit status
@@ -273,6 +275,21 @@ def _told(error: BaseException) -> int:
     click.echo(_redacted("".join(traceback.format_exception(error))), err=True)
     click.echo("gocoffee-ops: a fault of its own; please report it with the lines above", err=True)
     return FAULT
+
+
+def _check_parameters(arguments: Sequence[str]) -> None:
+    """NAME=VALUE after `-p` is wrong usage, of which click would say only that a word is missing, or one too many."""
+    from gocoffee_ops.errors import ParameterError
+
+    left = iter(arguments)
+    for argument in left:
+        if argument != "-p":
+            continue
+        name, joined, value = next(left, "").partition("=")
+        if joined:
+            hint = shlex.join(["-p", name, value])
+            raise ParameterError("a parameter and its value are two words", why=f"given {name}={value}", hint=hint)
+        next(left, None)
 
 
 def _given(parameters: Sequence[tuple[str, str]]) -> dict[str, list[str]]:

@@ -156,7 +156,9 @@ def read_time(text: str) -> datetime:
     except ValueError:
         raise UsageError("read a time", why=f"given {text!r}", hint=f"ISO 8601 with its zone: {TIME_FORM}") from None
     if found.tzinfo is None:
-        raise UsageError("read a time", why=f"{text!r} names no zone", hint=f"ISO 8601 with its zone: {TIME_FORM}")
+        raise UsageError(
+            "read a time", why=f"given {text!r}, which names no zone", hint=f"ISO 8601 with its zone: {TIME_FORM}"
+        )
     return found.astimezone(UTC)
 
 

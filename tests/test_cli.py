@@ -66,6 +66,19 @@ def test_a_procedure_that_is_still_written_says_so(capsys: pytest.CaptureFixture
     assert "cluster-update]: it is still a written procedure" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("after", [(), ("--env", "demo"), ("-p", "namespace", "x")])
+def test_a_parameter_joined_to_its_value_is_told_how_it_is_written(
+    after: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main("run", "performance-review", "-p", "namespace", "a=b", "-p", "top=20", *after) == 64
+    assert "given top=20. Try: -p top 20" in capsys.readouterr().err
+
+
+def test_a_time_without_a_zone_is_told_that_the_zone_is_missing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main("run", "service-down", "-p", "started", "2026-11-23T03:00") == 64
+    assert "given '2026-11-23T03:00', which names no zone. Try: a time, as 2026-11-23T03:00Z" in capsys.readouterr().err
+
+
 def test_help_and_version_end_with_0(capsys: pytest.CaptureFixture[str]) -> None:
     assert main("--version") == 0
     assert __version__ in capsys.readouterr().out

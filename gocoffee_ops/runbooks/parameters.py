@@ -118,8 +118,8 @@ class Parameter:
             if self.time and value:
                 try:
                     read_time(value)
-                except UsageError:
-                    raise self.wrong(repr(value)) from None
+                except UsageError as error:
+                    raise self.wrong(error.why.removeprefix("given ")) from None
             return value
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise self.wrong(repr(value))
