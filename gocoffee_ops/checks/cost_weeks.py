@@ -1,4 +1,4 @@
-"""Did the week cost much more than the one before, and what of it?"""
+"""Did the week cost much more than the one before, or much less, and what of it?"""
 
 from __future__ import annotations
 
@@ -23,11 +23,12 @@ Row = Mapping[str, Any]
 
 
 def costs_steady(weeks: pd.DataFrame, changes: pd.DataFrame | None = None, *, thresholds: Thresholds) -> list[Finding]:
-    """Did the last complete week cost much more than the week before, and what of it? (C12, C16)
+    """Did the last complete week cost much more than the week before, or much less, and what of it? (C12, C16)
 
-    UNKNOWN while a bill could not be read, or lacks a day: what the others have is not the change. With `changes` (of
-    `costs.cost_changes`) the largest parts of the change are named, with the services and resources that they are of: a purchase, a
-    correction, a tax or a credit by that name, else the cause (price, volume, mix, new, gone, …).
+    A fall is a warning: things that are gone look no different from a bill that stopped. UNKNOWN while a bill could not be read,
+    or lacks a day: what the others have is not the change. With `changes` (of `costs.cost_changes`) the largest parts of the
+    change are named, with the services and resources that they are of: a purchase, a correction, a tax or a credit by that name,
+    else the cause (price, volume, mix, new, gone, …).
 
     >>> import pandas as pd
     >>> row = {"week": "before", "currency": "EUR", "effective": Decimal(100), "days_missing": (), "bills_unread": ()}
@@ -65,6 +66,8 @@ def _steady(currency: str | None, both: Mapping[str, Row], parts: Sequence[Row],
     if missing := [day for row in both.values() for day in row["days_missing"]]:
         return found(Status.UNKNOWN, f"the bill lacks {', '.join(missing)}")
     before, now = both["before"]["effective"], both["now"]["effective"]
+    if before == now == 0:
+        return found(Status.OK, f"the week cost {money(now, currency)}, and so did the one before")
     ratio = float(now / before) if before and before > 0 else None
     times = f"{ratio:.2f} times as much" if ratio is not None else "nothing to compare with"
     reason = f"the week cost {money(now, currency)}, after {money(before, currency)}: {times}"
@@ -73,7 +76,10 @@ def _steady(currency: str | None, both: Mapping[str, Row], parts: Sequence[Row],
         reason += f"; {', '.join(_said(name, rows, currency) for name, rows in largest)}"
     numbers: dict[str, Number | str] = {} if ratio is None else {"ratio": round(ratio, 3)}
     numbers |= {"largest": largest[0][0], "largest_change": float(round(_sum(largest[0][1]), 2))} if largest else {}
-    return found(grade(ratio, thresholds.cost_growth_warn, thresholds.cost_growth_crit), reason, **numbers)
+    status = grade(ratio, thresholds.cost_growth_warn, thresholds.cost_growth_crit)
+    if ratio is not None and ratio <= thresholds.cost_fall_warn:
+        status, reason = Status.WARN, f"{reason}; a bill that stopped falls like that, too"
+    return found(status, reason, **numbers)
 
 
 def _largest(parts: Iterable[Row]) -> list[tuple[str, list[Row]]]:

@@ -44,7 +44,7 @@ def bill_reconciled(reconciliation: pd.DataFrame, coverage: pd.DataFrame, *, thr
     Of complete days alone. UNKNOWN while all days are within the billing lag; when less than `cost_priced_min` of what the clusters
     cost has a price, as then the bill, or what was matched with it, lacks more than a residual could show; and when it is not known
     of more than the rest what for. How much has a price is told in money: `priced_of_money`. Of billed and effective cost the one
-    of which more is residual is judged: an invoice must be explained too.
+    of which more is residual is judged: an invoice must be explained too, one that credits bring to 0 by what it has without signs.
 
     >>> import pandas as pd
     >>> row = {"currency": "EUR", "estimated": False, "line": "bill", "days": 7, "effective": Decimal(100)}
@@ -102,15 +102,16 @@ def _reconciled(
     whole, residual = settled["bill"], settled["residual"]
     if not whole["effective"]:
         return found(Status.UNKNOWN, "the bill has no effective cost")
-    shares = {
-        basis: float(residual[f"{basis}_unsigned"] / abs(whole[basis]))
-        for basis in ("effective", "billed")
-        if whole.get(basis)
+    wholes = {
+        basis: abs(whole[basis]) or whole[f"{basis}_unsigned"] for basis in ("effective", "billed") if basis in whole
     }
+    shares = {basis: float(residual[f"{basis}_unsigned"] / amount) for basis, amount in wholes.items() if amount}
     basis = max(shares, key=lambda one: round(shares[one], 6))  # effective, where both are alike
     share, rest = shares[basis], residual[f"{basis}_unsigned"]
     reason = f"{share * 100:.1f} % of {counted(whole['days'], 'day')} is residual: "
-    reason += f"{money(rest, currency)} of {money(whole[basis], currency)}{' as billed' if basis == 'billed' else ''}"
+    reason += f"{money(rest, currency)} of {money(whole[basis] or wholes[basis], currency)}"
+    reason += "" if whole[basis] else " that credits cancel out"
+    reason += " as billed" if basis == "billed" else ""
     status = above(share, thresholds.cost_residual_warn, thresholds.cost_residual_crit)
     unseen = unseen_share(settled)
     if unseen > 1 - thresholds.cost_priced_min and status is not Status.CRIT:

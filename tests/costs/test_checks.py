@@ -263,7 +263,7 @@ def fortnight(*later: str, first: str = "10", days: int = 14, **row: Any) -> pd.
 END = MONDAY + 16 * DAY  # the billing lag of two days has left fourteen behind
 
 
-@pytest.mark.parametrize(("now", "status"), [("11", OK), ("13", WARN), ("20", CRIT)])
+@pytest.mark.parametrize(("now", "status"), [("11", OK), ("13", WARN), ("20", CRIT), ("5.1", OK), ("5", WARN), ("0.1", WARN)])
 def test_a_week_is_judged_by_the_week_before(now: str, status: Status) -> None:
     table = weeks(fortnight(*[now] * 7), as_of=END)
 
@@ -296,15 +296,35 @@ def test_a_dearer_week_is_told_with_what_made_it_so(row: dict[str, Any], said: s
 
 
 def test_a_refund_and_a_credit_behind_a_cheaper_week_are_named_too() -> None:
-    """Nothing is judged of a drop, but that it is none is told."""
     month = [bucket("10", day, usage_quantity=1.0, resource_id="b") for day in range(14)]
     refund = bucket("-40", 9, charge_class="Correction", charge_category="Purchase", service="EC2", resource_id="ri-1")
     credit = bucket("-5", 10, charge_category="Credit", resource_id=None)
     bill = charges(*month, refund, credit)
     (found,) = checks.costs_steady(weeks(bill, as_of=END), cost_changes(bill, as_of=END), thresholds=LIMITS)
 
+    assert found.status is WARN
+    why = "correction 40.00 EUR less (EC2: ri-1), credit 5.00 EUR less (S3); a bill that stopped falls like that, too"
+    assert found.reason.endswith(f"0.36 times as much; {why}")
+
+
+def test_a_currency_with_nothing_in_either_week_is_no_doubt() -> None:
+    """The bill's first day, with its only dollars, is before the two weeks."""
+    bill = charges(*(bucket("10", day) for day in range(15)), bucket("5", currency="USD"))
+    end = END + DAY
+    (found,) = checks.costs_steady(weeks(bill, as_of=end), cost_changes(bill, as_of=end), thresholds=LIMITS)
+
     assert found.status is OK
-    assert found.reason.endswith("0.36 times as much; correction 40.00 EUR less (EC2: ri-1), credit 5.00 EUR less (S3)")
+    assert "the week cost 0.00 USD, and so did the one before" in found.reason
+
+
+def test_an_invoice_that_credits_bring_to_nothing_must_be_explained_too() -> None:
+    paid, back = bucket("100"), loose("1")
+    bill = charges(paid | {"billed": Decimal(-50)}, back | {"billed": Decimal(50)})
+    lines = allocated(bill, objects([], node_table=nodes()))
+    (found,) = checks.bill_reconciled(reconciliation(lines), coverage(lines), thresholds=LIMITS)
+
+    assert found.status is CRIT
+    assert found.reason.startswith("50.0 % of 1 day is residual: 50.00 EUR of 100.00 EUR that credits cancel out as billed")
 
 
 def test_only_the_largest_parts_and_names_of_each_currency_are_told() -> None:
