@@ -102,12 +102,15 @@ class _Unsized(NamedTuple):
                 lacking.setdefault(f"{row['namespace']}/{row['workload']}", []).extend(kinds)
         unknown = sum("unknown" in each for each in lacking.values())
         unsure = sum("unsure" in each for each in lacking.values())
-        more = sorted(row["node"] for row in nodes if row.get("removable_unsure") and not row["removable"])
+        then, unsure_of = (
+            {row["node"] for row in nodes if row.get(column)} for column in ("removable", "removable_unsure")
+        )
+        more = max(0, len(unsure_of) - len(then))
         untried = any(row.get("removable_unsure") is None for row in nodes)
         whole = counted(len(lacking), "workload")
         said = [f"of {unknown} of {whole} it is not known what {'it needs' if unknown == 1 else 'they need'}"]
         said = said if unknown else []
-        would = f", and would let {len(more)} more go: {', '.join(more)}" if more else ""
+        would = _would(then, unsure_of, more)
         said += [f"advice for {unsure}{'' if said else f' of {whole}'} is not sure yet{would}"] if unsure else []
         taken = f"the requests of {counted(containers, 'container')} are taken as they are"
         wholly = bool(said) and all(all(each) for each in lacking.values())
@@ -118,6 +121,21 @@ def _lacking(row: Row, resource: str) -> str:
     if row[f"{resource}_advice"] == "not known":
         return "unknown"
     return "unsure" if row[f"{resource}_advice"] == "lower" and row["confidence"] != "HIGH" else ""
+
+
+def _would(then: set[str], unsure: set[str], more: int) -> str:
+    """What advice that is not sure yet would change: that is a packing of its own, and may empty other nodes.
+
+    >>> _would({"n1"}, {"n1", "n2"}, 1), _would({"n1"}, {"n1"}, 0)
+    (', and would let 1 more go: n2', '')
+    >>> _would({"n1"}, {"n2", "n3"}, 1), _would({"n1"}, {"n2"}, 0)
+    (', and would let 1 more go, but other nodes: n2, n3', ', and would let no more go, but other nodes: n2')
+    """
+    if more and then <= unsure:
+        return f", and would let {more} more go: {', '.join(sorted(unsure - then))}"
+    if unsure <= then:
+        return ""
+    return f", and would let {more or 'no'} more go, but other nodes: {', '.join(sorted(unsure))}"
 
 
 def _named(nodes: Sequence[str], when: str, least: str = "") -> str:

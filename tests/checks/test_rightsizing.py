@@ -222,6 +222,14 @@ def test_nodes_that_could_go_are_a_warning_and_none_is_no_saving() -> None:
             "the requests of 2 containers are taken as they are",
         ),
         (
+            [gone("n1", True, True, False), gone("n2", False, False, True)], ["lower", "LOW lower"], Status.WARN,
+            "n1; advice for 1 of 2 workloads is not sure yet, and would let no more go, but other nodes: n2; the requests of",
+        ),
+        (
+            [gone("n1", True, True, False), gone("n2", False, False, True), gone("n3", False, False, True)], ["LOW lower"],
+            Status.WARN, "1 of 1 workload is not sure yet, and would let 1 more go, but other nodes: n2, n3; the requests of",
+        ),
+        (
             [gone("n1", False, False)], ["keep", "LOW lower", "not known"], Status.UNKNOWN,
             "of 1 of 3 workloads it is not known what it needs, and advice for 1 is not sure yet",
         ),
