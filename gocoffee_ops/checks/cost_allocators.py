@@ -38,7 +38,8 @@ def allocators_agree(lines: pd.DataFrame, *allocations: pd.DataFrame, thresholds
     with idle below zero (prices are missing, and the rest hides it), is in no comparison. `lines` are of `costs.allocate`.
 
     Of several clusters, one that bears a cluster's name (or calls it so) is compared with that cluster; those that do not are taken
-    together, if they are as many as the other clusters. A cluster that none of them allocates is UNKNOWN.
+    together, if they are as many as the other clusters and no two call theirs alike: that may be one cluster twice. A cluster that
+    none of them allocates is UNKNOWN.
 
     >>> import pandas as pd
     >>> ours = {"day": pd.Timestamp("2026-01-05", tz="UTC"), "cluster": "eu", "line": "used", "estimated": False}
@@ -108,12 +109,36 @@ def _by_cluster(kind: str, instances: Instances, bill: _Bill, thresholds: Thresh
     left = every - frozenset().union(*named.values())
     if not others:
         return found + [_lacking(kind, left)] * bool(left)
-    allocated = sum(len(theirs[name]) or 1 for name in others)
-    if allocated == len(left):
-        return [*found, _agrees(kind, others, bill, left, thresholds)]
-    why = f"it allocates {counted(allocated, 'cluster')} by a name that none has, and of the bill's are left "
-    why += f"{len(left)}: {', '.join(sorted(left))}" if left else "none"
-    return [*found, Finding(Status.UNKNOWN, CHECK, _subject(kind, others), why, next=NEXT)]
+    if why := _incomparable({name: theirs[name] for name in others}, every, left):
+        return [*found, Finding(Status.UNKNOWN, CHECK, _subject(kind, others), why, next=NEXT)]
+    return [*found, _agrees(kind, others, bill, left, thresholds)]
+
+
+def _incomparable(theirs: Mapping[str, set[Any]], clusters: frozenset[str], left: frozenset[str]) -> str:
+    """Why those that do not say of all clusters which they allocate are not the clusters that are left; "" if they are.
+
+    >>> every = frozenset({"eu", "us", "ap"})
+    >>> _incomparable({"main": {"eu", "x"}}, every, every)
+    "it allocates eu, and 1 cluster by a name that none has; of the bill's are left 2: ap, us"
+    >>> _incomparable({"a": {"cluster-one"}, "b": {"cluster-one"}}, every, frozenset({"eu", "us"}))
+    "several of them call a cluster cluster-one: that may be one cluster twice; of the bill's are left 2: eu, us"
+    >>> _incomparable({"a": {"one"}, "b": set()}, every, frozenset({"eu", "us"}))
+    ''
+    """
+    by_name = {cluster.casefold(): cluster for cluster in clusters}
+    calls = [{str(one).casefold() for one in called} for called in theirs.values()]
+    every = set().union(*calls)
+    ours = frozenset(by_name[one] for one in every if one in by_name)
+    without = sum(len(called - by_name.keys()) or not called for called in calls)
+    twice = sorted(one for one in every if sum(one in called for called in calls) > 1)
+    rest = left - ours
+    if not twice and ours <= left and without == len(rest):
+        return ""
+    are_left = f"of the bill's are left {len(rest)}: {', '.join(sorted(rest))}" if rest else "of the bill's are left none"
+    if twice:
+        return f"several of them call a cluster {', '.join(twice)}: that may be one cluster twice; {are_left}"
+    named = f"{', '.join(sorted(ours))}, and " if ours else ""
+    return f"it allocates {named}{counted(without, 'cluster')} by a name that none has{';' if ours else ', and'} {are_left}"
 
 
 def _named(name: str, called: set[Any], clusters: frozenset[str]) -> frozenset[str]:

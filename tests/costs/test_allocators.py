@@ -132,7 +132,7 @@ def of_clusters(*entries: dict[str, Any], **amounts: int) -> list[Finding]:
     return allocators_agree(bill, table(opencost.allocation, *entries), thresholds=Thresholds())
 
 
-def each(name: str, total: int, their_cluster: str | None = "cluster-one", **row: Any) -> dict[str, Any]:
+def each(name: str, total: int, their_cluster: str | None = None, **row: Any) -> dict[str, Any]:
     return entry("allocated", total, opencost=name, their_cluster=their_cluster, **row)
 
 
@@ -155,6 +155,34 @@ def test_one_that_says_which_cluster_it_allocates_is_compared_with_that() -> Non
     assert [one.status for one in by_name] == [Status.OK, Status.OK]
     (whole,) = of_clusters(each("all", 40, "one"), each("all", 60, "two"), eu=40, us=60)
     assert (whole.status, whole.numbers["ratio"]) == (Status.OK, 1.0)
+
+
+def test_two_that_call_their_cluster_alike_may_be_of_one() -> None:
+    """That is what OpenCost calls it unless it is told another name."""
+    twice = [each("a", 50, "cluster-one"), each("b", 50, "cluster-one")]
+    (found,) = of_clusters(*twice, eu=40, us=60)
+    assert (found.status, found.subject) == (Status.UNKNOWN, "opencost/a, b")
+    assert found.reason == (
+        "several of them call a cluster cluster-one: that may be one cluster twice; of the bill's are left 2: eu, us"
+    )
+    named = of_clusters(each("us", 60, "cluster-one"), each("b", 40, "cluster-one"), eu=40, us=60)
+    assert [(one.status, one.subject) for one in named] == [(Status.OK, "opencost/us"), (Status.OK, "opencost/b")]
+
+
+def test_a_cluster_that_one_calls_by_its_name_is_none_that_none_has() -> None:
+    both = [each("main", 40, "eu"), each("main", 60, "x")]
+    (found,) = of_clusters(*both, eu=40, us=30, ap=30)
+    assert (found.status, found.reason) == (
+        Status.UNKNOWN,
+        "it allocates eu, and 1 cluster by a name that none has; of the bill's are left 2: ap, us",
+    )
+    found, rest = of_clusters(*both, each("ap", 30), eu=40, us=60, ap=30)  # and us is the one that is left
+    assert [(one.status, one.subject) for one in (found, rest)] == [
+        (Status.OK, "opencost/ap"),
+        (Status.OK, "opencost/main"),
+    ]
+    again = of_clusters(*both, each("eu", 40), eu=40, us=30, ap=30)  # eu twice is no two of the others
+    assert [one.status for one in again] == [Status.OK, Status.UNKNOWN]
 
 
 @pytest.mark.parametrize(
