@@ -5,7 +5,7 @@ from __future__ import annotations
 from gocoffee_ops.analysis import rightsizing
 from gocoffee_ops.frames import records
 from gocoffee_ops.queries import usage
-from tests.analysis.test_rightsizing import sizing
+from tests.analysis.test_rightsizing import containers, sizing
 
 FAR = {"scrape_interval_s": 300.0, "rate_window_s": 1200.0}
 
@@ -17,7 +17,7 @@ def test_a_containers_pods_are_one_row_and_what_lacks_most_stands_first() -> Non
         {**FAR, "samples_found": 12, "samples_expected": 94, "workload": None, "pod": "import", "container": "import"},
     )
 
-    gone, orders = records(rightsizing.points_found(table))
+    gone, orders = records(rightsizing.points_found(table, containers()))
     assert (gone["workload"], gone["samples_found"], gone["samples_expected"]) == ("pod/import", 12, 94)
     assert (orders["workload"], orders["pods"], orders["found_of_expected"]) == ("deployment/orders", 2, 0.75)
     assert {(row["scrape_interval_s"], row["rate_window_s"], row["scrapes_in_window"]) for row in (gone, orders)} == {
@@ -26,7 +26,7 @@ def test_a_containers_pods_are_one_row_and_what_lacks_most_stands_first() -> Non
 
 
 def test_c13_a_window_of_little_more_than_a_scrape_is_seen() -> None:
-    (row,) = records(rightsizing.points_found(sizing({"scrape_interval_s": 60.0, "rate_window_s": 75.0})))
+    (row,) = records(rightsizing.points_found(sizing({"scrape_interval_s": 60.0, "rate_window_s": 75.0}), containers()))
 
     assert row["scrapes_in_window"] == 1.25
 
@@ -34,11 +34,28 @@ def test_c13_a_window_of_little_more_than_a_scrape_is_seen() -> None:
 def test_pods_that_were_scraped_otherwise_stand_apart() -> None:
     table = sizing({"scrape_interval_s": 60.0, "rate_window_s": 300.0}, {**FAR, "pod": "orders-5c-b"})
 
-    assert sorted(row["scrape_interval_s"] for row in records(rightsizing.points_found(table))) == [60.0, 300.0]
+    assert sorted(row["scrape_interval_s"] for row in records(rightsizing.points_found(table, containers()))) == [60.0, 300.0]
 
 
 def test_none_expected_is_no_ratio_and_nothing_read_is_no_row() -> None:
-    (row,) = records(rightsizing.points_found(sizing({"samples_found": 0, "samples_expected": 0})))
+    (row,) = records(rightsizing.points_found(sizing({"samples_found": 0, "samples_expected": 0}), containers()))
 
     assert row["found_of_expected"] is None
-    assert rightsizing.points_found(usage.sizing.schema.empty()).empty
+    assert rightsizing.points_found(usage.sizing.schema.empty(), containers()).empty
+
+
+def test_a_container_without_any_sample_stands_first_with_none_found() -> None:
+    """One of a workload's pods that nobody scraped is not hidden by the other."""
+    table = sizing({**FAR, "samples_found": 2016})
+    now = containers({}, {"pod": "orders-5c-b"}, {"pod": "menu-1", "workload": "deployment/menu", "container": "menu"})
+
+    menu, lost, orders = records(rightsizing.points_found(table, now))
+    assert [(row["workload"], row["container"], row["pods"]) for row in (menu, lost, orders)] == [
+        ("deployment/menu", "menu", 1),
+        ("deployment/orders", "app", 1),
+        ("deployment/orders", "app", 1),
+    ]
+    for row in (menu, lost):
+        assert (row["samples_found"], row["samples_expected"], row["found_of_expected"]) == (0, None, None)
+        assert (row["prometheus"], row["scrape_interval_s"], row["rate_window_s"]) == ("main", 300.0, 1200.0)
+    assert orders["found_of_expected"] == 1.0
