@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -38,12 +38,32 @@ def money(amount: Decimal, currency: str | None) -> str:
     return f"{amount:,.2f} {currency or '(no currency)'}"
 
 
+def bills_unread(table: pd.DataFrame) -> str:
+    """The bills that what a table was made of lacks, and why; "" for none.
+
+    >>> import pandas as pd
+    >>> table = pd.DataFrame()
+    >>> table.attrs["unread"] = ["bill/gcp: 403 Forbidden", "cluster/us: no answer"]
+    >>> bills_unread(table)
+    'bill/gcp: 403 Forbidden'
+    """
+    return ", ".join(gap for gap in table.attrs.get("unread", ()) if gap.startswith("bill/"))
+
+
+def _of_what_was_read(found: Finding, unread: str) -> Finding:
+    """A statement about the whole is UNKNOWN while a bill was not read, unless what was read is bad enough."""
+    if not unread:
+        return found
+    status = found.status if found.status is Status.CRIT else Status.UNKNOWN
+    return replace(found, status=status, reason=f"{found.reason}; but not every bill was read: {unread}")
+
+
 def bill_reconciled(reconciliation: pd.DataFrame, coverage: pd.DataFrame, *, thresholds: Thresholds) -> list[Finding]:
     """Do the lines explain the bill? (C02, C12)
 
     Of complete days alone. UNKNOWN while all days are within the billing lag; when less than `cost_priced_min` of what the clusters
     cost has a price, as then the bill, or what was matched with it, lacks more than a residual could show; and when it is not known
-    of more than the rest what for. How much has a price is told in money: `priced_of_money`. Of billed and effective cost the one
+    of more than the rest what for; or a bill was not read. How much has a price is told in money: `priced_of_money`. Of billed and effective cost the one
     of which more is residual is judged: an invoice must be explained too, one that credits bring to 0 by what it has without signs.
 
     >>> import pandas as pd
@@ -60,10 +80,12 @@ def bill_reconciled(reconciliation: pd.DataFrame, coverage: pd.DataFrame, *, thr
         by_currency[row["currency"]].append(row)
     covered = [row for row in records(coverage) if row["priced_share"] is not None]
     of_clusters = {row["currency"] for row in table if row["line"] in OF_CLUSTERS and row["effective"]}
-    findings = [
+    judged = (
         _reconciled(currency, rows, covered if currency in of_clusters or not of_clusters else [], thresholds)
         for currency, rows in by_currency.items()
-    ]
+    )
+    unread = bills_unread(reconciliation)
+    findings = [_of_what_was_read(finding, unread) for finding in judged]
     fine = [finding.reason for finding in findings]
     return concluded(
         findings,
@@ -71,7 +93,7 @@ def bill_reconciled(reconciliation: pd.DataFrame, coverage: pd.DataFrame, *, thr
         subject="bill",
         fine="; ".join(fine),
         read=len(findings),
-        none="no row of a bill was read",
+        none=f"no row of a bill was read{f': {unread}' if unread else ''}",
     )
 
 
@@ -229,7 +251,7 @@ def costs_tagged(by_team_and_line: pd.DataFrame, *, thresholds: Thresholds) -> l
     """Has what somebody owns a team? Idle, taxes, the control plane and the like are nobody's, and not looked at.
 
     Of complete days. What it is not known of what it was for may be somebody's without a team, and what has list prices only is in
-    no sum: UNKNOWN where the verdict hangs on either.
+    no sum: UNKNOWN where the verdict hangs on either, and while a bill was not read.
 
     >>> import pandas as pd
     >>> row = {"line": "used", "currency": "EUR", "team": "shop", "effective_settled": Decimal(80), "unpriced": 0}
@@ -247,7 +269,8 @@ def costs_tagged(by_team_and_line: pd.DataFrame, *, thresholds: Thresholds) -> l
             if row[f"{basis}_settled"] is not None:
                 sums[row["currency"]][f"{kind}{at}"] += row[f"{basis}_settled"]
         unpriced += row["unpriced"]
-    findings = [_tagged(currency, parts, thresholds) for currency, parts in sums.items()]
+    unread = bills_unread(by_team_and_line)
+    findings = [_of_what_was_read(_tagged(currency, parts, thresholds), unread) for currency, parts in sums.items()]
     shares = "; ".join(finding.reason for finding in findings)
     return concluded(
         findings,

@@ -110,3 +110,21 @@ def test_a_bill_is_not_explained_by_what_may_be_of_a_cluster_that_did_not_answer
 
     assert found.status is status
     assert ("but of 6 % it is not known what for" in found.reason) is (status is Status.UNKNOWN)
+
+
+@pytest.mark.parametrize(("loose", "status"), [("0", Status.UNKNOWN), ("60", Status.CRIT)])
+def test_while_a_bill_is_not_read_nothing_is_said_of_the_whole_but_what_is_bad_already(
+    loose: str, status: Status
+) -> None:
+    of_a_team = {"day": MONDAY, "resource_id": "db-1", "effective": Decimal(40), "team": "shop", "service": "RDS"}
+    bill = charges(of_a_team, {**of_a_team, "resource_id": "db-2", "team": None, "effective": Decimal(loose)})
+    residual = charges(of_a_team, {"day": MONDAY, "effective": Decimal(loose), "service": "Odd"})
+    for table in (bill, residual):
+        table.attrs["gaps"] = ["bill/gcp: 403 Forbidden", "cluster/us: it did not answer"]
+    lines, odd = (allocated(table, objects(node_table=nodes())) for table in (bill, residual))
+
+    (tagged,) = checks.costs_tagged(costs.aggregate(lines, ["team", "line"]), thresholds=LIMITS)
+    (explained,) = checks.bill_reconciled(costs.reconciliation(odd), costs.coverage(odd), thresholds=LIMITS)
+    for found in (tagged, explained):
+        assert found.status is status, found
+        assert found.reason.endswith("; but not every bill was read: bill/gcp: 403 Forbidden")
