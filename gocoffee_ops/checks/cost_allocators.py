@@ -134,7 +134,9 @@ def _incomparable(theirs: Mapping[str, set[Any]], clusters: frozenset[str], left
     rest = left - ours
     if not twice and ours <= left and without == len(rest):
         return ""
-    are_left = f"of the bill's are left {len(rest)}: {', '.join(sorted(rest))}" if rest else "of the bill's are left none"
+    are_left = (
+        f"of the bill's are left {len(rest)}: {', '.join(sorted(rest))}" if rest else "of the bill's are left none"
+    )
     if twice:
         return f"several of them call a cluster {', '.join(twice)}: that may be one cluster twice; {are_left}"
     named = f"{', '.join(sorted(ours))}, and " if ours else ""

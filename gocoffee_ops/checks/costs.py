@@ -61,10 +61,11 @@ def _of_what_was_read(found: Finding, unread: str) -> Finding:
 def bill_reconciled(reconciliation: pd.DataFrame, coverage: pd.DataFrame, *, thresholds: Thresholds) -> list[Finding]:
     """Do the lines explain the bill? (C02, C12)
 
-    Of complete days alone. UNKNOWN while all days are within the billing lag; when less than `cost_priced_min` of what the clusters
-    cost has a price, as then the bill, or what was matched with it, lacks more than a residual could show; and when it is not known
-    of more than the rest what for; or a bill was not read. How much has a price is told in money: `priced_of_money`. Of billed and effective cost the one
-    of which more is residual is judged: an invoice must be explained too, one that credits bring to 0 by what it has without signs.
+    Of complete days alone. UNKNOWN while all days are within the billing lag; when less than `cost_priced_min` of what the
+    clusters cost has a price, as then the bill, or what was matched with it, lacks more than a residual could show; when it is
+    not known of more than the rest what for; and while a bill was not read. How much has a price is told in money:
+    `priced_of_money`. Of billed and effective cost the one of which more is residual is judged: an invoice must be explained too,
+    one that credits bring to 0 by what it has without signs.
 
     >>> import pandas as pd
     >>> row = {"currency": "EUR", "estimated": False, "line": "bill", "days": 7, "effective": Decimal(100)}
@@ -114,13 +115,9 @@ def _reconciled(
         return found(Status.UNKNOWN, f"only {lacking} has a price, and nothing says what the rest costs")
     about = f"about {percent(priced or 0.0)} of what clusters cost has a price, if the rest costs what its like does: {lacking}"
     unlike = sorted({one for row in covered for one in row.get("unlike") or ()})
-    about += f" (no volume of {', '.join(unlike)} is in the bill: taken to cost as others do)" if unlike else ""
-    if priced is not None and priced < thresholds.cost_priced_min:
-        return found(
-            Status.UNKNOWN,
-            f"only {about}",
-            priced=round(priced, 4),
-        )
+    if unlike:
+        about += f" (no bill has a volume of {', '.join(unlike)}: taken to cost 10 times the dearest, "
+        about += "until the configuration has a price)"
     whole, residual = settled["bill"], settled["residual"]
     if not whole["effective"]:
         return found(Status.UNKNOWN, "the bill has no effective cost")
@@ -138,6 +135,8 @@ def _reconciled(
     unseen = unseen_share(settled)
     if unseen > 1 - thresholds.cost_priced_min and status is not Status.CRIT:
         status, reason = Status.UNKNOWN, f"{reason}; but of {percent(unseen)} it is not known what for"
+    if priced is not None and priced < thresholds.cost_priced_min:
+        return found(Status.UNKNOWN, f"{reason}; but only {about}", priced=round(priced, 4))
     if lacking:
         reason += f"; {about}"
     numbers = {} if priced is None else {"priced": round(priced, 4)}
@@ -148,8 +147,9 @@ def priced_of_money(lines: Mapping[str, Mapping[str, Any]], coverage: Sequence[M
     """Of what the clusters cost, the share that has a price; None where some of it has a price nowhere to judge the rest by.
 
     `lines` are a bill's, by line. What has no price is taken to cost as much as its like in the bill: a GiB of a volume as the
-    others' of its class (as any other where the bill has none of it), a day of a load balancer as the others', a core-hour as the
-    others. So a small disk without a price counts as one. None, too, where nothing of a cluster costs anything.
+    others' of its class in the cluster (10 times the dearest where no bill has one of that: `costs.coverage`), a day of a load
+    balancer as the others', a core-hour as the others. So a small disk without a price counts as one. None, too, where volumes of
+    such a class cannot be weighed, as bills are in several currencies, and where nothing of a cluster costs anything.
 
     >>> nodes = {"what": "core-hours", "total": 100.0, "from_bill": 100.0, "priced_share": 1.0}
     >>> disks = {"what": "GiB-days of volumes", "total": 10.0, "from_bill": 5.0, "priced_share": 0.5}
@@ -166,7 +166,7 @@ def priced_of_money(lines: Mapping[str, Mapping[str, Any]], coverage: Sequence[M
         total = least.get("weighed_total") or least["total"]
         share = 1 - least["weighed_unpriced"] / total if least.get("weighed_total") else least["priced_share"]
         billed = least["from_bill"] / total
-        if not billed and least["priced_share"] < 1:
+        if least["priced_share"] < 1 and (not billed or (least.get("unlike") and not least.get("weighed_total"))):
             return None
         money_ = sum(float(lines[line]["effective"]) for line in of_kind if line in lines) / billed if billed else 0.0
         whole, priced = whole + money_, priced + money_ * share

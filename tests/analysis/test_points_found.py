@@ -34,7 +34,10 @@ def test_c13_a_window_of_little_more_than_a_scrape_is_seen() -> None:
 def test_pods_that_were_scraped_otherwise_stand_apart() -> None:
     table = sizing({"scrape_interval_s": 60.0, "rate_window_s": 300.0}, {**FAR, "pod": "orders-5c-b"})
 
-    assert sorted(row["scrape_interval_s"] for row in records(rightsizing.points_found(table, containers()))) == [60.0, 300.0]
+    assert sorted(row["scrape_interval_s"] for row in records(rightsizing.points_found(table, containers()))) == [
+        60.0,
+        300.0,
+    ]
 
 
 def test_none_expected_is_no_ratio_and_nothing_read_is_no_row() -> None:

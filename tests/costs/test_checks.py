@@ -178,8 +178,14 @@ def test_a_bill_is_unknown_within_its_lag_without_rows_and_with_too_few_prices()
 def test_reconciliation_rests_on_a_price_for_95_percent_of_what_clusters_cost(percent: int, status: Status) -> None:
     """Nodes and disks cost 100 in the bill; one more disk, which it has no row of, costs as much as the others on average."""
     unbilled = round(Decimal(100 - percent) * 100 / percent, 9)  # so that 100 is so many percent of the whole
-    billed = [{"volume": f"pv{n}", "volume_handle": f"vol-disk{n}", "driver": "ebs.csi.aws.com"} for n in range(1, 3)]
-    things = objects(hours("a"), volume_table=volumes(*billed, {"volume": "pv3", "driver": "ebs.csi.aws.com"}))
+    billed = [
+        {"volume": f"pv{n}", "volume_handle": f"vol-disk{n}", "driver": "ebs.csi.aws.com", "storage_class": "slow"}
+        for n in range(1, 3)
+    ]
+    things = objects(
+        hours("a"),
+        volume_table=volumes(*billed, {"volume": "pv3", "driver": "ebs.csi.aws.com", "storage_class": "slow"}),
+    )
     disks = [{"day": MONDAY, "resource_id": f"vol-disk{n}", "effective": unbilled} for n in range(1, 3)]
     node = NODE | {"effective": 100 - 2 * unbilled}
     lines = allocated(charges(node, *disks), things)
@@ -263,7 +269,9 @@ def fortnight(*later: str, first: str = "10", days: int = 14, **row: Any) -> pd.
 END = MONDAY + 16 * DAY  # the billing lag of two days has left fourteen behind
 
 
-@pytest.mark.parametrize(("now", "status"), [("11", OK), ("13", WARN), ("20", CRIT), ("5.1", OK), ("5", WARN), ("0.1", WARN)])
+@pytest.mark.parametrize(
+    ("now", "status"), [("11", OK), ("13", WARN), ("20", CRIT), ("5.1", OK), ("5", WARN), ("0.1", WARN)]
+)
 def test_a_week_is_judged_by_the_week_before(now: str, status: Status) -> None:
     table = weeks(fortnight(*[now] * 7), as_of=END)
 
@@ -324,7 +332,9 @@ def test_an_invoice_that_credits_bring_to_nothing_must_be_explained_too() -> Non
     (found,) = checks.bill_reconciled(reconciliation(lines), coverage(lines), thresholds=LIMITS)
 
     assert found.status is CRIT
-    assert found.reason.startswith("50.0 % of 1 day is residual: 50.00 EUR of 100.00 EUR that credits cancel out as billed")
+    assert found.reason.startswith(
+        "50.0 % of 1 day is residual: 50.00 EUR of 100.00 EUR that credits cancel out as billed"
+    )
 
 
 def test_only_the_largest_parts_and_names_of_each_currency_are_told() -> None:

@@ -89,7 +89,8 @@ def test_requests_to_a_disk_do_not_pay_for_it(unit: str, share: float) -> None:
 def test_a_disk_without_a_price_weighs_by_its_size(gib: float | None, status: Status) -> None:
     """A disk of 10 GiB costs 0.30, a node 10: another of as much changes nothing, one of 200 GiB would cost 6."""
     row = {"day": MONDAY, "effective": Decimal("0.30"), "resource_id": "vol-data00", "usage_unit": "GB-Month"}
-    found, shares = judged(row, disks=[{"volume_handle": "vol-data00"}, {"capacity_gib": gib}])
+    disks = [{"volume_handle": "vol-data00"}, {"capacity_gib": gib}]
+    found, shares = judged(row, disks=[disk | {"storage_class": "slow"} for disk in disks])
     assert found.status is status, found.reason
     assert shares["GiB-days of volumes"] == 10 / (10 + (gib or 10))
     assert "if the rest costs what its like does" in found.reason
@@ -97,10 +98,10 @@ def test_a_disk_without_a_price_weighs_by_its_size(gib: float | None, status: St
 
 @pytest.mark.parametrize(
     ("kind", "status", "priced"),
-    [("slow", Status.OK, 10.6 / 10.7), ("fast", Status.UNKNOWN, 10.6 / 11.6), ("new", Status.OK, 10.6 / 10.9)],
+    [("slow", Status.OK, 10.6 / 10.7), ("fast", Status.UNKNOWN, 10.6 / 11.6), ("new", Status.UNKNOWN, 10.6 / 18.1)],
 )
 def test_a_disk_without_a_price_costs_what_its_class_does(kind: str, status: Status, priced: float) -> None:
-    """10 GiB of slow are billed 0.10, 5 of fast 0.50: 10 more are 0.10 or 1.00, and of a class that no bill has 0.40."""
+    """10 GiB of slow are billed 0.10, 5 of fast 0.50: 10 more are 0.10 or 1.00, and 7.5 of a class that no bill has 7.50."""
     gib = {"resource_id": "vol-slow00", "usage_unit": "GB-Month", "day": MONDAY, "effective": Decimal("0.10")}
     fast = gib | {"resource_id": "vol-fast00", "effective": Decimal("0.45")}
     beside = fast | {"usage_unit": "IOPS-Mo", "effective": Decimal("0.05"), "sku_id": "iops"}
@@ -112,7 +113,52 @@ def test_a_disk_without_a_price_costs_what_its_class_does(kind: str, status: Sta
     found, shares = judged(gib, fast, beside, disks=disks)
     assert (found.status, f"about {priced * 100:.0f} % of what clusters cost" in found.reason) == (status, True), found
     assert shares["GiB-days of volumes"] == pytest.approx(15 / (15 + disks[2]["capacity_gib"]))
-    assert ("no volume of new is in the bill: taken to cost as others do" in found.reason) == (kind == "new")
+    said = "no bill has a volume of new (eu): taken to cost 10 times the dearest, until the configuration has a price"
+    assert (said in found.reason) == (kind == "new")
+
+
+@pytest.mark.parametrize(("left", "status"), [("us", Status.OK), ("eu", Status.UNKNOWN)])
+def test_a_class_of_one_cluster_does_not_stand_for_another_clusters_of_that_name(left: str, status: Status) -> None:
+    """A GiB of eu's costs twenty times one of us': 100 without a price are 2.00 there and 0.10 here."""
+    row = {"resource_id": "vol-eu0000", "usage_unit": "GB-Month", "day": MONDAY, "effective": Decimal("2.00")}
+    disks = [
+        {"cluster": "eu", "volume_handle": "vol-eu0000", "capacity_gib": 100.0},
+        {"cluster": "us", "volume_handle": "vol-us0000", "capacity_gib": 1000.0},
+        {"cluster": left, "capacity_gib": 100.0},
+    ]
+    bill = (row, row | {"resource_id": "vol-us0000", "effective": Decimal("1.00")})
+    found, _ = judged(*bill, disks=[disk | {"storage_class": "standard"} for disk in disks])
+    assert found.status is status, found
+    priced = 13 / (13.1 if left == "us" else 15)
+    assert (f"about {priced * 100:.0f} % of what clusters cost" in found.reason, "no bill has" in found.reason) == (
+        True,
+        False,
+    )
+
+
+def test_a_class_of_which_no_bill_has_a_volume_is_not_taken_for_cheap_ones() -> None:
+    """Half of the GiB are a file share's, that may cost ten times a disk's: one tenth of its size would be worth 0.30 at most."""
+    row = {"day": MONDAY, "effective": Decimal("0.30"), "resource_id": "vol-data00", "usage_unit": "GB-Month"}
+
+    def of(gib: float) -> Finding:
+        disk = {"volume_handle": "vol-data00", "storage_class": "standard", "capacity_gib": 100.0}
+        found, _ = judged(row, disks=[disk, {"storage_class": "share", "capacity_gib": gib}])
+        return found
+
+    assert (of(100.0).status, of(100.0).numbers) == (Status.UNKNOWN, {"priced": round(10.3 / 13.3, 4)})
+    assert of(10.0).status is Status.OK
+
+
+def test_a_class_that_no_bill_has_is_not_weighed_by_bills_in_two_currencies() -> None:
+    row = {"day": MONDAY, "effective": Decimal("0.30"), "resource_id": "vol-data00", "usage_unit": "GB-Month"}
+    disks = [{"volume_handle": "vol-data00"}, {"volume_handle": "vol-data01"}]
+    dollars = row | {"resource_id": "vol-data01", "currency": "USD"}
+    things = [disk | {"driver": EBS, "storage_class": "slow", "volume": f"pv{n}"} for n, disk in enumerate(disks)]
+    left = {"driver": EBS, "volume": "pv9", "storage_class": "share", "capacity_gib": 0.1}
+    lines = allocated(charges(ONE_NODE, row, dollars), objects(hours("a"), volume_table=volumes(*things, left)))
+    found = checks.bill_reconciled(reconciliation(lines), coverage(lines), thresholds=LIMITS)
+    assert {one.status for one in found} == {Status.UNKNOWN}
+    assert "nothing says what the rest costs" in found[0].reason
 
 
 def test_a_currency_without_a_cluster_says_nothing_of_what_clusters_cost() -> None:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 WHOLE = "bill"
+DEARER = 10.0  # times the dearest class that a bill has: as far apart lie list prices of cold disks and file shares
 
 RECONCILIATION = Schema(
     "reconciliation",
@@ -79,14 +80,14 @@ COVERAGE = Schema(
         Column(
             "weighed_total",
             "Float64",
-            help="of volumes: a GiB-day weighs what its storage class costs in the bill, over what any costs there",
+            help="of volumes: a GiB-day weighs what its cluster's storage class costs in the bill, over what any costs there",
             optional=True,
         ),
         Column("weighed_unpriced", "Float64", help="of that, what has no price", optional=True),
         Column(
             "unlike",
             "list[string]",
-            help="storage classes without a price of which the bill has no volume: they weigh 1",
+            help=f"storage classes without a price of which no bill has a volume: they weigh {DEARER:g} times the dearest",
         ),
     ),
 )
@@ -217,28 +218,39 @@ def _kind(row: Mapping[str, Any]) -> str | None:
 
 
 def _by_class(volumes: Sequence[Mapping[str, Any]], table: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The volumes weighed by what a GiB-day of their class costs in the bill; nothing where that is in several currencies.
+    """The volumes weighed by what a GiB-day of their class costs in the bill; not weighed where that is in several currencies.
 
+    What no bill has of a class in a cluster is no measure of it: without a price it is taken to be dearer than any that one has.
     What is billed beside a volume (requests, throughput) is what its class costs, too.
     """
     billed = {_disk(row): row for row in volumes if row["price_from"] == BILL}
     paid = [row for row in table if row["line"] in (STORAGE, UNMOUNTED) and _disk(row) in billed and row["effective"]]
-    money: defaultdict[str | None, float] = defaultdict(float)
-    size: defaultdict[str | None, float] = defaultdict(float)
+    money: defaultdict[tuple[str, str | None], float] = defaultdict(float)
+    size: defaultdict[tuple[str, str | None], float] = defaultdict(float)
     for row in paid:
-        money[billed[_disk(row)]["storage_class"]] += float(row["effective"])
+        money[_class(billed[_disk(row)])] += float(row["effective"])
     for row in billed.values():
-        size[row["storage_class"]] += row["volume_gib"]
-    if len({row["currency"] for row in paid}) != 1 or min(money.values()) < 0 or sum(money.values()) <= 0:
-        return {}
-    mean = sum(money.values()) / sum(size.values())
-    weight = {one: money[one] / size[one] / mean for one in size if one is not None}
+        size[_class(row)] += row["volume_gib"]
     without = [row for row in volumes if row["price_from"] is None]
+    likes = {one for one in size if one[1] is not None}  # without a class one volume says nothing of another
+    unlike = sorted(f"{name or 'no class'} ({cluster})" for cluster, name in {_class(row) for row in without} - likes)
+    if len({row["currency"] for row in paid}) != 1 or min(money.values()) < 0 or sum(money.values()) <= 0:
+        return {"unlike": tuple(unlike)}
+    mean = sum(money.values()) / sum(size.values())
+    weight = {one: money[one] / size[one] / mean for one in size}
+    guess = DEARER * max(weight.values())
+    unpriced = sum(row["volume_gib"] * (weight[_class(row)] if _class(row) in likes else guess) for row in without)
+    priced = (row for row in volumes if row["price_from"] is not None)
     return {
-        "weighed_total": sum(row["volume_gib"] * weight.get(row["storage_class"], 1.0) for row in volumes),
-        "weighed_unpriced": sum(row["volume_gib"] * weight.get(row["storage_class"], 1.0) for row in without),
-        "unlike": tuple(sorted({row["storage_class"] or "no class" for row in without} - weight.keys())),
+        "weighed_total": unpriced + sum(row["volume_gib"] * weight.get(_class(row), 1.0) for row in priced),
+        "weighed_unpriced": unpriced,
+        "unlike": tuple(unlike),
     }
+
+
+def _class(row: Mapping[str, Any]) -> tuple[str, str | None]:
+    """A storage class is its cluster's: another's of the same name may cost something else."""
+    return row["cluster"], row["storage_class"]
 
 
 def _disk(row: Mapping[str, Any]) -> tuple[Any, ...]:
