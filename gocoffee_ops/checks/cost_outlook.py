@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from gocoffee_ops.checks.bills import bills_unread
-from gocoffee_ops.checks.costs import NEXT, money, unseen_share
+from gocoffee_ops.checks.costs import NEXT, bills_lacking, money, unseen_share
 from gocoffee_ops.checks.grading import concluded, counted, grade, percent, seconds
 from gocoffee_ops.frames import records
 from gocoffee_ops.model import Finding, Number, Status, Thresholds
@@ -123,7 +123,7 @@ def budgets_kept(against: pd.DataFrame, reconciliation: pd.DataFrame, *, thresho
     budgeted = [row for row in table if row["budget_effective"] is not None]
     without = [row["team"] for row in table if row["budget_effective"] is None and row["team"] is not None]
     fine = f"{counted(len(budgeted), 'team')} stay below {percent(thresholds.cost_budget_warn)} of their budgets"
-    unseen, lacking = _unseen(reconciliation), _bills_unread(against)
+    unseen, lacking = _unseen(reconciliation), bills_lacking(against)
     return concluded(
         [_budget(row, unseen.get(row["currency"], 0.0), lacking, thresholds) for row in budgeted],
         check="budgets_kept",
@@ -141,11 +141,6 @@ def _unseen(reconciliation: pd.DataFrame) -> dict[str, float]:
         if not row["estimated"]:
             settled[row["currency"]][row["line"]] = row
     return {currency: unseen_share(lines) for currency, lines in settled.items()}
-
-
-def _bills_unread(table: pd.DataFrame) -> str:
-    """The bills that what a table was made of lacks, and why; "" for none."""
-    return ", ".join(gap for gap in table.attrs.get("unread", ()) if gap.startswith("bill/"))
 
 
 def _budget(row: Mapping[str, Any], unseen: float, lacking: str, thresholds: Thresholds) -> Finding:

@@ -38,13 +38,13 @@ def money(amount: Decimal, currency: str | None) -> str:
     return f"{amount:,.2f} {currency or '(no currency)'}"
 
 
-def bills_unread(table: pd.DataFrame) -> str:
+def bills_lacking(table: pd.DataFrame) -> str:
     """The bills that what a table was made of lacks, and why; "" for none.
 
     >>> import pandas as pd
     >>> table = pd.DataFrame()
     >>> table.attrs["unread"] = ["bill/gcp: 403 Forbidden", "cluster/us: no answer"]
-    >>> bills_unread(table)
+    >>> bills_lacking(table)
     'bill/gcp: 403 Forbidden'
     """
     return ", ".join(gap for gap in table.attrs.get("unread", ()) if gap.startswith("bill/"))
@@ -85,7 +85,7 @@ def bill_reconciled(reconciliation: pd.DataFrame, coverage: pd.DataFrame, *, thr
         _reconciled(currency, rows, covered if currency in of_clusters or not of_clusters else [], thresholds)
         for currency, rows in by_currency.items()
     )
-    unread = bills_unread(reconciliation)
+    unread = bills_lacking(reconciliation)
     findings = [_of_what_was_read(finding, unread) for finding in judged]
     fine = [finding.reason for finding in findings]
     return concluded(
@@ -269,7 +269,7 @@ def costs_tagged(by_team_and_line: pd.DataFrame, *, thresholds: Thresholds) -> l
             if row[f"{basis}_settled"] is not None:
                 sums[row["currency"]][f"{kind}{at}"] += row[f"{basis}_settled"]
         unpriced += row["unpriced"]
-    unread = bills_unread(by_team_and_line)
+    unread = bills_lacking(by_team_and_line)
     findings = [_of_what_was_read(_tagged(currency, parts, thresholds), unread) for currency, parts in sums.items()]
     shares = "; ".join(finding.reason for finding in findings)
     return concluded(
