@@ -41,6 +41,7 @@ SERIES_LIMIT = 1_000
 STEPS_LIMIT = 11_000  # Prometheus refuses more
 MEMORY_STEPS = 60
 WINDOW_S = 300.0
+STATED_S = 1800.0  # who has a limit changes seldom, and is told by scrapes that may be far apart
 CONTAINERS = ("namespace", "pod", "container")
 NO_PERIODS = {False: "no CPU limit", None: "no CPU periods, nor whether it has a CPU limit"}  # by whether it has one
 
@@ -270,12 +271,12 @@ def saturation(
     periods, throttled = vector(names.cpu_periods, increase), vector(names.cpu_throttled, increase)
     used_bytes = vector(names.memory, latest)
     limits = vector(names.memory_limit, latest, matches("resource", "|memory"))
-    cpu_limits = vector(names.container_limits, latest, equals("resource", "cpu"))
-    any_limit = (
-        f"count({selector(names.container_limits)})"  # without any of anybody's, that one is missing tells nothing
-    )
+    stated = latest.format(f"last_over_time({{}}[{STATED_S:g}s])")
+    cpu_limits = vector(names.container_limits, stated, equals("resource", "cpu"))
+    # Without any of anybody's, that one is missing tells nothing.
+    any_limit = f"count(last_over_time({selector(names.container_limits)}[{STATED_S:g}s]))"
     limits_told = asked.heard(any_limit, ask.source.instant(any_limit, ask.as_of, ask.deadline))
-    running = vector(names.container_running, latest) if limits_told else {}
+    running = vector(names.container_running, stated) if limits_told else {}
     steady = f"max by ({', '.join(CONTAINERS)}) ((min_over_time({{0}}[{window_s:g}s]) == 1) and ({{0}} offset {window_s:g}s))"
     rows = []
     known = sorted(used_bytes | periods)
