@@ -120,8 +120,8 @@ def _in_two(charges: pd.DataFrame) -> Iterator[Finding]:
             sums[currency] += billed
         money = " and ".join(f"{amount:,.2f} {currency}" for currency, amount in sorted(sums.items()))
         reason = (
-            f"{counted(len(found), 'charge')} (billed: {money}) of bill/{first} and of bill/{second} are the same: every sum "
-            "holds them twice"
+            f"{counted(len(found), 'charge')} (billed: {money}) of bill/{first} and of bill/{second} look the same: if they are, "
+            "every sum holds them twice"
         )
         numbers = {"charges": len(found)}
         yield Finding(Status.UNKNOWN, "bill_files_sound", f"bill/{first}", reason, numbers)

@@ -77,7 +77,8 @@ def _steady(currency: str | None, both: Mapping[str, Row], parts: Sequence[Row],
     numbers: dict[str, Number | str] = {} if ratio is None else {"ratio": round(ratio, 3)}
     numbers |= {"largest": largest[0][0], "largest_change": float(round(_sum(largest[0][1]), 2))} if largest else {}
     status = grade(ratio, thresholds.cost_growth_warn, thresholds.cost_growth_crit)
-    if ratio is not None and ratio <= thresholds.cost_fall_warn:
+    fell = before is not None and before - now >= thresholds.cost_anomaly_floor
+    if ratio is not None and ratio <= thresholds.cost_fall_warn and fell:
         status, reason = Status.WARN, f"{reason}; a bill that stopped falls like that, too"
     return found(status, reason, **numbers)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -31,6 +32,7 @@ Service = tuple[str, str, str]
 NEXT = (FORENSICS,)
 BAD = {"error", "fatal"}
 HARMLESS = {"info", "debug", "trace"}
+RARELY = 0.01
 QUOTED = 90  # characters of a template that a sentence can hold
 
 
@@ -201,7 +203,8 @@ def nothing_new_in_logs(novelty: pd.DataFrame, *, thresholds: Thresholds, runboo
     for service in dict.fromkeys([*services, *_services(missing)]):
         owned, lacking = services.get(service, []), of_service(missing, service)
         if not any(row["count"] for row in owned):
-            findings.append(_silent("nothing_new_in_logs", service, lacking))
+            if lacking or _speaks_often(owned, novelty.attrs.get("window_min")):
+                findings.append(_silent("nothing_new_in_logs", service, lacking))
             continue
         graded = [(_grade_change(row, thresholds), row) for row in owned]
         informs += sum(status is Status.OK and row["change"] == "new" for status, row in graded)
@@ -266,6 +269,15 @@ def _no_baseline(service: Service, unread: Sequence[Row]) -> Finding:
 
 def _services(missing: Sequence[Missing]) -> list[Service]:
     return list(dict.fromkeys((one["cluster"], one["namespace"], one["service"]) for one in missing))
+
+
+def _speaks_often(rows: Sequence[Row], window_min: float | None) -> bool:
+    """Whether a service that logged before would by chance be silent for the window less than once in a hundred times."""
+    before, minutes = (
+        sum(row["baseline_count"] for row in rows),
+        max((row["baseline_min"] for row in rows), default=0.0),
+    )
+    return not minutes or window_min is None or math.exp(-before / minutes * window_min) < RARELY
 
 
 def _silent(check: str, service: Service, lacking: Sequence[Missing]) -> Finding:

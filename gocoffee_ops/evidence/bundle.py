@@ -175,7 +175,11 @@ def _beside(entries: Sequence[Entry], path: Path) -> Iterator[Problem]:
     ended = [entry.body["status"] for entry in entries if entry.kind == "run"]
     if ended and said.get("status") != ended[-1]:
         yield Problem(f"was changed: it says {said.get('status')}, and the evidence {ended[-1]}", RUN_JSON)
-    for name, sha256 in said.get("files", {}).items():
+    files = said.get("files", {})
+    if not isinstance(files, dict):
+        yield Problem("is no record of a run", RUN_JSON)
+        return
+    for name, sha256 in files.items():
         file = path.parent / Path(name).name
         if not file.is_file():
             yield Problem("is missing", name)

@@ -144,7 +144,7 @@ class Prometheus:
         what = "read its external labels"
         try:
             envelope = self._get(what, "/api/v1/status/config", {}, deadline)
-        except (NotFound, Forbidden):
+        except (NotFound, Forbidden, Malformed, ServerFault):  # as who speaks the API only in part may answer
             return None
         shown: _Shown = self._decoded(what, envelope.data, _Shown)
         section = GLOBAL.search(shown.yaml)  # the rest may be long, and is not ours to read

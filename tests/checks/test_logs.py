@@ -123,3 +123,16 @@ def test_a_rate_is_of_the_window_that_is_asked_for() -> None:
     (found,) = error_rate_below(pd.concat([before, within]), thresholds=LIMITS, window=Window(at(60), at(120)))
 
     assert (found.status, found.reason[:34]) == (Status.CRIT, "50.0 % of 100 requests failed (acc")
+
+
+def test_a_service_that_logs_rarely_may_be_silent_for_a_while() -> None:
+    """As a database that writes a line an hour: that none came within an hour says nothing."""
+    windows = Window(at(60), at(120)), Window(at(0), at(60))
+    judged = [
+        nothing_new_in_logs(
+            novelty(templated(parse(table([line("LOG checkpoint", at(m)) for m in minutes]))), *windows),
+            thresholds=LIMITS,
+        )
+        for minutes in ([3, 9], range(3, 60, 6))
+    ]
+    assert [[finding.status for finding in found] for found in judged] == [[Status.OK], [Status.UNKNOWN]]

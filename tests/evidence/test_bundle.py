@@ -250,6 +250,8 @@ def test_the_status_in_run_json_and_the_report_are_held_against_the_run(bundle: 
         "run.json was changed: it says OK, and the evidence CRIT",
         "report.html is missing",
     ]
+    run_json.write_text(json.dumps(said | {"files": None}))
+    assert [str(problem) for problem in problems(evidence)] == ["run.json is no record of a run"]
     run_json.write_text("[1]")
     assert [problem.file for problem in problems(evidence, _head(evidence))] == ["run.json"]
 

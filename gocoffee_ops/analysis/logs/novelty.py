@@ -34,7 +34,8 @@ def novelty(templated: pd.DataFrame, window: Window, baseline: Window) -> pd.Dat
     first record, and those of which its lines were not all read and kept, count for nothing, and without any the change is
     `no baseline`: what an unread period held is not new.
 
-    Columns: those of `NOVELTY`. `templated` holds the records of both windows; those without a time are in neither.
+    Columns: those of `NOVELTY`; the attribute `window_min` is the window's length. `templated` holds the records of both
+    windows; those without a time are in neither.
     """
     import pandas as pd
 
@@ -55,7 +56,9 @@ def novelty(templated: pd.DataFrame, window: Window, baseline: Window) -> pd.Dat
         row = _row(key, new.get(key), old.get(key), int(whole.get(key, 0)), window.seconds / 60.0, minutes)
         rows.append(row | {"without_level": int(untold.get(key, 0))})
     rows.sort(key=_importance)
-    return cited(NOVELTY.from_rows(rows), templated, window=window)
+    frame = cited(NOVELTY.from_rows(rows), templated, window=window)
+    frame.attrs["window_min"] = window.seconds / 60.0
+    return frame
 
 
 def _lacking(templated: pd.DataFrame, window: Window, baseline: Window) -> list[Missing]:

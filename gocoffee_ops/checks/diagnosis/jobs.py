@@ -11,6 +11,7 @@ from gocoffee_ops.checks.diagnosis.workloads import POD_TABLES, refusing
 from gocoffee_ops.checks.grading import counted, seconds
 from gocoffee_ops.model import Status
 
+DAY_S = 86_400.0
 OWN = ("jobs.runs", "jobs.cronjobs")
 TABLES = (*OWN, *POD_TABLES)
 NOT_STARTED = (
@@ -55,16 +56,16 @@ def _cronjob(at: Ref, row: Row, picture: Picture) -> Problem | None:
 
 
 def _overdue(at: Ref, row: Row, picture: Picture) -> Problem | None:
-    """A run that is due by the schedule and was not started. One that waits for its predecessor has that one's time, too."""
+    """A run that is due by the schedule and was not started. To wait for the one before it is meant so, for a day."""
     last, schedule = row["last_scheduled_at"], row["schedule"]
     waits = row["concurrency"] == "Forbid" and row["active"]
     try:
-        due = due_after(schedule, row["time_zone"], last, row["created_at"], runs=2 if waits else 1)
+        due = due_after(schedule, row["time_zone"], last, row["created_at"])
     except ValueError as error:
         reason = f"whether a run is overdue cannot be told: its schedule {schedule} is not understood here ({error})"
         return Problem(JOBS, Status.UNKNOWN, at, reason, OWN)
     late_s = (row["created_at"] - due).total_seconds() + row["age_s"] if due is not None else 0.0
-    if due is None or late_s < picture.thresholds.stuck_s:
+    if due is None or late_s < (DAY_S if waits else picture.thresholds.stuck_s):
         return None
     behind = " while the one before it still runs" if waits else ""
     before = f"the last is of {last:%Y-%m-%d %H:%M} UTC" if last is not None else "none ever was"

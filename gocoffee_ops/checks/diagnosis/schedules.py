@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -28,11 +27,8 @@ ANYWHERE = tuple(timezone(timedelta(minutes=15 * quarter)) for quarter in range(
 A_SECOND = timedelta(seconds=1)
 
 
-def due_after(
-    schedule: str, zone: str | None, started: datetime | None, created: datetime, runs: int = 1
-) -> datetime | None:
-    """When at the latest the next run was due after the last one `started` (or the CronJob was `created`), or the one
-    `runs` later; None if never.
+def due_after(schedule: str, zone: str | None, started: datetime | None, created: datetime) -> datetime | None:
+    """When at the latest the next run was due after the last one `started` (or the CronJob was `created`); None if never.
 
     Without a `zone` a schedule is read in that of the controller's clock, which nobody tells: mostly UTC. Where the last run was
     not on the schedule in UTC, or there was none, it is the latest of the times that it may be. Raises ValueError for a
@@ -41,22 +37,20 @@ def due_after(
     >>> noon = datetime(2026, 1, 5, 12, tzinfo=UTC)
     >>> f"{due_after('0 3 * * *', 'Europe/Berlin', None, noon):%d %H:%M}"
     '06 02:00'
-    >>> f"{due_after('@hourly', None, noon, noon):%d %H:%M}", f"{due_after('@hourly', None, noon, noon, runs=2):%d %H:%M}"
-    ('05 13:00', '05 14:00')
+    >>> f"{due_after('@hourly', None, noon, noon):%d %H:%M}"
+    '05 13:00'
     """
     if zoned := ZONED.fullmatch(schedule.strip()):
         zone, schedule = zoned.groups()
     if every := EVERY.fullmatch(schedule.strip()):
         parts = re.findall(r"([\d.]+)([hms])", every[1])
-        return (started or created) + runs * timedelta(
-            seconds=max(sum(float(n) * UNITS_S[unit] for n, unit in parts), 1.0)
-        )
+        return (started or created) + timedelta(seconds=max(sum(float(n) * UNITS_S[unit] for n, unit in parts), 1.0))
     fields = _fields(schedule)
     if zone:
-        return _nth(fields, _zone(zone), started or created, runs)
-    if started is not None and _nth(fields, UTC, started - A_SECOND, 1) == started:
-        return _nth(fields, UTC, started, runs)
-    times = [_nth(fields, anywhere, started or created, runs) for anywhere in ANYWHERE]
+        return _next(fields, _zone(zone), started or created)
+    if started is not None and _next(fields, UTC, started - A_SECOND) == started:
+        return _next(fields, UTC, started)
+    times = [_next(fields, anywhere, started or created) for anywhere in ANYWHERE]
     return max((time for time in times if time is not None), default=None)
 
 
@@ -107,14 +101,10 @@ def _field(text: str, first: int, last: int) -> str:
     return ",".join(terms)
 
 
-def _nth(fields: str, zone: tzinfo, after: datetime, n: int) -> datetime | None:
-    times = _times(fields, zone, after)
-    return [next(times, None) for _ in range(n)][-1]
-
-
-def _times(fields: str, zone: tzinfo, after: datetime) -> Iterator[datetime]:
-    """The times by the clock of a zone; one that the clock leaps over is none, as to Kubernetes."""
+def _next(fields: str, zone: tzinfo, after: datetime) -> datetime | None:
+    """The next time by the clock of a zone; one that the clock leaps over is none, as to Kubernetes."""
     for local in CronSim(fields, after.astimezone(zone).replace(tzinfo=None)):
         time = local.replace(tzinfo=zone).astimezone(UTC)
         if time > after and time.astimezone(zone).replace(tzinfo=None) == local:
-            yield time
+            return time
+    return None
