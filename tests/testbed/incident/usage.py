@@ -99,7 +99,13 @@ class Usage:
                 yield f'up{{job="kubelet",instance="{node}:10250"}} {int(not self._lost(node, at))} {at.timestamp():.0f}'
 
     def history(self, since: datetime, until: datetime) -> Iterator[str]:
-        """Lines of OpenMetrics, but for `up`; a family's samples stand together."""
+        """Lines of OpenMetrics, but for `up`; a family's samples stand together.
+
+        The last minutes of an hour that is not over are as dense as what goes on: a pod that the release replaces is not scraped
+        any more, and has a rate all the same.
+        """
+        late = max(since, (until - STEP).replace(microsecond=0), until.replace(minute=0, second=0, microsecond=0))
+        dense = {STEP: sorted({*_moments(since, until, STEP), *_moments(late, until, SCRAPED)})}
         series: dict[str, dict[str, tuple[Container, Value, timedelta]]] = {}
         for one in self.containers:
             for name, value in self._cadvisor(one):
@@ -109,7 +115,7 @@ class Usage:
         for name, each in series.items():
             yield f"# TYPE {name} unknown"
             for labels, (one, value, step) in each.items():
-                for at in _moments(since, until, step):
+                for at in dense.get(step) or _moments(since, until, step):
                     if one.ran(at) and not (step == STEP and self._lost(one.node, at)):
                         yield f"{name}{{{labels}}} {value(at):.15g} {at.timestamp():.0f}"
         yield "# TYPE kube_replicaset_owner unknown"
