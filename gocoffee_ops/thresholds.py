@@ -193,7 +193,7 @@ class Thresholds:
     cost_growth_warn: float = _limit(1.2, "times", "a week's effective cost over the week's before", _OURS)
     cost_growth_crit: float = _limit(2.0, "times", "a week's effective cost over the week's before", _OURS)
     cost_fall_warn: float = _limit(
-        0.5, "times", "a week's effective cost over the week's before; as little is told", _OURS
+        0.5, "ratio", "a week's effective cost over the week's before; as little is told", _OURS
     )
     cost_anomaly_warn: float = _limit(3.5, "times", "a day's distance from usual, in deviations", _IGLEWICZ)
     cost_anomaly_crit: float = _limit(10.0, "times", "a day's distance above usual, in deviations", _OURS)
