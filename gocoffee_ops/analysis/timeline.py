@@ -102,10 +102,7 @@ def merge(*timelines: pd.DataFrame) -> pd.DataFrame:
 
 def within(timeline: pd.DataFrame, start: datetime, end: datetime) -> pd.DataFrame:
     """The moments from `start` until `end`; what could not be read of the whole was not read of them either."""
-    frame = _finished([row for row in records(timeline) if start <= row["time"] < end], [timeline])
-    if "gaps" in timeline.attrs:
-        frame.attrs["gaps"] = list(timeline.attrs["gaps"])
-    return frame
+    return _finished([row for row in records(timeline) if start <= row["time"] < end], [timeline])
 
 
 def candidates(

@@ -25,8 +25,9 @@ Row = Mapping[str, Any]
 def costs_steady(weeks: pd.DataFrame, changes: pd.DataFrame | None = None, *, thresholds: Thresholds) -> list[Finding]:
     """Did the last complete week cost much more than the week before, or much less, and what of it? (C12, C16)
 
-    A fall is a warning: things that are gone look no different from a bill that stopped. UNKNOWN while a bill could not be read,
-    or lacks a day: what the others have is not the change. With `changes` (of `costs.cost_changes`) the largest parts of the
+    A fall of at least `cost_anomaly_floor` is a warning: things that are gone look no different from a bill that stopped. UNKNOWN
+    while a bill could not be read, or lacks a day: what the others have is not the change. With `changes` (of
+    `costs.cost_changes`) the largest parts of the
     change are named, with the services and resources that they are of: a purchase, a correction, a tax or a credit by that name,
     else the cause (price, volume, mix, new, gone, …).
 
@@ -35,6 +36,11 @@ def costs_steady(weeks: pd.DataFrame, changes: pd.DataFrame | None = None, *, th
     >>> weeks = pd.DataFrame([row, row | {"week": "now", "effective": Decimal(130)}])
     >>> said(costs_steady(weeks, thresholds=Thresholds()))
     ['WARN bill/EUR: the week cost 130.00 EUR, after 100.00 EUR: 1.30 times as much']
+    >>> for then in (100, 10):
+    ...     fallen = pd.DataFrame([row | {"effective": Decimal(then)}, row | {"week": "now", "effective": Decimal(4)}])
+    ...     print(*said(costs_steady(fallen, thresholds=Thresholds())))
+    WARN bill/EUR: the week cost 4.00 EUR, after 100.00 EUR: 0.04 times as much; a bill that stopped falls like that, too
+    OK bill: the week cost 4.00 EUR, after 10.00 EUR: 0.40 times as much
     >>> part = {"currency": "EUR", "cause": "one-off and correction", "line": "purchase", "effective_change": Decimal(32)}
     >>> part |= {"service": "EC2", "resources": ("ri-1",)}
     >>> gone = part | {"cause": "gone", "line": None, "effective_change": Decimal(-2), "service": "S3", "resources": ()}
