@@ -86,6 +86,15 @@ def counted(n: int, noun: str) -> str:
     return f"{n:,} {noun}" if n == 1 else f"{n:,} {plural}"
 
 
+def days(value_s: float) -> str:
+    """A long time, in whole days.
+
+    >>> days(90000), days(40_000_000)
+    ('1 day', '462 days')
+    """
+    return counted(int(value_s // 86_400), "day")
+
+
 def percent(ratio: float) -> str:
     """A ratio for people.
 

@@ -67,7 +67,7 @@ def nodes(ask: Ask[Cluster]) -> Rows:
     found = lists.all(NODES)
     taken = taken_by_node(lists)
     try:
-        version = ask.source.server_version(ask.deadline)
+        version = ask.source.server_version(ask.deadline).git_version
     except (Forbidden, NotFound):  # some hardened servers keep it to themselves; the table says that it is missing
         version = None
     return Rows(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from gocoffee_ops.frames import Column, Schema
@@ -21,6 +22,8 @@ from gocoffee_ops.sources.kubernetes.lists import (
     VALIDATING,
 )
 from gocoffee_ops.sources.kubernetes.network_shapes import AdmissionPolicy, Webhook
+
+UNSTATED_YEAR = 1970
 
 WEBHOOK_TABLE = Schema(
     "webhooks",
@@ -197,3 +200,37 @@ def namespaces(ask: Ask[Cluster]) -> Rows:
             }
         )
     return Rows(rows, notes=lists.notes())
+
+
+API_SERVER_TABLE = Schema(
+    "API servers",
+    (
+        Column("version", "string", help="v1.36.3"),
+        Column("built_at", "timestamp", optional=True, help="missing: the build states no date"),
+        Column("build_age_s", "Float64", "s", "since then", optional=True),
+    ),
+)
+
+
+@query("cluster", API_SERVER_TABLE)
+def api_servers(ask: Ask[Cluster]) -> Rows:
+    """Which version is the API server that answers, and when was it built?
+
+    API: /version. Permission: every authenticated user has it. Raises SourceError.
+    """
+    said = ask.source.server_version(ask.deadline)
+    built = _moment(said.build_date)
+    return Rows([{"version": said.git_version, "built_at": built, "build_age_s": ago_s(built, ask.as_of)}])
+
+
+def _moment(text: str) -> datetime | None:
+    """A build's date; Go's own stand-in for one that was not given, 1970, is none.
+
+    >>> _moment("2026-07-14T08:31:00Z"), _moment("1970-01-01T00:00:00Z"), _moment("$Format:%cI$")
+    (datetime.datetime(2026, 7, 14, 8, 31, tzinfo=datetime.timezone.utc), None, None)
+    """
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found.astimezone(UTC) if found.tzinfo is not None and found.year > UNSTATED_YEAR else None

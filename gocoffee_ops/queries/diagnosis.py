@@ -54,6 +54,7 @@ CLUSTER_WIDE: tuple[Query[...], ...] = (
     control_plane.admission_policies,
     control_plane.api_services,
     control_plane.namespaces,
+    control_plane.api_servers,
 )
 
 

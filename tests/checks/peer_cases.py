@@ -49,6 +49,7 @@ from tests.checks.diagnosis_tables import (
     POD,
     POLICY,
     QUERIES,
+    SERVER,
     SERVICE,
     UNREADY,
     WELL,
@@ -260,6 +261,7 @@ DIAGNOSED: dict[str, Rows] = {
     "node silent": {cluster.nodes: [NODE | {"pressures": ("DiskPressure=Unknown",)}]},
     "node cordoned": {cluster.nodes: [NODE | {"unschedulable": True}]},
     "namespace does not go": {control_plane.namespaces: [GOING]},
+    "API server built long ago": {control_plane.api_servers: [SERVER | {"build_age_s": 40_000_000.0}]},
     "policy's expression does not fit": {control_plane.admission_policies: [ADMISSION | {
         "type_warnings": ("spec.validations[0].expression: undefined field 'replica'",)}]},
     "binding without its policy": {control_plane.admission_policies: [ADMISSION | {"policy_exists": False}]},

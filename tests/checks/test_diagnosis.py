@@ -10,6 +10,7 @@ import pytest
 
 from gocoffee_ops import checks
 from gocoffee_ops.checks.diagnosis import AREAS
+from gocoffee_ops.checks.diagnosis.control_plane import PATCHED_S
 from gocoffee_ops.frames import Tables
 from gocoffee_ops.model import Status, Thresholds
 from gocoffee_ops.queries import (
@@ -51,6 +52,7 @@ from tests.checks.diagnosis_tables import (
     POLICY,
     QUERIES,
     QUOTA,
+    SERVER,
     SERVICE,
     UNKNOWN,
     UNREADY,
@@ -161,6 +163,8 @@ CASES: list[tuple[Status, str, str, Rows]] = [
     (CRIT, "apis_available", "apiservice/v1.x.example", {control_plane.api_services: [API | {"available": False}]}),
     (UNKNOWN, "apis_available", "apiservice/v1.x.example", {control_plane.api_services: [API | {"available": None}]}),
     (WARN, "namespaces_go", "namespace/shop", {control_plane.namespaces: [GOING]}),
+    (WARN, "api_server_patched", "cluster/cluster", {control_plane.api_servers: [SERVER | {"build_age_s": PATCHED_S + 1}]}),
+    (UNKNOWN, "api_server_patched", "cluster/cluster", {control_plane.api_servers: [SERVER | {"build_age_s": None}]}),
 ]  # fmt: skip
 
 
@@ -277,6 +281,14 @@ def test_webhooks_that_nobody_in_the_cluster_answers_are_named_as_not_looked_at(
         "(1 looked at); not looked at: o.example.com (its Service points outside), u.example.com (called by URL)"
     )
     assert said.numbers == {"read": 1, "not_looked_at": 2}
+
+
+def test_a_build_that_is_young_enough_proves_no_more_than_its_age() -> None:
+    for age in (PATCHED_S, 86_400.0):
+        found = judged({control_plane.api_servers: [SERVER | {"build_age_s": age}]})
+        (said,) = [one for one in found if one.check == "api_server_patched"]
+        assert said.status is OK
+        assert said.reason.endswith(f"(1 looked at): v1.36.3 is {'428 days' if age == PATCHED_S else '1 day'} old")
 
 
 def test_a_table_of_one_cluster_says_nothing_of_another() -> None:

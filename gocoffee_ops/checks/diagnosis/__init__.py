@@ -54,6 +54,7 @@ class Area:
     also: tuple[str, ...] = ()  # further checks of it
     looked_at: tuple[str, ...] = ()  # the tables whose rows are counted, if not all
     needs_some: bool = False  # having read none of them is no good sign
+    told: Callable[[Row], str] | None = None  # what is said of each row though it is well
     unseen: Callable[[Row], str] | None = None  # the name of what a row tells of and nobody looked at; "" for all else
 
     @property
@@ -141,6 +142,14 @@ AREAS = (
     ),
     Area("apis_available", "apis", ("control_plane.api_services",), "all API services are available"),
     Area("namespaces_go", "namespaces", ("control_plane.namespaces",), "no namespace is stuck"),
+    Area(
+        "api_server_patched",
+        "API servers",
+        ("control_plane.api_servers",),
+        f"no API server was built more than {control_plane.PATCHED_MONTHS} months ago",
+        needs_some=True,
+        told=control_plane.built,
+    ),
 )
 
 
@@ -233,13 +242,14 @@ def _concluded(
         rows = [row for picture in pictures for row in picture.rows(*(area.looked_at or area.tables))]
         unseen = [name for row in rows if area.unseen and (name := area.unseen(row))]
         read = len(rows) - len(unseen)
+        said = f": {', '.join(sorted({area.told(row) for row in rows}))}" if area.told else ""
         besides = f"; not looked at: {short(', '.join(sorted(set(unseen))))}" if unseen else ""
         evidence = tuple(one for picture in pictures for one in state.evidence(picture.cluster, area.tables))
         yield Finding(
             Status.OK,
             area.check,
             area.subject,
-            f"{area.fine} ({read or 'none'} looked at){besides}",
+            f"{area.fine} ({read or 'none'} looked at){said}{besides}",
             {"read": read} | ({"not_looked_at": len(unseen)} if unseen else {}),
             evidence=evidence,
         )

@@ -9,6 +9,7 @@ from gocoffee_ops.checks.diagnosis.problem import (
     ADMISSION_POLICIES,
     APIS,
     NAMESPACES,
+    PATCHED,
     SERVICES,
     WEBHOOKS,
     Cause,
@@ -18,8 +19,11 @@ from gocoffee_ops.checks.diagnosis.problem import (
     Row,
     short,
 )
-from gocoffee_ops.checks.grading import seconds
+from gocoffee_ops.checks.grading import CLUSTER_UPDATE, days, seconds
 from gocoffee_ops.model import Status
+
+PATCHED_MONTHS = 14  # how long upstream patches a minor release: a year, and two months for security alone
+PATCHED_S = 428 * 86_400.0  # so many months at their longest
 
 
 def problems(picture: Picture) -> Iterator[Problem]:
@@ -28,6 +32,7 @@ def problems(picture: Picture) -> Iterator[Problem]:
     yield from _admission_policies(picture)
     yield from _apis(picture)
     yield from _namespaces(picture)
+    yield from _builds(picture)
 
 
 def _webhooks(picture: Picture) -> Iterator[Problem]:
@@ -113,3 +118,34 @@ def _namespaces(picture: Picture) -> Iterator[Problem]:
         tables = ("control_plane.namespaces", "control_plane.api_services")
         effect = f"{at.subject} (does not go away)"
         yield Problem(NAMESPACES, Status.WARN, at, reason, tables, (tuple(broken),), effect)
+
+
+def _builds(picture: Picture) -> Iterator[Problem]:
+    """Whether the API server's minor release can still be patched, told without a calendar of releases.
+
+    No build is older than its minor release. So one older than `PATCHED_MONTHS` is of a release that upstream patches no
+    more; a younger one proves nothing. Who patches longer than upstream does so by newer builds, with newer dates.
+    """
+    tables = ("control_plane.api_servers",)
+    for row in picture.rows(*tables):
+        at, age = Ref("", f"cluster/{picture.cluster}"), row["build_age_s"]
+        if age is None:
+            reason = f"the build of its API server, {row['version']}, states no date: its age is not known"
+            yield Problem(PATCHED, Status.UNKNOWN, at, reason, tables)
+        elif age > PATCHED_S:
+            reason = (
+                f"its API server, {row['version']}, was built {days(age)} ago, and a minor release of Kubernetes is patched "
+                f"for {PATCHED_MONTHS} months from its first build: upstream has no more patches for it"
+            )
+            yield Problem(
+                PATCHED, Status.WARN, at, reason, tables, numbers={"build_age_s": age}, next=(CLUSTER_UPDATE,)
+            )
+
+
+def built(server: Row) -> str:
+    """What is said of an API server of which nothing is wrong.
+
+    >>> built({"version": "v1.36.3", "build_age_s": 90000.0})
+    'v1.36.3 is 1 day old'
+    """
+    return f"{server['version']} is {days(server['build_age_s'])} old"

@@ -30,6 +30,7 @@ WEBHOOKS = "webhooks_answered"
 ADMISSION_POLICIES = "admission_policies_apply"
 APIS = "apis_available"
 NAMESPACES = "namespaces_go"
+PATCHED = "api_server_patched"
 
 CONTROLLERS = (
     "controllers.deployments",

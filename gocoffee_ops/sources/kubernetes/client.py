@@ -181,9 +181,9 @@ class Cluster:
             self._forget(access)
             renewed = True
 
-    def server_version(self, deadline: Deadline) -> str:
-        """The API server's version (`v1.36.3`). Permission: every authenticated user has it."""
-        return self.read(Request("get", "/version", "/version"), shapes.Version, deadline).git_version
+    def server_version(self, deadline: Deadline) -> shapes.Version:
+        """The API server's version (`v1.36.3`), and when it was built. Permission: every authenticated user has it."""
+        return self.read(Request("get", "/version", "/version"), shapes.Version, deadline)
 
     def serves(self, kind: Kind[Any], deadline: Deadline) -> bool:
         """Whether a resource that not every cluster has is there to be listed.

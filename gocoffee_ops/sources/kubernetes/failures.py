@@ -114,6 +114,10 @@ def of_reply(reply: Reply, request: Request, target: str) -> Failure:  # noqa: P
 
 
 def _forbidden(request: Request, target: str, why: str) -> Forbidden:
+    if request.resource.startswith("/"):
+        rule = f'a rule with nonResourceURLs ["{request.resource}"] and verbs ["{request.verb}"]'
+        lacks = f"the role lacks {request.verb} on the path {request.resource}: {rule} ({why})"
+        return Forbidden(request.what, target=target, why=lacks, hint=READER_HINT)
     group = f'API group "{request.group}"' if request.group else "the core API group"
     scope = f"in namespace {request.namespace}" if request.namespace else "in the whole cluster"
     lacks = f"the role lacks {request.verb} on {request.resource} of {group} {scope} ({why})"

@@ -308,6 +308,7 @@ class Version(Shape):
     """/version."""
 
     git_version: str
+    build_date: str = ""  # as it is said: a build without a date, or with an odd one, is no broken answer
 
 
 class Namespace(Shape):
