@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from gocoffee_ops.errors import Malformed
 from gocoffee_ops.frames import Column, Schema
 from gocoffee_ops.queries.listing import Lists
 from gocoffee_ops.queries.network import EXTERNAL
@@ -21,6 +22,7 @@ from gocoffee_ops.sources.kubernetes.lists import (
     SERVICES,
     VALIDATING,
 )
+from gocoffee_ops.sources.kubernetes.metrics import DEPRECATED, samples
 from gocoffee_ops.sources.kubernetes.network_shapes import AdmissionPolicy, Webhook
 
 UNSTATED_YEAR = 1970
@@ -234,3 +236,38 @@ def _moment(text: str) -> datetime | None:
     except ValueError:
         return None
     return found.astimezone(UTC) if found.tzinfo is not None and found.year > UNSTATED_YEAR else None
+
+
+DEPRECATED_TABLE = Schema(
+    "deprecated requests",
+    (
+        Column("group", "string", help="empty for the core group"),
+        Column("version", "string"),
+        Column("resource", "string"),
+        Column("subresource", "string", optional=True),
+        Column("removed_release", "string", optional=True, help="1.37; missing: it stays, as far as is known"),
+    ),
+)
+
+
+@query("cluster", DEPRECATED_TABLE)
+def deprecated_requests(ask: Ask[Cluster]) -> Rows:
+    """Which deprecated API versions has anybody asked for, and which release of Kubernetes removes them?
+
+    What counts is a request and not an object: the API server gives each object in every version that it serves. One API
+    server tells, the one that answers, of what it was asked since its start; who asked is in its audit log alone.
+
+    API: the path /metrics, of which the one family apiserver_requested_deprecated_apis is kept. Permission: get on
+    nonResourceURLs /metrics. Raises SourceError; Malformed where what was read is not the whole of it.
+    """
+    rows: list[dict[str, str | None]] = []
+    for one in samples(ask.source, DEPRECATED, ask.deadline):
+        if not one.value:
+            continue
+        labels = one.labels
+        if not {"group", "version", "resource"} <= labels.keys():
+            why = f"a series of {DEPRECATED} has the labels {', '.join(labels) or 'none'}"
+            raise Malformed("get /metrics", target=str(ask.target), why=why)
+        row: dict[str, str | None] = {name: labels[name] for name in ("group", "version", "resource")}
+        rows.append(row | {name: labels.get(name) or None for name in ("subresource", "removed_release")})
+    return Rows(sorted(rows, key=lambda row: [row[name] or "" for name in DEPRECATED_TABLE.names]))

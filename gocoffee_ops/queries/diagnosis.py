@@ -55,6 +55,7 @@ CLUSTER_WIDE: tuple[Query[...], ...] = (
     control_plane.api_services,
     control_plane.namespaces,
     control_plane.api_servers,
+    control_plane.deprecated_requests,
 )
 
 

@@ -96,6 +96,13 @@ HOOK = {
 ADMISSION = {"policy": "owned", "binding": "owned", "policy_exists": True, "actions": ("Deny",)}
 API = {"api_service": "v1.x.example", "group": "x.example", "available": True}
 SPACE = {"namespace": "shop", "phase": "Active"}
+STAYS = {"group": "", "version": "v1", "resource": "endpoints"}
+GOES = {
+    "group": "storage.k8s.io",
+    "version": "v1beta1",
+    "resource": "volumeattributesclasses",
+    "removed_release": "1.37",
+}
 SERVER = {"version": "v1.36.3", "build_age_s": 9_999_999.0}
 GOING = SPACE | {"phase": "Terminating", "deletion_overdue_s": 900.0, "obstacles": ("SomeFinalizersRemain: a/b in 1",)}
 
@@ -107,7 +114,7 @@ WELL: Rows = {
     storage.classes: [CLASS], scaling.autoscalers: [HPA], scaling.budgets: [PDB], scaling.quotas: [QUOTA],
     control_plane.webhooks: [HOOK],
     control_plane.admission_policies: [ADMISSION], control_plane.api_services: [API], control_plane.namespaces: [SPACE],
-    control_plane.api_servers: [SERVER],
+    control_plane.api_servers: [SERVER], control_plane.deprecated_requests: [STAYS],
 }  # fmt: skip
 
 

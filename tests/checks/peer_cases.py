@@ -37,6 +37,7 @@ from tests.checks.diagnosis_tables import (
     CRASHING,
     GATEWAY,
     GATEWAY_CLASS,
+    GOES,
     GOING,
     HOOK,
     HPA,
@@ -51,6 +52,7 @@ from tests.checks.diagnosis_tables import (
     QUERIES,
     SERVER,
     SERVICE,
+    STAYS,
     UNREADY,
     WELL,
     Rows,
@@ -261,6 +263,7 @@ DIAGNOSED: dict[str, Rows] = {
     "node silent": {cluster.nodes: [NODE | {"pressures": ("DiskPressure=Unknown",)}]},
     "node cordoned": {cluster.nodes: [NODE | {"unschedulable": True}]},
     "namespace does not go": {control_plane.namespaces: [GOING]},
+    "version that a release removes is asked for": {control_plane.deprecated_requests: [STAYS, GOES]},
     "API server built long ago": {control_plane.api_servers: [SERVER | {"build_age_s": 40_000_000.0}]},
     "policy's expression does not fit": {control_plane.admission_policies: [ADMISSION | {
         "type_warnings": ("spec.validations[0].expression: undefined field 'replica'",)}]},
@@ -345,6 +348,7 @@ def log_refused() -> list[Finding]:
 CASES: dict[str, Callable[[], list[Finding]]] = {
     **{name: partial(diagnosed, name) for name in DIAGNOSED},
     "nothing is read": partial(judged, {}, tuple(QUERIES.values())),
+    "requests are not told": partial(judged, {}, (control_plane.deprecated_requests,)),
     "cpu over request": partial(used, cpu_of_request=1.6),
     "memory over request": partial(used, memory_of_request=1.6),
     "memory near limit": partial(used, memory_of_limit=0.96),

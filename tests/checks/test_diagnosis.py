@@ -37,6 +37,7 @@ from tests.checks.diagnosis_tables import (
     CRIT,
     GATEWAY,
     GATEWAY_CLASS,
+    GOES,
     GOING,
     HOOK,
     HPA,
@@ -54,6 +55,7 @@ from tests.checks.diagnosis_tables import (
     QUOTA,
     SERVER,
     SERVICE,
+    STAYS,
     UNKNOWN,
     UNREADY,
     WARN,
@@ -163,6 +165,8 @@ CASES: list[tuple[Status, str, str, Rows]] = [
     (CRIT, "apis_available", "apiservice/v1.x.example", {control_plane.api_services: [API | {"available": False}]}),
     (UNKNOWN, "apis_available", "apiservice/v1.x.example", {control_plane.api_services: [API | {"available": None}]}),
     (WARN, "namespaces_go", "namespace/shop", {control_plane.namespaces: [GOING]}),
+    (WARN, "apis_kept", "apiservice/v1beta1.storage.k8s.io",
+     {control_plane.deprecated_requests: [GOES, STAYS, GOES | {"resource": "csinodes", "subresource": "status"}]}),
     (WARN, "api_server_patched", "cluster/cluster", {control_plane.api_servers: [SERVER | {"build_age_s": PATCHED_S + 1}]}),
     (UNKNOWN, "api_server_patched", "cluster/cluster", {control_plane.api_servers: [SERVER | {"build_age_s": None}]}),
 ]  # fmt: skip
@@ -281,6 +285,19 @@ def test_webhooks_that_nobody_in_the_cluster_answers_are_named_as_not_looked_at(
         "(1 looked at); not looked at: o.example.com (its Service points outside), u.example.com (called by URL)"
     )
     assert said.numbers == {"read": 1, "not_looked_at": 2}
+
+
+def test_versions_that_go_are_named_with_who_goes_when_and_those_that_stay_are_counted() -> None:
+    later = GOES | {"resource": "csinodes", "subresource": "status", "removed_release": "1.39"}
+    (warned,) = wrong(found := judged({control_plane.deprecated_requests: [STAYS, GOES, later]}))
+    assert warned == (WARN, "apis_kept", "apiservice/v1beta1.storage.k8s.io")
+    assert (
+        "Kubernetes 1.37 removes it for volumeattributesclasses; Kubernetes 1.39 removes it for csinodes/status"
+        in found[0].reason
+    )
+    assert "audit log" in found[0].reason
+    (said,) = [one for one in judged({}) if one.check == "apis_kept"]
+    assert (said.status, said.numbers) == (OK, {"read": 1})
 
 
 def test_a_build_that_is_young_enough_proves_no_more_than_its_age() -> None:

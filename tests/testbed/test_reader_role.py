@@ -77,7 +77,7 @@ def granted_by_the_file() -> dict[str, set[str]]:
     return {
         f"{resource}.{group}" if group else resource: set(rule["verbs"])
         for rule in role["rules"]
-        for group in rule["apiGroups"]
+        for group in rule.get("apiGroups", ())
         for resource in rule["resources"]
     }
 
@@ -89,6 +89,15 @@ def test_the_file_grants_reading_verbs_only_and_no_wildcard() -> None:
         assert "/" not in resource or (resource, verbs) == ("pods/log", {"get"})
         assert resource.split(".")[0] != "secrets"
     assert granted_by_the_file()["configmaps"] == {"list"}
+
+
+def test_the_one_path_that_the_file_grants_is_that_of_metrics(cluster: Cluster) -> None:
+    role = next(one for one in yaml.safe_load_all(RBAC.read_text()) if one["kind"] == "ClusterRole")
+    granted = [(rule["nonResourceURLs"], rule["verbs"]) for rule in role["rules"] if "nonResourceURLs" in rule]
+    assert granted == [(["/metrics"], ["get"])]
+    asked = ("/metrics", "/metrics/slis", "/logs", "/debug/pprof/", "/configz", "/flagz", "/statusz")
+    assert [path for path in asked if cluster.api("reader").request("GET", path).status != 403] == ["/metrics"]
+    assert cluster.api("nobody").request("GET", "/metrics").status == 403
 
 
 def test_the_reader_lists_exactly_what_the_file_grants(cluster: Cluster) -> None:

@@ -150,6 +150,12 @@ AREAS = (
         needs_some=True,
         told=control_plane.built,
     ),
+    Area(
+        "apis_kept",
+        "requested API versions",
+        ("control_plane.deprecated_requests",),
+        "of the deprecated API versions that an API server was asked for since its start, no release removes any",
+    ),
 )
 
 

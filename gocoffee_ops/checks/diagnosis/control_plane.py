@@ -8,6 +8,7 @@ from gocoffee_ops.checks.diagnosis.network import service_at
 from gocoffee_ops.checks.diagnosis.problem import (
     ADMISSION_POLICIES,
     APIS,
+    KEPT,
     NAMESPACES,
     PATCHED,
     SERVICES,
@@ -33,6 +34,7 @@ def problems(picture: Picture) -> Iterator[Problem]:
     yield from _apis(picture)
     yield from _namespaces(picture)
     yield from _builds(picture)
+    yield from _going_apis(picture)
 
 
 def _webhooks(picture: Picture) -> Iterator[Problem]:
@@ -149,3 +151,23 @@ def built(server: Row) -> str:
     'v1.36.3 is 1 day old'
     """
     return f"{server['version']} is {days(server['build_age_s'])} old"
+
+
+def _going_apis(picture: Picture) -> Iterator[Problem]:
+    """Versions that are asked for, and that a release removes. Those that are deprecated and stay are no problem: every
+    controller asks for some."""
+    tables = ("control_plane.deprecated_requests",)
+    going: dict[tuple[str, str], dict[str, list[str]]] = {}
+    for row in picture.rows(*tables):
+        if row["removed_release"] is not None:
+            name = f"{row['resource']}/{row['subresource']}" if row["subresource"] else row["resource"]
+            releases = going.setdefault((row["version"], row["group"]), {})
+            releases.setdefault(row["removed_release"], []).append(name)
+    for (version, group), releases in going.items():
+        removed = "; ".join(f"Kubernetes {one} removes it for {', '.join(names)}" for one, names in releases.items())
+        reason = (
+            f"clients have asked for it since the API server's start, and {short(removed)}; who asks is in the audit log, by "
+            "the annotation k8s.io/removed-release"
+        )
+        at = Ref("", f"apiservice/{version}.{group}")
+        yield Problem(KEPT, Status.WARN, at, reason, tables, next=(CLUSTER_UPDATE,))

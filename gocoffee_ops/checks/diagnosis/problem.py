@@ -31,6 +31,7 @@ ADMISSION_POLICIES = "admission_policies_apply"
 APIS = "apis_available"
 NAMESPACES = "namespaces_go"
 PATCHED = "api_server_patched"
+KEPT = "apis_kept"
 
 CONTROLLERS = (
     "controllers.deployments",
