@@ -95,6 +95,7 @@ HOOK = {
 }  # fmt: skip
 ADMISSION = {"policy": "owned", "binding": "owned", "policy_exists": True, "actions": ("Deny",)}
 API = {"api_service": "v1.x.example", "group": "x.example", "available": True}
+USAGE_API = {"api_service": "v1beta1.metrics.k8s.io", "group": "metrics.k8s.io", "available": True}
 SPACE = {"namespace": "shop", "phase": "Active"}
 STAYS = {"group": "", "version": "v1", "resource": "endpoints"}
 GOES = {
@@ -113,7 +114,7 @@ WELL: Rows = {
     gateways.classes: [GATEWAY_CLASS], gateways.gateways: [GATEWAY], gateways.routes: [PARENT, BACKEND], storage.claims: [CLAIM],
     storage.classes: [CLASS], scaling.autoscalers: [HPA], scaling.budgets: [PDB], scaling.quotas: [QUOTA],
     control_plane.webhooks: [HOOK],
-    control_plane.admission_policies: [ADMISSION], control_plane.api_services: [API], control_plane.namespaces: [SPACE],
+    control_plane.admission_policies: [ADMISSION], control_plane.api_services: [API, USAGE_API], control_plane.namespaces: [SPACE],
     control_plane.api_servers: [SERVER], control_plane.deprecated_requests: [STAYS],
 }  # fmt: skip
 

@@ -29,6 +29,7 @@ from gocoffee_ops.queries import (
 from tests.checks.cost_cases import ORPHAN
 from tests.checks.diagnosis_tables import (
     ADMISSION,
+    API,
     BACKEND,
     CLAIM,
     CLASS,
@@ -246,6 +247,9 @@ DIAGNOSED: dict[str, Rows] = {
     "metric not read": {scaling.autoscalers: [HPA | {"active": False, "active_reason": "FailedGetResourceMetric: no metrics"}]},
     "nothing requested": {scaling.autoscalers: [HPA | {
         "active": False, "active_reason": "FailedGetResourceMetric: missing request for cpu in container web"}]},
+    "no metrics server": {control_plane.api_services: [API], scaling.autoscalers: [
+        HPA | {"hpa": name, "active": False, "active_reason": "FailedGetResourceMetric: unable to fetch metrics"}
+        for name in ("web", "api")]},
     "at its maximum": {scaling.autoscalers: [HPA | {"limited_reason": "TooManyReplicas: more"}]},
     "budget lets none go": {scaling.budgets: [PDB | {"disruptions_allowed": 0}]},
     "budget is not computed": {scaling.budgets: [PDB | {"failure": "SyncFailed: no controller"}]},

@@ -27,6 +27,7 @@ from tests.checks.diagnosis_tables import (
     PENDING,
     SERVICE,
     SPACE,
+    UNKNOWN,
     UNREADY,
     WARN,
     Rows,
@@ -140,6 +141,43 @@ def test_an_api_that_is_not_available_explains_the_autoscaler_and_the_namespace(
     assert wrong(found) == [(CRIT, "apis_available", "apiservice/v1beta1.metrics.k8s.io")]
     assert "hpa/web" in found[0].reason
     assert "namespace/old" in found[0].reason
+
+
+USAGE = {"active": False, "active_reason": "FailedGetResourceMetric: the server could not find the requested resource"}
+
+
+def test_usage_that_nothing_measures_is_the_cause_of_all_autoscalers_that_go_by_it() -> None:
+    other = {"active": False, "active_reason": "FailedGetPodsMetric: no custom metrics"}
+    rows = [HPA | {"hpa": "a"} | USAGE, HPA | {"hpa": "b", "namespace": "infra"} | USAGE, HPA | {"hpa": "c"} | other]
+    found = judged({control_plane.api_services: [API], scaling.autoscalers: rows})
+    usage = "apiservice/v1beta1.metrics.k8s.io"
+    assert wrong(found) == [(WARN, "autoscalers_able", "hpa/c"), (WARN, "autoscalers_able", usage)]
+    (told,) = [one for one in found if one.subject == usage]
+    assert told.reason == (
+        "metrics.k8s.io is not installed: nothing measures what pods use; "
+        "hit by it: hpa/a (cannot scale), hpa/b (cannot scale)"
+    )
+    assert told.numbers == {"consequences": 2}
+
+
+@pytest.mark.parametrize("rows", [
+    {scaling.autoscalers: [HPA]},
+    {scaling.autoscalers: [HPA | {"active": False, "active_reason": "ScalingDisabled: scaled to 0"}]},
+    {scaling.autoscalers: [HPA | USAGE], control_plane.namespaces: [SPACE | {"phase": "Terminating"}]},
+])  # fmt: skip
+def test_a_metrics_server_that_nobody_needs_is_not_missed(rows: Rows) -> None:
+    assert wrong(judged({control_plane.api_services: [API], **rows})) == []
+
+
+def test_where_api_services_were_not_read_the_autoscaler_speaks_for_itself() -> None:
+    found = judged({scaling.autoscalers: [HPA | USAGE]}, missing=(control_plane.api_services,))
+    assert wrong(found) == [(WARN, "autoscalers_able", "hpa/web"), (UNKNOWN, "apis_available", "apis")]
+
+
+def test_an_autoscaler_without_its_target_does_not_miss_the_metrics_server() -> None:
+    gone = HPA | USAGE | {"scales": "deployment/gone", "able": False, "able_reason": "FailedGetScale: not found"}
+    found = judged({control_plane.api_services: [API], scaling.autoscalers: [gone]})
+    assert wrong(found) == [(WARN, "autoscalers_able", "hpa/web")]
 
 
 def test_a_quota_that_refused_two_workloads_is_one_finding_though_a_little_is_left() -> None:

@@ -15,7 +15,7 @@ from gocoffee_ops.evidence.replay import Recording
 from gocoffee_ops.model import Finding, Status, Target, Thresholds
 from gocoffee_ops.queries import diagnosis
 from gocoffee_ops.session import Place, Session
-from tests.diagnosis.stage import Stage, claim, service, webhook
+from tests.diagnosis.stage import Stage, autoscaler, claim, deployment, service, webhook
 from tests.http_server import unused_port
 from tests.sources.kubernetes.static_server import write_kubeconfig
 from tests.support import live_session
@@ -143,6 +143,20 @@ def test_an_api_that_nobody_serves_keeps_a_namespace_and_both_are_one_finding(
     ]
     assert "apiservice/v1.broken.example (not available)" in bad[0].reason
     assert "namespace/old (does not go away)" in bad[0].reason
+
+
+def test_autoscalers_without_a_metrics_server_are_one_finding(bare_cluster: Cluster, tmp_path: Path) -> None:
+    bare_cluster.kubectl("delete", "apiservice", "v1beta1.metrics.k8s.io")
+    stage = Stage(bare_cluster, "default")
+    stage.create(*(deployment(name) for name in ("a", "b")), *(autoscaler(name, name) for name in ("a", "b")))
+    for name in ("a", "b"):
+        stage.condition("hpa", name, "ScalingActive", "False")
+    ops = live_session(tmp_path, clusters={"bare": bare_cluster.kubeconfig("reader")})
+    found = checks.cluster_diagnosis(diagnosis.state(ops), thresholds=Thresholds())
+    (one,) = [one for one in found if one.check == "autoscalers_able"]
+    assert (one.status, one.subject) == (Status.WARN, "apiservice/v1beta1.metrics.k8s.io")
+    assert one.reason.startswith("metrics.k8s.io is not installed: nothing measures what pods use; hit by it: hpa/")
+    assert one.numbers == {"consequences": 2}
 
 
 def test_a_cluster_that_is_dead_costs_its_own_part_alone(healthy_cluster: Cluster, tmp_path: Path) -> None:

@@ -72,5 +72,4 @@ def _once(effects: Iterable[Problem]) -> list[Problem]:
 
 def _without_those_that_go(problems: Iterable[Problem], picture: Picture) -> list[Problem]:
     """What lies in a namespace that is being deleted goes with it; whether that is stuck is the namespace's own problem."""
-    going = {row["namespace"] for row in picture.rows("control_plane.namespaces") if row["phase"] == "Terminating"}
-    return [one for one in problems if one.at.namespace not in going]
+    return [one for one in problems if one.at.namespace not in picture.going]

@@ -22,7 +22,10 @@ from gocoffee_ops.checks.diagnosis.workloads import QUOTA, refusal
 from gocoffee_ops.checks.grading import counted
 from gocoffee_ops.model import Status
 
-METRICS_APIS = ("metrics.k8s.io", "custom.metrics.k8s.io", "external.metrics.k8s.io")
+USAGE_API = "metrics.k8s.io"
+METRICS_APIS = (USAGE_API, "custom.metrics.k8s.io", "external.metrics.k8s.io")
+NO_USAGE = Ref("", f"apiservice/v1beta1.{USAGE_API}")
+OF_USAGE = ("FailedGetResourceMetric", "FailedGetContainerResourceMetric")  # what only that API answers
 KINDS = {"deployment": 0, "statefulset": 1, "replicaset": 3}
 
 
@@ -32,6 +35,7 @@ def problems(picture: Picture) -> Iterator[Problem]:
         found = _autoscaler(row, picture)
         if found is not None:
             yield found
+    yield from _no_usage(picture)
     yield from budgets.problems(picture)
     yield from _quotas(picture)
 
@@ -49,7 +53,7 @@ def _autoscaler(row: Row, picture: Picture) -> Problem | None:
         )
     elif row["active"] is False and not (row["active_reason"] or "").startswith("ScalingDisabled"):
         reason = f"cannot read its metric: {short(row['active_reason'] or 'nothing says why')}"
-        because = ((*_metrics_apis(picture), *_lying_down(target, picture)),)
+        because = ((*_usage(row), *_metrics_apis(picture), *_lying_down(target, picture)),)
     elif row["able"] is None or (row["active"] is None and row["able"] is not False):
         if row["age_s"] < picture.thresholds.pod_starting_s:
             return None
@@ -59,6 +63,24 @@ def _autoscaler(row: Row, picture: Picture) -> Problem | None:
     else:
         return None
     return Problem(AUTOSCALERS, status, at, reason, tables, because, effect=f"{following} (cannot scale)")
+
+
+def _no_usage(picture: Picture) -> Iterator[Problem]:
+    """That nothing measures what pods use, where an autoscaler needs it. Nobody else does but those who ask for usage, and
+    their question is UNKNOWN."""
+    tables = ("scaling.autoscalers", "control_plane.api_services")
+    if not picture.has(*tables) or any(row["group"] == USAGE_API for row in picture.rows(tables[1])):
+        return
+    rows = [row for row in picture.rows(tables[0]) if row["namespace"] not in picture.going]
+    if any(row["able"] is not False and _usage(row) for row in rows):
+        reason = f"{USAGE_API} is not installed: nothing measures what pods use"
+        yield Problem(AUTOSCALERS, Status.WARN, NO_USAGE, reason, tables)
+
+
+def _usage(row: Row) -> list[Cause]:
+    """That nothing measures usage, if that is what an autoscaler asked for in vain."""
+    failed = row["active"] is False and (row["active_reason"] or "").startswith(OF_USAGE)
+    return [Cause(AUTOSCALERS, NO_USAGE)] if failed else []
 
 
 def _metrics_apis(picture: Picture) -> list[Cause]:

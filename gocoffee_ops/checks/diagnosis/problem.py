@@ -139,6 +139,12 @@ class Picture:
         """Warning events by the object that they are about, newest first."""
         return {at: [row for row in rows if row["type"] == "Warning"] for at, rows in self.events.items()}
 
+    @cached_property
+    def going(self) -> set[str]:
+        """Namespaces that are being deleted."""
+        rows = self.rows("control_plane.namespaces")
+        return {row["namespace"] for row in rows if row["phase"] == "Terminating"}
+
     def rests(self, at: Ref) -> bool:
         """Whether a workload is scaled to 0, and it is stated that this is on purpose."""
         return not self.controllers[at]["desired"] and self.expectations.rests(self.cluster, *at)
