@@ -14,7 +14,7 @@ MARK = "<!-- from tests/checks/peers.yaml -->"
 
 @dataclass(frozen=True)
 class Row:
-    """One condition, and what becomes of it: found by a check of ours, style advice, or not looked at."""
+    """One condition, and what becomes of it: found by a check of ours, style advice, what cannot be, or not looked at."""
 
     code: str
     what: str
@@ -24,6 +24,7 @@ class Row:
     unknown: bool = False
     scenario: str = ""
     style: str = ""
+    refused: str = ""
     unseen: str = ""
 
     @property
@@ -31,6 +32,8 @@ class Row:
         """What becomes of it, as the page says it."""
         if self.check:
             return f"`{self.check}`" + (" (UNKNOWN)" if self.unknown else "")
+        if self.refused:
+            return "cannot be: the API server refuses it"
         return f"style: {self.style}" if self.style else f"not looked at: {self.unseen}"
 
 
@@ -47,8 +50,9 @@ class Peer:
     def counts(self) -> str:
         """How many conditions there are, and what becomes of them."""
         found, style = sum(bool(row.check) for row in self.rows), sum(bool(row.style) for row in self.rows)
-        unseen = sum(bool(row.unseen) for row in self.rows)
-        return f"{len(self.rows)} conditions: {found} found, {style} style advice, {unseen} not looked at."
+        refused, unseen = (sum(bool(getattr(row, kind)) for row in self.rows) for kind in ("refused", "unseen"))
+        left = f"{style} style advice, {refused} that cannot be, {unseen} not looked at"
+        return f"{len(self.rows)} conditions: {found} found, {left}."
 
 
 def peers() -> list[Peer]:

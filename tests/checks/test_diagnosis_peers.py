@@ -50,7 +50,7 @@ def test_every_code_and_analyzer_that_was_read_has_its_row(peer: Peer) -> None:
 
 def test_every_row_has_one_answer_and_what_it_names_is_there() -> None:
     for row in ROWS:
-        assert sum(map(bool, (row.check, row.style, row.unseen))) == 1, row
+        assert sum(map(bool, (row.check, row.style, row.refused, row.unseen))) == 1, row
         assert bool(row.check) is bool(row.case), row
     assert {row.check for row in FOUND} <= OF_THE_DIAGNOSIS | set(checks.__all__)
     assert {row.case for row in FOUND} <= set(CASES)
