@@ -8,7 +8,7 @@ from typing import Any
 from gocoffee_ops.frames import Column, Schema
 from gocoffee_ops.queries.listing import Lists
 from gocoffee_ops.queries.network_policies import Around, parts
-from gocoffee_ops.queries.objects import ago_s, pairs
+from gocoffee_ops.queries.objects import ago_s, one_line, pairs
 from gocoffee_ops.queries.query import Ask, Rows, query
 from gocoffee_ops.queries.service_endpoints import (
     Selected,
@@ -28,7 +28,7 @@ from gocoffee_ops.sources.kubernetes.lists import (
     NETWORK_POLICIES,
     SERVICES,
 )
-from gocoffee_ops.sources.kubernetes.network_shapes import Backend, Ingress, Service
+from gocoffee_ops.sources.kubernetes.network_shapes import Backend, Ingress, Reached, Service
 
 EXTERNAL = "ExternalName"
 CLASS_ANNOTATION = "kubernetes.io/ingress.class"
@@ -43,6 +43,7 @@ SERVICE_TABLE = Schema(
         Column("cluster_ip", "string", optional=True, help="None for a headless one"),
         Column("external_name", "string", optional=True),
         Column("addresses", "list[string]", help="from outside, as its load balancer gave them"),
+        Column("port_errors", "list[string]", help="port/protocol: why its load balancer does not serve it"),
         Column("selector", "list[string]", help="key=value; none when its endpoints are written by somebody else"),
         Column("ports", "list[string]", help="name port/protocol -> target"),
         Column("ready", "Int64", optional=True, help="endpoints that take traffic; missing for an ExternalName"),
@@ -80,6 +81,7 @@ def services(ask: Ask[Cluster], *, namespace: str = "") -> Rows:
                 "cluster_ip": spec.cluster_ip or None,
                 "external_name": spec.external_name or None,
                 "addresses": [each.ip or each.hostname for each in one.status.load_balancer.ingress or ()],
+                "port_errors": _port_errors(one.status),
                 "selector": pairs(spec.selector),
                 "ports": [port_text(port) for port in spec.ports or ()],
                 "ready": None if external else len(here.ready) if here else 0,
@@ -147,6 +149,7 @@ INGRESS_TABLE = Schema(
         ),
         Column("class_exists", "boolean", optional=True, help="missing when the class is named by the old annotation"),
         Column("addresses", "list[string]", help="where it is reached, as its controller says"),
+        Column("port_errors", "list[string]", help="port/protocol: why its load balancer does not serve it"),
         Column("host", "string", optional=True, help="missing for any host"),
         Column("path", "string", optional=True, help="missing for the default backend"),
         Column("path_type", "string", optional=True),
@@ -192,6 +195,7 @@ def _paths(one: Ingress, classes: dict[str, bool], known: dict[tuple[str, str], 
         "class_name": named,
         "class_exists": None if annotated and not spec.ingress_class_name else named in classes,
         "addresses": [each.ip or each.hostname for each in one.status.load_balancer.ingress or ()],
+        "port_errors": _port_errors(one.status),
         "tls_secrets": sorted({tls.secret_name for tls in spec.tls or () if tls.secret_name}),
     }
     if spec.default_backend is not None:
@@ -202,6 +206,12 @@ def _paths(one: Ingress, classes: dict[str, bool], known: dict[tuple[str, str], 
         for path in rule.http.paths if rule.http else ():
             backend = _backend(path.backend, meta.namespace, known)
             yield about | host | {"path": path.path or "/", "path_type": path.path_type or None} | backend
+
+
+def _port_errors(status: Reached) -> list[str]:
+    """What a load balancer says of the ports that it does not serve, each once though several addresses have it."""
+    ports = [port for each in status.load_balancer.ingress or () for port in each.ports or () if port.error]
+    return list(dict.fromkeys(one_line(f"{one.port}/{one.protocol}: {one.error}") for one in ports))
 
 
 def _backend(backend: Backend, namespace: str, known: dict[tuple[str, str], Service]) -> dict[str, Any]:

@@ -77,6 +77,7 @@ UNFOUND = {"selector": ("app=wbe",), "finds_pod": False}
 PEER = POLICY | {"part": "ingress"}
 ACROSS = {"other_namespaces": True, **UNFOUND}
 BLOCK = {"selector": (), "namespaces": (), "block": "10.1.2.8/29", "in_pod_range": True, "finds_pod": False}
+PORT_ERROR = {"port_errors": ("443/TCP: Conflict",)}
 BALANCED = SERVICE | {"type": "LoadBalancer", "addresses": ("192.0.2.1",)}
 
 
@@ -200,6 +201,8 @@ DIAGNOSED: dict[str, Rows] = {
     "balancer has no address": {network.services: [SERVICE | {"type": "LoadBalancer"}]},
     "balancer fails": {network.services: [BALANCED], cluster.events: [event("service/web", "UpdateLoadBalancerFailed")]},
     "address taken": {network.services: [SERVICE], cluster.events: [event("service/web", "ClusterIPAlreadyAllocated")]},
+    "balancer does not serve a port": {network.services: [BALANCED | PORT_ERROR]},
+    "ingress whose balancer does not serve a port": {network.ingresses: [INGRESS | PORT_ERROR]},
     "ingress without service": {network.ingresses: [INGRESS | {"service_exists": False}]},
     "ingress without port": {network.ingresses: [INGRESS | {"port_exists": False}]},
     "ingress of no class": {network.ingresses: [INGRESS | {"class_exists": False, "class_name": None}]},

@@ -78,6 +78,8 @@ def _said_of_it(at: Ref, row: Row, picture: Picture) -> str:
     """What those say who give a Service its addresses and ports; of a load balancer the last word counts."""
     if given := next((one for one in picture.warnings.get(at, ()) if ALLOCATION.fullmatch(one["reason"])), None):
         return f"its address or port is not its own: {short(given['message'])}"
+    if row["port_errors"]:
+        return _unserved(row)
     if row["type"] != "LoadBalancer":
         return ""
     words = [one for one in picture.events.get(at, ()) if one["reason"] in {*BALANCED, *UNBALANCED}]
@@ -85,6 +87,10 @@ def _said_of_it(at: Ref, row: Row, picture: Picture) -> str:
     if not row["addresses"] and _late(row, picture):
         return f"its load balancer has no address yet{f': {short(failed)}' if failed else ''}"
     return f"its load balancer is not as it should be: {short(failed)}" if failed else ""
+
+
+def _unserved(row: Row) -> str:
+    return f"its load balancer does not serve port {short('; '.join(row['port_errors']))}"
 
 
 def _late(row: Row, picture: Picture) -> bool:
@@ -171,6 +177,8 @@ def _ingress(at: Ref, rows: list[Row]) -> Iterator[Problem]:
         yield Problem(INGRESSES, Status.CRIT, at, "; ".join(said), ("network.ingresses",))
         return
     first = rows[0]
+    if first["port_errors"]:
+        yield Problem(INGRESSES, Status.WARN, at, _unserved(first), ("network.ingresses",))
     if first["class_exists"] is False and not first["addresses"]:
         named = f"its class {first['class_name']} does not exist" if first["class_name"] else "it names no class"
         reason = f"{named}, so that no controller serves it"

@@ -46,11 +46,20 @@ class ServiceSpec(Shape):
     publish_not_ready_addresses: bool = False
 
 
+class BalancedPort(Shape):
+    """A port of a load balancer, and why it does not serve it."""
+
+    port: int
+    protocol: str = "TCP"
+    error: str | None = None
+
+
 class Addressed(Shape):
     """An address that a load balancer gave."""
 
     ip: str = ""
     hostname: str = ""
+    ports: list[BalancedPort] | None = None
 
 
 class LoadBalancer(Shape):
