@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -228,6 +229,11 @@ class Tables:
         """The records of one target's tables."""
         found = [one for name in queries if name in self.read for one in self.read[name].attrs.get("evidence", ())]
         return tuple(one for one in found if one.partition("#")[0].endswith(f"/{target}"))
+
+    def as_of(self, target: str) -> datetime | None:
+        """The moment for which one target was read; None where its tables do not say."""
+        told = (frame.attrs.get("as_of", {}).get(target) for frame in self.read.values())
+        return next((datetime.fromisoformat(one) for one in told if one), None)
 
     def by_target(self) -> dict[str, dict[str, list[dict[str, Any]]]]:
         """The rows of every table that was read, by target and query; what was not read is not there."""

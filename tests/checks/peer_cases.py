@@ -88,6 +88,9 @@ def event(
             "last_seen_at": MOMENT + HOUR} | more  # fmt: skip
 
 
+AGAIN = event("service/web", "FailedToUpdateEndpointSlices", "node n9 not found", count=9, first_seen_at=MOMENT)
+
+
 def pod(*containers: dict[str, Any], **of_pod: Any) -> Rows:
     """A Deployment of which no pod is ready."""
     return {pods.states: [UNREADY | of_pod], pods.containers: [*containers], **NONE_READY}
@@ -203,6 +206,7 @@ DIAGNOSED: dict[str, Rows] = {
     "address taken": {network.services: [SERVICE], cluster.events: [event("service/web", "ClusterIPAlreadyAllocated")]},
     "balancer does not serve a port": {network.services: [BALANCED | PORT_ERROR]},
     "ingress whose balancer does not serve a port": {network.ingresses: [INGRESS | PORT_ERROR]},
+    "service warned of again and again": {network.services: [SERVICE], cluster.events: [AGAIN]},
     "ingress without service": {network.ingresses: [INGRESS | {"service_exists": False}]},
     "ingress without port": {network.ingresses: [INGRESS | {"port_exists": False}]},
     "ingress of no class": {network.ingresses: [INGRESS | {"class_exists": False, "class_name": None}]},

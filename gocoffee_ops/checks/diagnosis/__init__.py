@@ -178,7 +178,9 @@ def cluster_diagnosis(
     'CRIT apiservice/v1beta1.metrics.k8s.io: not available: MissingEndpoints'
     """
     stated = expectations or Expectations()
-    pictures = [Picture(name, tables, thresholds, stated) for name, tables in state.by_target().items()]
+    pictures = [
+        Picture(name, tables, thresholds, stated, state.as_of(name)) for name, tables in state.by_target().items()
+    ]
     findings = []
     for picture in pictures:
         problems = [one for rule in RULES for one in rule(picture)]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
 
 from gocoffee_ops.checks.diagnosis.problem import (
     CONTROLLERS,
@@ -24,6 +26,9 @@ TABLES = ("network.services",)
 EXTERNAL = "ExternalName"
 # Not "NotAllocated": a Service that is new looks so to the repair loop, which sets it right in the same breath.
 ALLOCATION = re.compile(r"(ClusterIP|Port)(AlreadyAllocated|OutOfRange|NotValid)|(ServiceCIDR|PortRange)Full")
+# Events that are told again and again: how often, for how long, and how lately and steadily that goes on.
+OFTEN, A_WHILE, LATELY, A_MINUTE = 5, timedelta(minutes=5), timedelta(minutes=15), timedelta(minutes=1)
+CONFLICT = re.compile("object has been modified|out of date|stale", re.IGNORECASE)
 BALANCED = ("EnsuredLoadBalancer", "UpdatedLoadBalancer")
 UNBALANCED = (
     "SyncLoadBalancerFailed",
@@ -47,7 +52,19 @@ def service_at(namespace: str, name: str) -> Ref:
 
 
 def _service(row: Row, picture: Picture) -> Iterator[Problem]:
+    """What is wrong with a Service, and what is said of it again and again beside that; or by itself, if it is all there is."""
     at = service_at(row["namespace"], row["service"])
+    found, again = next(_found(at, row, picture), None), _said_again(at, picture)
+    if found is None and again:
+        found = Problem(SERVICES, Status.WARN, at, again, (*TABLES, "cluster.events"))
+    elif found is not None and again:
+        rests_on = tuple(dict.fromkeys((*found.rests_on, "cluster.events")))
+        found = replace(found, reason=f"{found.reason}; {again}", rests_on=rests_on)
+    if found is not None:
+        yield found
+
+
+def _found(at: Ref, row: Row, picture: Picture) -> Iterator[Problem]:
     if not row["ready"]:
         reason, because = _nobody(row, picture)
         yield Problem(
@@ -87,6 +104,23 @@ def _said_of_it(at: Ref, row: Row, picture: Picture) -> str:
     if not row["addresses"] and _late(row, picture):
         return f"its load balancer has no address yet{f': {short(failed)}' if failed else ''}"
     return f"its load balancer is not as it should be: {short(failed)}" if failed else ""
+
+
+def _said_again(at: Ref, picture: Picture) -> str:
+    """A warning that goes on: seen a few times, steadily, and lately.
+
+    Conflicts of writes come with every change and are made good at the next attempt: they go on only where attempt after
+    attempt fails.
+    """
+    for one in picture.warnings.get(at, ()):
+        first, last, count = one["first_seen_at"] or one["last_seen_at"], one["last_seen_at"], one["count"]
+        told_apart = ALLOCATION.fullmatch(one["reason"]) or one["reason"] in UNBALANCED
+        if told_apart or count < OFTEN or picture.moment is None or picture.moment - last > LATELY:
+            continue
+        apart = A_MINUTE if CONFLICT.search(one["message"]) else LATELY
+        if last - first >= A_WHILE and (last - first) / (count - 1) <= apart:
+            return f"{one['reason']} goes on, {count} times since {first:%Y-%m-%d %H:%M} UTC: {short(one['message'])}"
+    return ""
 
 
 def _unserved(row: Row) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -93,6 +94,7 @@ class Picture:
     tables: Mapping[str, Sequence[Row]]
     thresholds: Thresholds
     expectations: Expectations = field(default_factory=Expectations)
+    as_of: datetime | None = None
 
     def has(self, *queries: str) -> bool:
         """Whether all of these were read."""
@@ -133,6 +135,11 @@ class Picture:
     def events(self) -> dict[Ref, list[Row]]:
         """Events by the object that they are about, newest first."""
         return self._grouped("cluster.events", "object", "")
+
+    @cached_property
+    def moment(self) -> datetime | None:
+        """When the cluster was read; where that is not told, the newest of its events; None where it has none."""
+        return self.as_of or max((row["last_seen_at"] for row in self.rows("cluster.events")), default=None)
 
     @cached_property
     def warnings(self) -> dict[Ref, list[Row]]:
