@@ -77,6 +77,8 @@ UNFOUND = {"selector": ("app=wbe",), "finds_pod": False}
 PEER = POLICY | {"part": "ingress"}
 ACROSS = {"other_namespaces": True, **UNFOUND}
 BLOCK = {"selector": (), "namespaces": (), "block": "10.1.2.8/29", "in_pod_range": True, "finds_pod": False}
+HOURLY = {"schedule": "0 * * * *", "concurrency": "Forbid", "active": 1, "created_at": MOMENT, "age_s": 4 * 3600.0}
+OVERRUN = JOB | {"job": "nightly-2", "owner": "cronjob/nightly", "state": "active", "age_s": 4 * 3600.0 - 2}
 PORT_ERROR = {"port_errors": ("443/TCP: Conflict",)}
 BALANCED = SERVICE | {"type": "LoadBalancer", "addresses": ("192.0.2.1",)}
 
@@ -196,6 +198,9 @@ DIAGNOSED: dict[str, Rows] = {
     "cronjob failed and kept its successes": {
         jobs.runs: [JOB | {"owner": "cronjob/nightly", "age_s": 99_999.0}],
         jobs.cronjobs: [CRON | {"last_succeeded_at": MOMENT - HOUR}]},
+    "cronjob: its run goes on": {
+        jobs.runs: [OVERRUN, OVERRUN | {"job": "nightly-1", "state": "complete", "age_s": 9_000.0, "ended_s": 8_400.0}],
+        jobs.cronjobs: [CRON | HOURLY]},
     # services and ingresses
     "selects nothing": ALONE | {network.services: [SERVICE | GONE]},
     "nobody answers": ALONE | {network.services: [SERVICE | {"ready": 0, "not_ready": 2}]},

@@ -1,4 +1,4 @@
-"""What goes on and on, from tables: warnings of Services that do not end."""
+"""What goes on and on, from tables: warnings of Services that do not end, and runs past their next time."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import pytest
 
 from gocoffee_ops import checks
 from gocoffee_ops.model import Finding, Thresholds
-from gocoffee_ops.queries import cluster, network
-from tests.checks.diagnosis_tables import OK, SERVICE, WARN, judged, state, wrong
+from gocoffee_ops.queries import cluster, jobs, network
+from tests.checks.diagnosis_tables import JOB, OK, SERVICE, WARN, judged, state, wrong
 from tests.checks.tables import MOMENT
 
 HOUR = timedelta(hours=1)
@@ -60,3 +60,73 @@ def test_a_warning_that_goes_on_is_told_beside_what_else_is_wrong() -> None:
     assert wrong(found) == [(WARN, "services_answered", "service/web")]
     assert found[0].reason.startswith("port 80/TCP -> 81: ")
     assert "; FailedToUpdateEndpointSlices goes on, 9 times" in found[0].reason
+
+
+CRON = {
+    "namespace": "shop", "cronjob": "sync", "suspended": False, "schedule": "*/5 * * * *", "active": 1, "concurrency": "Forbid",
+    "created_at": MOMENT - 24 * HOUR, "age_s": 24 * 3600.0, "last_scheduled_at": MOMENT - HOUR, "last_scheduled_s": 3600.0,
+}  # fmt: skip
+UNDER_WAY = JOB | {"job": "sync-9", "owner": "cronjob/sync", "state": "active", "age_s": 3600.0}
+
+
+def took(seconds: float) -> dict[str, Any]:
+    """An earlier run that ended well."""
+    return UNDER_WAY | {"job": "sync-1", "state": "complete", "age_s": 7200.0, "ended_s": 7200.0 - seconds}
+
+
+def under_way(count: int) -> list[dict[str, Any]]:
+    """Runs that have piled up, one each five minutes."""
+    return [UNDER_WAY | {"job": f"sync-{n}", "age_s": 300.0 * n} for n in range(1, count + 1)]
+
+
+def runs(found: list[dict[str, Any]], **cron: Any) -> list[Finding]:
+    return judged({jobs.runs: found, jobs.cronjobs: [CRON | cron]})
+
+
+def test_a_run_that_holds_back_the_next_again_and_again_is_told() -> None:
+    found = runs([UNDER_WAY, took(60.0)])
+    assert wrong(found) == [(WARN, "jobs_done", "cronjob/sync")]
+    assert (
+        "job/sync-9 goes on since 2026-01-05 02:00 UTC, though its next time was 2026-01-05 02:05 UTC"
+        in found[0].reason
+    )
+    assert "those that came since were not started; the longest of 1 that ended took 1 min" in found[0].reason
+
+
+@pytest.mark.parametrize("kept", [[took(60.0)], []], ids=["with an earlier one", "with none"])
+def test_runs_that_pile_up_are_told(kept: list[dict[str, Any]]) -> None:
+    found = runs([*under_way(6), *kept], concurrency="Allow", active=6)
+    assert wrong(found) == [(WARN, "jobs_done", "cronjob/sync")]
+    assert "6 are under way" in found[0].reason
+    assert found[0].numbers == {"running_s": 1800, "under_way": 6}
+
+
+@pytest.mark.parametrize(
+    ("found", "cron"),
+    [
+        ([UNDER_WAY | {"age_s": 598.0}, took(60.0)], {}),
+        ([UNDER_WAY, took(2000.0)], {}),
+        ([UNDER_WAY], {"last_scheduled_s": 60.0}),
+        ([*under_way(4)], {"concurrency": "Allow", "active": 4, "last_scheduled_at": MOMENT}),
+        ([UNDER_WAY, took(60.0)], {"concurrency": "Replace", "last_scheduled_at": MOMENT, "last_scheduled_s": 0.0}),
+        ([UNDER_WAY, took(60.0)], {"suspended": True}),
+        ([UNDER_WAY, took(60.0)], {"schedule": "0 2 * * *"}),
+    ],
+    ids=[
+        "past two of them",
+        "always as long",
+        "the first run",
+        "a few at once",
+        "ended by the next",
+        "suspended",
+        "nightly",
+    ],
+)
+def test_a_run_that_is_slow_or_meant_so_is_none(found: list[dict[str, Any]], cron: dict[str, Any]) -> None:
+    assert wrong(runs(found, **cron)) == []
+
+
+def test_a_run_that_goes_on_as_its_pods_do_not_start_is_told_once() -> None:
+    found = runs([UNDER_WAY | {"failed": 2}, took(60.0)])
+    assert wrong(found) == [(WARN, "jobs_done", "cronjob/sync")]
+    assert "is tried again after 2 failed pods" in found[0].reason

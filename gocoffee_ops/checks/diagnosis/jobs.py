@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gocoffee_ops.checks.diagnosis.causes import why_not_well
+from gocoffee_ops.checks.diagnosis.overruns import overrun
 from gocoffee_ops.checks.diagnosis.problem import JOBS, Picture, Problem, Ref, Row, short
 from gocoffee_ops.checks.diagnosis.schedules import due_after
 from gocoffee_ops.checks.diagnosis.workloads import POD_TABLES, refusing
@@ -31,13 +32,17 @@ def problems(picture: Picture) -> Iterator[Problem]:
     owned: dict[Ref, list[Row]] = {}
     for row in picture.rows("jobs.runs"):
         owned.setdefault(Ref(row["namespace"], row["owner"] or f"job/{row['job']}"), []).append(row)
+    bad = set()
     for at, rows in owned.items():
-        yield from _judged(at, rows, picture)
+        for one in _judged(at, rows, picture):
+            bad.add(at)
+            yield one
     for row in picture.rows("jobs.cronjobs"):
         at = Ref(row["namespace"], f"cronjob/{row['cronjob']}")
         if row["suspended"]:
             continue
-        found = _cronjob(at, row, picture) or _overdue(at, row, picture)
+        runs = [] if at in bad else owned.get(at, [])
+        found = _cronjob(at, row, picture) or overrun(at, row, runs, picture) or _overdue(at, row, picture)
         if found is not None:
             yield found
         elif picture.has("jobs.runs"):
