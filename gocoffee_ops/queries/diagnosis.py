@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from gocoffee_ops.errors import OpsError
 from gocoffee_ops.frames import Tables
 from gocoffee_ops.queries import (
+    access,
     cluster,
     control_plane,
     controllers,
@@ -41,6 +42,7 @@ NAMESPACED: tuple[Query[...], ...] = (
     scaling.autoscalers,
     scaling.budgets,
     scaling.quotas,
+    access.bindings,
     cluster.events,
 )
 CLUSTER_WIDE: tuple[Query[...], ...] = (

@@ -11,6 +11,7 @@ from gocoffee_ops import checks
 from gocoffee_ops.frames import Tables
 from gocoffee_ops.model import Finding, Status, Thresholds
 from gocoffee_ops.queries import (
+    access,
     cluster,
     control_plane,
     controllers,
@@ -96,6 +97,8 @@ HOOK = {
 ADMISSION = {"policy": "owned", "binding": "owned", "policy_exists": True, "actions": ("Deny",)}
 API = {"api_service": "v1.x.example", "group": "x.example", "available": True}
 USAGE_API = {"api_service": "v1beta1.metrics.k8s.io", "group": "metrics.k8s.io", "available": True}
+BINDING = {"namespace": "shop", "binding": "rolebinding/deployers", "role": "role/deployer", "role_exists": True, "subjects": 1,
+           "age_s": 9_999.0}  # fmt: skip
 SPACE = {"namespace": "shop", "phase": "Active"}
 STAYS = {"group": "", "version": "v1", "resource": "endpoints"}
 GOES = {
@@ -116,6 +119,7 @@ WELL: Rows = {
     control_plane.webhooks: [HOOK],
     control_plane.admission_policies: [ADMISSION], control_plane.api_services: [API, USAGE_API], control_plane.namespaces: [SPACE],
     control_plane.api_servers: [SERVER], control_plane.deprecated_requests: [STAYS],
+    access.bindings: [BINDING],
 }  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from gocoffee_ops.analysis.logs.schemas import TEMPLATES
 from gocoffee_ops.frames import Tables
 from gocoffee_ops.model import Finding, Thresholds
 from gocoffee_ops.queries import (
+    access,
     cluster,
     control_plane,
     controllers,
@@ -31,6 +32,7 @@ from tests.checks.diagnosis_tables import (
     ADMISSION,
     API,
     BACKEND,
+    BINDING,
     CLAIM,
     CLASS,
     CONTAINER,
@@ -278,6 +280,7 @@ DIAGNOSED: dict[str, Rows] = {
                     "KernelReady=False")},
     "node silent": {cluster.nodes: [NODE | {"pressures": ("DiskPressure=Unknown",)}]},
     "node cordoned": {cluster.nodes: [NODE | {"unschedulable": True}]},
+    "binding without its role": {access.bindings: [BINDING | {"role_exists": False, "accounts": ("shop/deployer",)}]},
     "namespace does not go": {control_plane.namespaces: [GOING]},
     "version that a release removes is asked for": {control_plane.deprecated_requests: [STAYS, GOES]},
     "API server built long ago": {control_plane.api_servers: [SERVER | {"build_age_s": 40_000_000.0}]},

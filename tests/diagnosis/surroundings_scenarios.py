@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from tests.diagnosis.scenario import WARN, Scenario, collected
-from tests.diagnosis.stage import Stage, deployment, ingress, service
+from tests.diagnosis.stage import Json, Stage, deployment, ingress, meta, service
 
+ACCESS = "rbac.authorization.k8s.io"
 SCENARIOS: list[Scenario] = []
 scenario = collected(SCENARIOS)
 
@@ -27,3 +28,35 @@ def load_balancer_does_not_serve_a_port(stage: Stage) -> None:
 def _unserved(stage: Stage, path: str, port: int, error: str) -> None:
     served = {"ip": "192.0.2.1", "ports": [{"port": port, "protocol": "TCP", "error": error}]}
     stage.status(path, {"loadBalancer": {"ingress": [served]}})
+
+
+@scenario(
+    (WARN, "bindings_lead", "rolebinding/lost"),
+    (WARN, "bindings_lead", "clusterrolebinding/binding-without-its-role"),
+    says=(
+        "role/gone does not exist: no permission by it for serviceaccount/binding-without-its-role/deployer and 1 more",
+        "clusterrole/gone does not exist: no permission by it for 1 subject",
+    ),
+)
+def binding_without_its_role(stage: Stage) -> None:
+    """Beside those that have theirs, of an account that is not there, and of nobody."""
+    account = {"kind": "ServiceAccount", "name": "deployer", "namespace": stage.namespace}
+    user = {"kind": "User", "name": "somebody", "apiGroup": ACCESS}
+    rule = {"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]}
+    stage.create(
+        {"apiVersion": f"{ACCESS}/v1", "kind": "Role", "metadata": meta("there"), "rules": [rule]},
+        _bound("RoleBinding", "kept", "Role", "there", account), _bound("RoleBinding", "viewers", "ClusterRole", "view", account),
+        _bound("RoleBinding", "nobody", "Role", "gone"), _bound("RoleBinding", "lost", "Role", "gone", account, user),
+        _bound("ClusterRoleBinding", stage.namespace, "ClusterRole", "gone", user),
+    )  # fmt: skip
+
+
+def _bound(kind: str, name: str, role_kind: str, role: str, *subjects: Json) -> Json:
+    role_ref = {"apiGroup": ACCESS, "kind": role_kind, "name": role}
+    return {
+        "apiVersion": f"{ACCESS}/v1",
+        "kind": kind,
+        "metadata": meta(name),
+        "roleRef": role_ref,
+        "subjects": [*subjects],
+    }

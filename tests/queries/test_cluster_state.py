@@ -17,7 +17,18 @@ from gocoffee_ops.analysis import timeline
 from gocoffee_ops.errors import Forbidden, NotFound, SourceError
 from gocoffee_ops.frames import records
 from gocoffee_ops.model import Status
-from gocoffee_ops.queries import changes, control_plane, controllers, jobs, network, nodes, pods, scaling, storage
+from gocoffee_ops.queries import (
+    access,
+    changes,
+    control_plane,
+    controllers,
+    jobs,
+    network,
+    nodes,
+    pods,
+    scaling,
+    storage,
+)
 from gocoffee_ops.queries.query import Query
 from gocoffee_ops.session import Session
 from tests.http_server import Answer, Asked, says, serving
@@ -35,6 +46,7 @@ READABLE: list[Query[...]] = [
     storage.claims, storage.volumes, storage.classes, scaling.autoscalers,
     scaling.budgets, scaling.quotas, control_plane.webhooks,
     control_plane.admission_policies, control_plane.api_services, control_plane.namespaces,
+    access.bindings,
     changes.rollouts, changes.controller_revisions, changes.configmaps,
 ]  # fmt: skip
 NONE_HERE = {

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from gocoffee_ops.checks import problems as same
 from gocoffee_ops.checks.diagnosis import (
+    access,
     budgets,
     control_plane,
     gateways,
@@ -36,6 +37,7 @@ RULES: tuple[Callable[[Picture], Iterator[Problem]], ...] = (
     storage.problems,
     policies.problems,
     control_plane.problems,
+    access.problems,
 )
 
 
@@ -156,6 +158,7 @@ AREAS = (
         ("control_plane.deprecated_requests",),
         "of the deprecated API versions that an API server was asked for since its start, no release removes any",
     ),
+    Area("bindings_lead", "bindings of roles", access.TABLES, "all bindings have their role"),
 )
 
 

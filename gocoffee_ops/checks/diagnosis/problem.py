@@ -33,6 +33,7 @@ APIS = "apis_available"
 NAMESPACES = "namespaces_go"
 PATCHED = "api_server_patched"
 KEPT = "apis_kept"
+BINDINGS = "bindings_lead"
 
 CONTROLLERS = (
     "controllers.deployments",

@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from gocoffee_ops.sources.kubernetes import (
+    access_shapes,
     cost_shapes,
     gateway_shapes,
     network_policy_shapes,
@@ -140,6 +141,13 @@ SIZED_PODS = Kind("pods", cost_shapes.SizedPod, "PodList")
 RESOURCE_SCALERS = Kind(
     "horizontalpodautoscalers", cost_shapes.ResourceScaler, "HorizontalPodAutoscalerList", "autoscaling", "v2"
 )
+
+ROLE_BINDINGS = Kind("rolebindings", access_shapes.RoleBinding, "RoleBindingList", access_shapes.GROUP)
+CLUSTER_ROLE_BINDINGS = Kind(
+    "clusterrolebindings", access_shapes.RoleBinding, "ClusterRoleBindingList", access_shapes.GROUP
+)
+ROLE_METADATA = Kind("roles", access_shapes.RoleName, METADATA_LIST, access_shapes.GROUP)
+CLUSTER_ROLE_METADATA = Kind("clusterroles", access_shapes.RoleName, METADATA_LIST, access_shapes.GROUP)
 
 # Metadata alone: values of these do not leave the API server as what they are.
 CONFIG_MAP_METADATA = Kind("configmaps", state_shapes.Managed, METADATA_LIST)
