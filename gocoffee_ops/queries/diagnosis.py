@@ -8,6 +8,7 @@ from gocoffee_ops.errors import OpsError
 from gocoffee_ops.frames import Tables
 from gocoffee_ops.queries import (
     access,
+    autoscaling,
     cluster,
     control_plane,
     controllers,
@@ -40,6 +41,7 @@ NAMESPACED: tuple[Query[...], ...] = (
     gateways.routes,
     storage.claims,
     scaling.autoscalers,
+    autoscaling.autoscaled,
     scaling.budgets,
     scaling.quotas,
     access.bindings,

@@ -12,6 +12,7 @@ from gocoffee_ops.frames import Tables
 from gocoffee_ops.model import Finding, Status, Thresholds
 from gocoffee_ops.queries import (
     access,
+    autoscaling,
     cluster,
     control_plane,
     controllers,
@@ -77,6 +78,11 @@ HPA = {
     "namespace": "shop", "hpa": "web", "scales": "deployment/web", "able": True, "active": True, "max_replicas": 3,
     "age_s": 9_999.0,
 }  # fmt: skip
+ROOM = {
+    "namespace": "shop", "hpa": "web", "scales": "deployment/web", "current_replicas": 2, "max_replicas": 3,
+    "cpu_request_millicores": 100, "memory_request_mib": 100.0, "fits": 8, "bound_by": "cpu", "fits_once_well": 8,
+    "cpu_free_millicores": 800, "memory_free_mib": 800.0, "shared_cpu_free_millicores": 800, "shared_memory_free_mib": 800.0,
+}  # fmt: skip
 PDB = {
     "namespace": "shop", "pdb": "web", "bound": "minAvailable 1", "disruptions_allowed": 1, "healthy": 2,
     "healthy_needed": 1, "expected_pods": 2, "owners": ("deployment/web",), "age_s": 9_999.0,
@@ -120,6 +126,7 @@ WELL: Rows = {
     control_plane.admission_policies: [ADMISSION], control_plane.api_services: [API, USAGE_API], control_plane.namespaces: [SPACE],
     control_plane.api_servers: [SERVER], control_plane.deprecated_requests: [STAYS],
     access.bindings: [BINDING],
+    autoscaling.autoscaled: [ROOM],
 }  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from gocoffee_ops.frames import Tables
 from gocoffee_ops.model import Finding, Thresholds
 from gocoffee_ops.queries import (
     access,
+    autoscaling,
     cluster,
     control_plane,
     controllers,
@@ -53,6 +54,7 @@ from tests.checks.diagnosis_tables import (
     POD,
     POLICY,
     QUERIES,
+    ROOM,
     SERVER,
     SERVICE,
     STAYS,
@@ -81,6 +83,7 @@ ACROSS = {"other_namespaces": True, **UNFOUND}
 BLOCK = {"selector": (), "namespaces": (), "block": "10.1.2.8/29", "in_pod_range": True, "finds_pod": False}
 HOURLY = {"schedule": "0 * * * *", "concurrency": "Forbid", "active": 1, "created_at": MOMENT, "age_s": 4 * 3600.0}
 OVERRUN = JOB | {"job": "nightly-2", "owner": "cronjob/nightly", "state": "active", "age_s": 4 * 3600.0 - 2}
+SMALL = {"cpu_request_millicores": 10}
 PORT_ERROR = {"port_errors": ("443/TCP: Conflict",)}
 BALANCED = SERVICE | {"type": "LoadBalancer", "addresses": ("192.0.2.1",)}
 
@@ -265,6 +268,12 @@ DIAGNOSED: dict[str, Rows] = {
         HPA | {"hpa": name, "active": False, "active_reason": "FailedGetResourceMetric: unable to fetch metrics"}
         for name in ("web", "api")]},
     "at its maximum": {scaling.autoscalers: [HPA | {"limited_reason": "TooManyReplicas: more"}]},
+    "no CPU for its maximum": {autoscaling.autoscaled: [ROOM | {"max_replicas": 22}]},
+    "no memory for its maximum": {autoscaling.autoscaled: [ROOM | {
+        "max_replicas": 22, "bound_by": "memory", "memory_request_mib": 1024.0, "memory_free_mib": 8192.0}]},
+    "no CPU for all at their maximum": {autoscaling.autoscaled: [ROOM | {"max_replicas": 10}, ROOM | {"hpa": "api"}]},
+    "no memory for all at their maximum": {autoscaling.autoscaled: [
+        ROOM | SMALL | {"max_replicas": 10}, ROOM | SMALL | {"hpa": "api"}]},
     "budget lets none go": {scaling.budgets: [PDB | {"disruptions_allowed": 0}]},
     "budget is not computed": {scaling.budgets: [PDB | {"failure": "SyncFailed: no controller"}]},
     "budget needs more than there are": {scaling.budgets: [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.diagnosis.scenario import WARN, Scenario, collected
-from tests.diagnosis.stage import Json, Stage, deployment, ingress, meta, service
+from tests.diagnosis.stage import Json, Stage, autoscaler, deployment, ingress, meta, service
 
 ACCESS = "rbac.authorization.k8s.io"
 SCENARIOS: list[Scenario] = []
@@ -28,6 +28,25 @@ def load_balancer_does_not_serve_a_port(stage: Stage) -> None:
 def _unserved(stage: Stage, path: str, port: int, error: str) -> None:
     served = {"ip": "192.0.2.1", "ports": [{"port": port, "protocol": "TCP", "error": error}]}
     stage.status(path, {"loadBalancer": {"ingress": [served]}})
+
+
+@scenario(
+    (WARN, "autoscalers_fit", "hpa/wide"),
+    (WARN, "autoscalers_able", "hpa/wide"),  # nobody serves its metric
+    says=(
+        "its maximum of 90 is 89 more pods and needs 89.0 cores and 89.0 GiB",
+        "of 89 fit, then cpu ends, and no node is added",
+    ),
+)
+def autoscaler_that_cannot_have_its_maximum(stage: Stage) -> None:
+    requests = {"cpu": "1", "memory": "1Gi"}
+    wide = {"name": "wide", "image": "registry.example/wide:1.0", "resources": {"requests": requests}}
+    scaler = autoscaler("wide", "wide")
+    scaler["spec"]["maxReplicas"] = 90
+    stage.create(deployment("wide", containers=[wide]), scaler)
+    stage.condition("deployment", "wide", "Available", "True")
+    stage.until("its count", lambda: stage.get("hpa", "wide").get("status", {}).get("currentReplicas") == 1)
+    stage.condition("hpa", "wide", "ScalingActive", "False")
 
 
 @scenario(

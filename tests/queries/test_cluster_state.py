@@ -19,6 +19,7 @@ from gocoffee_ops.frames import records
 from gocoffee_ops.model import Status
 from gocoffee_ops.queries import (
     access,
+    autoscaling,
     changes,
     control_plane,
     controllers,
@@ -46,7 +47,7 @@ READABLE: list[Query[...]] = [
     storage.claims, storage.volumes, storage.classes, scaling.autoscalers,
     scaling.budgets, scaling.quotas, control_plane.webhooks,
     control_plane.admission_policies, control_plane.api_services, control_plane.namespaces,
-    access.bindings,
+    access.bindings, autoscaling.autoscaled,
     changes.rollouts, changes.controller_revisions, changes.configmaps,
 ]  # fmt: skip
 NONE_HERE = {

@@ -16,6 +16,7 @@ from gocoffee_ops.checks.diagnosis import (
     network_policies,
     nodes,
     policies,
+    room,
     storage,
     workloads,
 )
@@ -36,6 +37,7 @@ RULES: tuple[Callable[[Picture], Iterator[Problem]], ...] = (
     network_policies.problems,
     storage.problems,
     policies.problems,
+    room.problems,
     control_plane.problems,
     access.problems,
 )
@@ -121,6 +123,13 @@ AREAS = (
         looked_at=storage.TABLES,
     ),
     Area("autoscalers_able", "autoscalers", ("scaling.autoscalers",), "all autoscalers read their metrics"),
+    Area(
+        "autoscalers_fit",
+        "autoscalers' room",
+        room.TABLES,
+        "what autoscalers may add fits onto the nodes",
+        unseen=room.not_judged,
+    ),
     Area(
         "budgets_allow",
         "budgets",

@@ -209,6 +209,7 @@ class SizedSpec(TemplateSpec):
 
     containers: tuple[SizedContainer, ...]
     init_containers: tuple[SizedContainer, ...] | None = None
+    priority: int = 0
 
 
 class SizedPod(Shape):

@@ -148,6 +148,7 @@ CLUSTER_ROLE_BINDINGS = Kind(
 )
 ROLE_METADATA = Kind("roles", access_shapes.RoleName, METADATA_LIST, access_shapes.GROUP)
 CLUSTER_ROLE_METADATA = Kind("clusterroles", access_shapes.RoleName, METADATA_LIST, access_shapes.GROUP)
+NODE_POOLS = Kind("nodepools", network_shapes.Named, METADATA_LIST, "karpenter.sh")
 
 # Metadata alone: values of these do not leave the API server as what they are.
 CONFIG_MAP_METADATA = Kind("configmaps", state_shapes.Managed, METADATA_LIST)

@@ -1,0 +1,91 @@
+"""Autoscalers without room and bindings without a role, from tables: what is judged, what folds, and what is not told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from gocoffee_ops.queries import access, autoscaling, cluster
+from tests.checks.diagnosis_tables import BINDING, CRIT, NODE, OK, ROOM, UNKNOWN, WARN, judged, wrong
+
+WIDE = ROOM | {"max_replicas": 22}
+KARPENTER = {"nodes_added": "by Karpenter, as it has node pools (general)"}
+NOT_FOUND = dict.fromkeys(("fits", "fits_once_well", "cpu_request_millicores", "memory_request_mib"))
+
+
+def room(*rows: dict[str, Any]) -> list[str]:
+    """What is said of the room."""
+    return [one.reason for one in judged({autoscaling.autoscaled: [*rows]}) if one.check == "autoscalers_fit"]
+
+
+def test_an_autoscaler_names_what_it_needs_and_what_is_free() -> None:
+    assert room(WIDE) == [
+        "its maximum of 22 is 20 more pods and needs 2.0 cores and 2.0 GiB; on the nodes that take them 0.8 cores and 0.8 GiB "
+        "are free: 8 of 20 fit, then cpu ends, and no node is added"
+    ]
+
+
+def test_all_together_are_told_only_where_each_fits_alone() -> None:
+    ten, other = ROOM | {"max_replicas": 10}, ROOM | {"hpa": "api"}
+    found = judged({autoscaling.autoscaled: [ten, other]})
+    assert wrong(found) == [(WARN, "autoscalers_fit", "cluster/cluster")]
+    assert (
+        "not all 2 at once: they need 0.9 cores and 0.9 GiB more; on the nodes that take their pods 0.8 cores"
+        in found[0].reason
+    )
+    assert wrong(judged({autoscaling.autoscaled: [WIDE, ten, other]})) == [(WARN, "autoscalers_fit", "hpa/web")]
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        (
+            WIDE | KARPENTER,
+            "(none looked at); not looked at: those of cluster cluster, where nodes are added by Karpenter, as it",
+        ),
+        (WIDE | NOT_FOUND, "(none looked at); not looked at: hpa/web of shop (none of its pods was found)"),
+        (ROOM, "what autoscalers may add fits onto the nodes (1 looked at)"),
+    ],
+    ids=["nodes are added", "no pod", "room"],
+)
+def test_where_nothing_is_told_it_is_said_why(row: dict[str, Any], said: str) -> None:
+    (reason,) = room(row)
+    assert said in reason
+    assert wrong(judged({autoscaling.autoscaled: [row]})) == []
+
+
+def test_room_that_a_node_out_of_service_would_give_is_that_nodes_matter() -> None:
+    down = NODE | {"ready": False, "status": "NotReady"}
+    found = judged({cluster.nodes: [down], autoscaling.autoscaled: [WIDE | {"fits_once_well": 20}]})
+    assert wrong(found) == [(CRIT, "node_ready", "node/n1")]
+    assert "hpa/web (8 of 20 more pods up to its maximum fit)" in found[0].reason
+    found = judged({cluster.nodes: [down], autoscaling.autoscaled: [WIDE | {"fits_once_well": 19}]})
+    assert wrong(found) == [(CRIT, "node_ready", "node/n1"), (WARN, "autoscalers_fit", "hpa/web")]
+
+
+def test_what_was_not_read_is_unknown_by_kind() -> None:
+    found = wrong(judged({}, missing=(autoscaling.autoscaled, access.bindings)))
+    assert found == [
+        (UNKNOWN, "autoscalers_fit", "autoscalers' room"), (UNKNOWN, "bindings_lead", "bindings of roles"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("more", "whom"),
+    [
+        ({}, "1 subject"),
+        ({"subjects": 3, "accounts": ("shop/a", "shop/b")}, "serviceaccount/shop/a, serviceaccount/shop/b and 1 more"),
+    ],
+)
+def test_a_binding_names_whom_it_gives_nothing(more: dict[str, Any], whom: str) -> None:
+    found = [
+        one for one in judged({access.bindings: [BINDING | {"role_exists": False} | more]}) if one.status is not OK
+    ]
+    assert wrong(found) == [(WARN, "bindings_lead", "rolebinding/deployers")]
+    assert found[0].reason == f"its role role/deployer does not exist: no permission by it for {whom}"
+
+
+@pytest.mark.parametrize("more", [{"subjects": 0}, {"age_s": 5.0}], ids=["of nobody", "just made"])
+def test_a_binding_that_may_be_without_its_role_is_none(more: dict[str, Any]) -> None:
+    assert wrong(judged({access.bindings: [BINDING | {"role_exists": False} | more]})) == []
