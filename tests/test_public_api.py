@@ -61,6 +61,7 @@ def test_the_public_names_are_these_sorted_and_all_there() -> None:
         "network",
         "nodes",
         "opencost",
+        "operators",
         "packing",
         "pods",
         "redis",

@@ -16,6 +16,7 @@ from gocoffee_ops.queries import (
     jobs,
     network,
     nodes,
+    operators,
     pods,
     scaling,
     storage,
@@ -45,6 +46,11 @@ NAMESPACED: tuple[Query[...], ...] = (
     scaling.budgets,
     scaling.quotas,
     access.bindings,
+    operators.versions,
+    operators.subscriptions,
+    operators.install_plans,
+    operators.catalog_sources,
+    operators.groups,
     cluster.events,
 )
 CLUSTER_WIDE: tuple[Query[...], ...] = (
@@ -60,6 +66,8 @@ CLUSTER_WIDE: tuple[Query[...], ...] = (
     control_plane.namespaces,
     control_plane.api_servers,
     control_plane.deprecated_requests,
+    operators.catalogs,
+    operators.extensions,
 )
 
 

@@ -21,6 +21,7 @@ from gocoffee_ops.queries import (
     jobs,
     network,
     nodes,
+    operators,
     pods,
     scaling,
     storage,
@@ -116,6 +117,31 @@ GOES = {
 SERVER = {"version": "v1.36.3", "build_age_s": 9_999_999.0}
 GOING = SPACE | {"phase": "Terminating", "deletion_overdue_s": 900.0, "obstacles": ("SomeFinalizersRemain: a/b in 1",)}
 
+VERSION = {
+    "namespace": "shop", "version": "etcd.v1", "phase": "Succeeded", "reason": "InstallSucceeded", "said": "InstallSucceeded",
+    "since_s": 9_999.0, "deployments": ("web",),
+}  # fmt: skip
+SUBSCRIPTION = {
+    "namespace": "shop", "subscription": "etcd", "package": "etcd", "source_namespace": "shop", "source": "hub",
+    "approval": "Automatic", "state": "AtLatestKnown", "state_since_s": 9_999.0, "installed": "etcd.v1", "current": "etcd.v1",
+    "plan": "install-a", "unhealthy_catalogs": False,
+}  # fmt: skip
+PLAN = {
+    "namespace": "shop", "plan": "install-a", "versions": ("etcd.v1",), "approval": "Automatic", "approved": True,
+    "phase": "Complete", "since_s": 9_999.0,
+}  # fmt: skip
+CATALOG_SOURCE = {"namespace": "shop", "catalog_source": "hub", "state": "READY", "since_s": 9_999.0}
+OPERATOR_GROUP = {"namespace": "shop", "operator_group": "all"}
+DIGEST = f"@sha256:{'0a' * 32}"
+CATALOG = {
+    "catalog": "hub", "wanted": True, "image": "quay.example/hub:latest", "resolved": f"quay.example/hub{DIGEST}",
+    "serving": True, "serving_since_s": 9_999.0, "progress": "Succeeded", "progress_since_s": 9_999.0,
+}  # fmt: skip
+EXTENSION = {
+    "extension": "argo", "source_type": "Catalog", "package": "argo", "upgrade_policy": "CatalogProvided", "installed": True,
+    "installed_since_s": 9_999.0, "progress": "Succeeded", "progress_since_s": 9_999.0,
+}  # fmt: skip
+
 WELL: Rows = {
     cluster.nodes: [NODE], nodes.leases: [LEASE], pods.states: [POD], controllers.deployments: [CONTROLLER],
     jobs.runs: [JOB], network.services: [SERVICE], network.ingresses: [INGRESS],
@@ -127,6 +153,9 @@ WELL: Rows = {
     control_plane.api_servers: [SERVER], control_plane.deprecated_requests: [STAYS],
     access.bindings: [BINDING],
     autoscaling.autoscaled: [ROOM],
+    operators.versions: [VERSION], operators.subscriptions: [SUBSCRIPTION], operators.install_plans: [PLAN],
+    operators.catalog_sources: [CATALOG_SOURCE], operators.groups: [OPERATOR_GROUP], operators.catalogs: [CATALOG],
+    operators.extensions: [EXTENSION],
 }  # fmt: skip
 
 

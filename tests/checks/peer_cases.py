@@ -24,6 +24,7 @@ from gocoffee_ops.queries import (
     jobs,
     metrics,
     network,
+    operators,
     pods,
     scaling,
     storage,
@@ -34,11 +35,14 @@ from tests.checks.diagnosis_tables import (
     API,
     BACKEND,
     BINDING,
+    CATALOG,
+    CATALOG_SOURCE,
     CLAIM,
     CLASS,
     CONTAINER,
     CONTROLLER,
     CRASHING,
+    EXTENSION,
     GATEWAY,
     GATEWAY_CLASS,
     GOES,
@@ -48,9 +52,11 @@ from tests.checks.diagnosis_tables import (
     INGRESS,
     JOB,
     NODE,
+    OPERATOR_GROUP,
     PARENT,
     PDB,
     PENDING,
+    PLAN,
     POD,
     POLICY,
     QUERIES,
@@ -58,7 +64,9 @@ from tests.checks.diagnosis_tables import (
     SERVER,
     SERVICE,
     STAYS,
+    SUBSCRIPTION,
     UNREADY,
+    VERSION,
     WELL,
     Rows,
     judged,
@@ -299,6 +307,24 @@ DIAGNOSED: dict[str, Rows] = {
     **{f"{kind}: {case}": hook(f"{kind}webhookconfiguration", **more)
        for kind in ("validating", "mutating")
        for case, more in (("no service", {"service_exists": False, "ready_endpoints": None}), ("no pods", {"ready_endpoints": 0}))},
+    # the Operator Lifecycle Manager
+    "catalog of no image": {operators.catalogs: [CATALOG | {"image": "https://quay.example/hub"}]},
+    "catalog without a digest": {operators.catalogs: [CATALOG | {"resolved": "quay.example/hub:latest"}]},
+    "catalog not served": {operators.catalogs: [CATALOG | {"serving": False, "serving_reason": "Unavailable: no contents"}]},
+    "catalog stuck": {operators.catalogs: [CATALOG | {"progress": "Retrying", "progress_reason": "Retrying: manifest unknown"}]},
+    "extension of no policy": {operators.extensions: [EXTENSION | {"upgrade_policy": "Never"}]},
+    "extension of no source": {operators.extensions: [EXTENSION | {"source_type": "Bundle"}]},
+    "extension not installed": {operators.extensions: [
+        EXTENSION | {"installed": False, "installed_reason": "Failed: no bundle installed"}]},
+    "extension stuck": {operators.extensions: [EXTENSION | {"progress": "Blocked", "progress_reason": "Blocked: not permitted"}]},
+    "version failed": {operators.versions: [VERSION | {
+        "phase": "Failed", "reason": "UnsupportedOperatorGroup", "said": "UnsupportedOperatorGroup: no such mode"}]},
+    "subscription not up to date": {operators.subscriptions: [
+        SUBSCRIPTION | {"state": "UpgradePending", "current": "etcd.v2"}]},
+    "plan not complete": {operators.install_plans: [
+        PLAN | {"phase": "Failed", "said": "InstallComponentFailed: forbidden"}]},
+    "catalog source not reached": {operators.catalog_sources: [CATALOG_SOURCE | {"state": "TRANSIENT_FAILURE"}]},
+    "two operator groups": {operators.groups: [OPERATOR_GROUP, OPERATOR_GROUP | {"operator_group": "mine"}]},
 }  # fmt: skip
 
 

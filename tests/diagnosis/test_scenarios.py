@@ -23,7 +23,17 @@ from tests.testbed.control_plane import Cluster
 from tests.testbed.kube_fixtures import obtain
 
 AT_ONCE = Thresholds(pod_starting_s=0.0, stuck_s=0.0)  # an object cannot be created in the past
-GATEWAY_CRDS = Path(__file__).parent.parent / "testbed" / "gateway_crds.yaml"
+TESTBED = Path(__file__).parent.parent / "testbed"
+CRDS = (TESTBED / "gateway_crds.yaml", TESTBED / "operator_crds.yaml")
+CLUSTER_WIDE = (
+    "node/",
+    "namespace/",
+    "validating",
+    "gatewayclass/",
+    "clusterrole",
+    "clustercatalog/",
+    "clusterextension/",
+)
 CLASSES = [
     {"apiVersion": "networking.k8s.io/v1", "kind": "IngressClass", "metadata": {"name": "nginx"},
      "spec": {"controller": "k8s.io/ingress-nginx"}},
@@ -62,7 +72,7 @@ def diagnosed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Diagnosed]:
     with ExitStack() as stack:
         cluster = obtain(stack, "scenarios", None, tmp_path_factory)
         everywhere = Stage(cluster, "default")
-        cluster.kubectl("create", "-f", str(GATEWAY_CRDS))
+        cluster.kubectl("create", *(f"--filename={one}" for one in CRDS))
         cluster.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
         everywhere.create(node("n1"), node("n2"), *CLASSES, gateway_class("edge"))
         everywhere.accepted("gatewayclasses/edge")
@@ -95,9 +105,7 @@ def test_the_scenario_gives_its_findings_and_no_others(scenario: Scenario, diagn
 def test_precision_and_recall_are_whole(diagnosed: Diagnosed, capsys: pytest.CaptureFixture[str]) -> None:
     expected = {
         (
-            one.name
-            if not subject.startswith(("node/", "namespace/", "validating", "gatewayclass/", "clusterrole"))
-            else "",
+            one.name if not subject.startswith(CLUSTER_WIDE) else "",
             check,
             subject,
         )

@@ -19,7 +19,8 @@ QUESTIONS_ABOUT_ONESELF = {
     ("create", "selfsubjectaccessreviews.authorization.k8s.io"),
     ("create", "selfsubjectrulesreviews.authorization.k8s.io"),
 }
-NOT_INSTALLED = ".gateway.networking.k8s.io"  # an extension that the testbed is without
+# Extensions that the testbed is without.
+NOT_INSTALLED = (".gateway.networking.k8s.io", ".operators.coreos.com", ".olm.operatorframework.io")
 CONNECTING = ("exec", "attach", "portforward", "proxy")
 
 

@@ -15,6 +15,7 @@ from gocoffee_ops.checks.diagnosis import (
     network,
     network_policies,
     nodes,
+    operators,
     policies,
     room,
     storage,
@@ -40,6 +41,7 @@ RULES: tuple[Callable[[Picture], Iterator[Problem]], ...] = (
     room.problems,
     control_plane.problems,
     access.problems,
+    operators.problems,
 )
 
 
@@ -60,6 +62,7 @@ class Area:
     needs_some: bool = False  # having read none of them is no good sign
     told: Callable[[Row], str] | None = None  # what is said of each row though it is well
     unseen: Callable[[Row], str] | None = None  # the name of what a row tells of and nobody looked at; "" for all else
+    undecided: Callable[[Row], str] | None = None  # the name of what waits for somebody's decision; "" for all else
 
     @property
     def checks(self) -> tuple[str, ...]:
@@ -168,6 +171,13 @@ AREAS = (
         "of the deprecated API versions that an API server was asked for since its start, no release removes any",
     ),
     Area("bindings_lead", "bindings of roles", access.TABLES, "all bindings have their role"),
+    Area(
+        "operators_work",
+        "operators",
+        operators.TABLES,
+        "all operators are installed, and their catalogs reached",
+        undecided=operators.waits_for_approval,
+    ),
 )
 
 
@@ -264,6 +274,8 @@ def _concluded(
         read = len(rows) - len(unseen)
         said = f": {', '.join(sorted({area.told(row) for row in rows}))}" if area.told else ""
         besides = f"; not looked at: {short(', '.join(sorted(set(unseen))))}" if unseen else ""
+        undecided = sorted({name for row in rows if area.undecided and (name := area.undecided(row))})
+        besides += f"; waiting for approval, which is a decision: {short(', '.join(undecided))}" if undecided else ""
         evidence = tuple(one for picture in pictures for one in state.evidence(picture.cluster, area.tables))
         yield Finding(
             Status.OK,

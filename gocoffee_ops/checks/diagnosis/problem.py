@@ -36,6 +36,7 @@ NAMESPACES = "namespaces_go"
 PATCHED = "api_server_patched"
 KEPT = "apis_kept"
 BINDINGS = "bindings_lead"
+OPERATORS = "operators_work"
 
 CONTROLLERS = (
     "controllers.deployments",

@@ -15,6 +15,7 @@ from gocoffee_ops.sources.kubernetes import (
     gateway_shapes,
     network_policy_shapes,
     network_shapes,
+    operator_shapes,
     placement_shapes,
     pod_shapes,
     policy_shapes,
@@ -94,6 +95,27 @@ INGRESS_CLASSES = Kind("ingressclasses", network_shapes.Named, "IngressClassList
 GATEWAY_CLASSES = Kind("gatewayclasses", gateway_shapes.GatewayClass, "GatewayClassList", gateway_shapes.GROUP)
 GATEWAYS = Kind("gateways", gateway_shapes.Gateway, "GatewayList", gateway_shapes.GROUP)
 HTTP_ROUTES = Kind("httproutes", gateway_shapes.HttpRoute, "HTTPRouteList", gateway_shapes.GROUP)
+SERVICE_VERSIONS = Kind(
+    "clusterserviceversions",
+    operator_shapes.ServiceVersion,
+    "ClusterServiceVersionList",
+    operator_shapes.GROUP,
+    "v1alpha1",
+)
+SUBSCRIPTIONS = Kind(
+    "subscriptions", operator_shapes.Subscription, "SubscriptionList", operator_shapes.GROUP, "v1alpha1"
+)
+INSTALL_PLANS = Kind("installplans", operator_shapes.InstallPlan, "InstallPlanList", operator_shapes.GROUP, "v1alpha1")
+CATALOG_SOURCES = Kind(
+    "catalogsources", operator_shapes.CatalogSource, "CatalogSourceList", operator_shapes.GROUP, "v1alpha1"
+)
+OPERATOR_GROUPS = Kind("operatorgroups", operator_shapes.OperatorGroup, "OperatorGroupList", operator_shapes.GROUP)
+CLUSTER_CATALOGS = Kind(
+    "clustercatalogs", operator_shapes.ClusterCatalog, "ClusterCatalogList", operator_shapes.GROUP_OF_EXTENSIONS
+)
+CLUSTER_EXTENSIONS = Kind(
+    "clusterextensions", operator_shapes.ClusterExtension, "ClusterExtensionList", operator_shapes.GROUP_OF_EXTENSIONS
+)
 NETWORK_POLICIES = Kind(
     "networkpolicies", network_policy_shapes.NetworkPolicy, "NetworkPolicyList", "networking.k8s.io"
 )
