@@ -136,6 +136,19 @@ MISTAKES = [
         r"clusters\[0\]\.name was given 3 .*; .*context was given ''",
     ),
     ("[environments.p]\nclusters = 3", r"clusters was given 3 \(allowed: a list of tables\)"),
+    (CLUSTER + "custom_resources = 'a.b.c'", r"custom_resources was given 'a.b.c' \(allowed: a list"),
+    (
+        CLUSTER + "custom_resources = ['widgets']",
+        r"custom_resources\[0\] is not a custom resource .*PLURAL\.GROUP .*/VERSION",
+    ),
+    (CLUSTER + "custom_resources = ['deployments.apps']", r"custom_resources\[0\] is not a custom resource"),
+    (CLUSTER + "custom_resources = ['Widgets.example.com']", r"custom_resources\[0\] is not a custom resource"),
+    (CLUSTER + "custom_resources = ['widgets.example.com/one']", r"custom_resources\[0\] is not a custom resource"),
+    (CLUSTER + "custom_resources = ['../widgets.example.com']", r"custom_resources\[0\] is not a custom resource"),
+    (
+        CLUSTER + "custom_resources = ['a.b.c', 'a.b.c/v1']",
+        r"clusters\[0\] custom_resources names 'a\.b\.c' twice .*one version of each",
+    ),
     (DATABASE, "needs one of dsn_env and dsn_file"),
     (DATABASE + 'dsn_env = "A"\ndsn_file = "b"', "needs one of dsn_env and dsn_file"),
     (DATABASE + "dsn_file = 3", r"databases\[0\]\.dsn_file is not a path"),
@@ -207,6 +220,12 @@ MISTAKES = [
         r"certificate_crit_days \(7\) is above certificate_warn_days \(3\)",
     ),
 ]
+
+
+def test_custom_resources_have_a_group_and_may_have_a_version(tmp_path: Path) -> None:
+    named = ("certificates.cert-manager.io", "widgets.example.com/v1beta1")
+    text = CLUSTER + f"custom_resources = {list(named)}"
+    assert load_config(_written(tmp_path, text)).environments["p"].clusters[0].custom_resources == named
 
 
 @pytest.mark.parametrize(("text", "said"), MISTAKES, ids=[said for _, said in MISTAKES])

@@ -35,7 +35,7 @@ def test_live_places_say_where_they_are_and_hide_secrets(monkeypatch: pytest.Mon
     monkeypatch.setenv("COFFEE_DSN", DSN)
     environment = _environment(
         clusters=(
-            ClusterConfig(name="eu", context="gke-eu"),
+            ClusterConfig(name="eu", context="gke-eu", custom_resources=("widgets.example.com",)),
             ClusterConfig(name="here", in_cluster=True, list_secrets=True),
         ),
         databases=(DatabaseConfig(name="coffee", dsn_env="COFFEE_DSN"),),
@@ -48,6 +48,8 @@ def test_live_places_say_where_they_are_and_hide_secrets(monkeypatch: pytest.Mon
         ("database/coffee", "live", NOW),
     ]
     assert [sorted(p.grants) for p in opened.places] == [[], ["list_secrets"], []]
+    named = [p.connect().custom_resources for p in opened.places[:2] if p.connect is not None]
+    assert named == [("widgets.example.com",), ()]
     details = [p.detail for p in opened.places]
     assert details == [
         "context gke-eu of $KUBECONFIG or ~/.kube/config",

@@ -42,6 +42,7 @@ def test_the_public_names_are_these_sorted_and_all_there() -> None:
         "cost_objects",
         "cost_settings",
         "costs",
+        "custom_resources",
         "dashboards",
         "database",
         "diagnosis",

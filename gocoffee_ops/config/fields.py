@@ -11,6 +11,7 @@ from pydantic_core import PydanticCustomError
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _OBJECT = r"[A-Za-z0-9][A-Za-z0-9._-]*"
+_LABEL = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -90,6 +91,15 @@ def _workload(value: str) -> str:
     return value
 
 
+def _custom_resource(value: str) -> str:
+    if not re.fullmatch(rf"{_LABEL}(\.{_LABEL}){{2,}}(/v[0-9]+((alpha|beta)[0-9]+)?)?", value) or len(value) > 253:
+        raise wrong(
+            "is not a custom resource",
+            "PLURAL.GROUP as in 'certificates.cert-manager.io', with /VERSION behind it for one that is not the preferred one",
+        )
+    return value
+
+
 def _bill_path(value: Any, info: ValidationInfo) -> Path | str:
     if isinstance(value, str) and "://" in value:
         if not re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[^?#]*)?", value):
@@ -125,6 +135,7 @@ Link = Annotated[str, AfterValidator(_url)]
 Length = Annotated[str, AfterValidator(_length)]  # "15 minutes"; see `in_seconds`
 RedisLink = Annotated[str, AfterValidator(_redis_url)]
 Workload = Annotated[str, AfterValidator(_workload)]  # "shop/deployment/promo"
+CustomResource = Annotated[str, AfterValidator(_custom_resource)]  # "certificates.cert-manager.io"
 Identifier = Annotated[str, AfterValidator(_identifier)]
 Pattern = Annotated[str, Field(min_length=1), AfterValidator(_pattern)]
 Seconds = Annotated[float, Field(gt=0, le=7 * 86_400)]

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from gocoffee_ops.config.fields import (
     BillPath,
+    CustomResource,
     FilePath,
     Identifier,
     Link,
@@ -41,6 +42,7 @@ class ClusterConfig(System):
     kubeconfig: FilePath | None = None
     in_cluster: bool = False
     list_secrets: bool = False
+    custom_resources: Many[CustomResource] = ()
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
@@ -48,6 +50,10 @@ class ClusterConfig(System):
             raise wrong("in_cluster stands beside context or kubeconfig", "in_cluster = true alone, or context")
         if not self.in_cluster and not self.context:
             raise wrong("names no way to the cluster", 'context = "a context of the kubeconfig", or in_cluster = true')
+        resources = [one.partition("/")[0] for one in self.custom_resources]
+        for one in resources:
+            if resources.count(one) > 1:
+                raise wrong(f"custom_resources names {one!r} twice", "one version of each")
         return self
 
 

@@ -58,6 +58,7 @@ def _cluster(cluster: ClusterConfig, now: datetime, redactor: Redactor) -> Place
             kubeconfig=cluster.kubeconfig,
             in_cluster=cluster.in_cluster,
             on_secret=redactor.add,
+            custom_resources=cluster.custom_resources,
         )
 
     if cluster.in_cluster:

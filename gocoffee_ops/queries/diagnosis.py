@@ -12,6 +12,7 @@ from gocoffee_ops.queries import (
     cluster,
     control_plane,
     controllers,
+    custom_resources,
     gateways,
     jobs,
     network,
@@ -51,6 +52,7 @@ NAMESPACED: tuple[Query[...], ...] = (
     operators.install_plans,
     operators.catalog_sources,
     operators.groups,
+    custom_resources.states,
     cluster.events,
 )
 CLUSTER_WIDE: tuple[Query[...], ...] = (

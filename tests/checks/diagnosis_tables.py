@@ -16,6 +16,7 @@ from gocoffee_ops.queries import (
     cluster,
     control_plane,
     controllers,
+    custom_resources,
     diagnosis,
     gateways,
     jobs,
@@ -141,6 +142,9 @@ EXTENSION = {
     "extension": "argo", "source_type": "Catalog", "package": "argo", "upgrade_policy": "CatalogProvided", "installed": True,
     "installed_since_s": 9_999.0, "progress": "Succeeded", "progress_since_s": 9_999.0,
 }  # fmt: skip
+CUSTOM = {
+    "resource": "widgets.example.com", "namespace": "shop", "object": "widget.example.com/w", "age_s": 9_999.0, "judged": True,
+}  # fmt: skip
 
 WELL: Rows = {
     cluster.nodes: [NODE], nodes.leases: [LEASE], pods.states: [POD], controllers.deployments: [CONTROLLER],
@@ -155,7 +159,7 @@ WELL: Rows = {
     autoscaling.autoscaled: [ROOM],
     operators.versions: [VERSION], operators.subscriptions: [SUBSCRIPTION], operators.install_plans: [PLAN],
     operators.catalog_sources: [CATALOG_SOURCE], operators.groups: [OPERATOR_GROUP], operators.catalogs: [CATALOG],
-    operators.extensions: [EXTENSION],
+    operators.extensions: [EXTENSION], custom_resources.states: [CUSTOM],
 }  # fmt: skip
 
 

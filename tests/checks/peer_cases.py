@@ -19,6 +19,7 @@ from gocoffee_ops.queries import (
     cluster,
     control_plane,
     controllers,
+    custom_resources,
     endpoints,
     gateways,
     jobs,
@@ -42,6 +43,7 @@ from tests.checks.diagnosis_tables import (
     CONTAINER,
     CONTROLLER,
     CRASHING,
+    CUSTOM,
     EXTENSION,
     GATEWAY,
     GATEWAY_CLASS,
@@ -324,6 +326,10 @@ DIAGNOSED: dict[str, Rows] = {
     "plan not complete": {operators.install_plans: [
         PLAN | {"phase": "Failed", "said": "InstallComponentFailed: forbidden"}]},
     "catalog source not reached": {operators.catalog_sources: [CATALOG_SOURCE | {"state": "TRANSIENT_FAILURE"}]},
+    "custom resource stuck": {custom_resources.states: [
+        CUSTOM | {"deletion_overdue_s": 900.0, "finalizers": ("example.com/hold",)}]},
+    "custom resource failed": {custom_resources.states: [
+        CUSTOM | {"words": ("its phase is Failed",), "failed": ("Ready is False: NoDisk: full",), "failed_s": 9_999.0}]},
     "two operator groups": {operators.groups: [OPERATOR_GROUP, OPERATOR_GROUP | {"operator_group": "mine"}]},
 }  # fmt: skip
 

@@ -282,7 +282,7 @@ def test_webhooks_that_nobody_in_the_cluster_answers_are_named_as_not_looked_at(
     (said,) = [one for one in found if one.check == "webhooks_answered"]
     assert said.status is OK
     assert said.reason.endswith(
-        "(1 looked at); not looked at: o.example.com (its Service points outside), u.example.com (called by URL)"
+        "(1 looked at); 2 not looked at: o.example.com (its Service points outside), u.example.com (called by URL)"
     )
     assert said.numbers == {"read": 1, "not_looked_at": 2}
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from tests.diagnosis import operator_scenarios, surroundings_scenarios, workload_scenarios
+from tests.diagnosis import custom_scenarios, operator_scenarios, surroundings_scenarios, workload_scenarios
 from tests.diagnosis.scenario import CRIT, WARN, Scenario, collected
 from tests.diagnosis.stage import (
     Stage,
@@ -38,6 +38,7 @@ SCENARIOS: list[Scenario] = [
     *workload_scenarios.SCENARIOS,
     *surroundings_scenarios.SCENARIOS,
     *operator_scenarios.SCENARIOS,
+    *custom_scenarios.SCENARIOS,
 ]
 scenario = collected(SCENARIOS)
 

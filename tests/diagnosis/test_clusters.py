@@ -56,7 +56,7 @@ def test_the_healthy_cluster_has_no_finding(healthy_cluster: Cluster, tmp_path: 
     ops = live_session(tmp_path, clusters={"healthy": healthy_cluster.kubeconfig("reader")})
     found = checks.cluster_diagnosis(diagnosis.state(ops), thresholds=AT_ONCE)
     assert wrong(found) == set()
-    assert len(found) == 21
+    assert len(found) == 22
     assert ops.findings == []
 
 

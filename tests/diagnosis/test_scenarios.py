@@ -13,8 +13,10 @@ import pytest
 from gocoffee_ops import checks
 from gocoffee_ops.expectations import Expectations
 from gocoffee_ops.frames import Tables
-from gocoffee_ops.model import Finding, Status, Thresholds
+from gocoffee_ops.model import Finding, Status, Target, Thresholds
 from gocoffee_ops.queries import diagnosis
+from gocoffee_ops.sources.kubernetes import Cluster as KubernetesCluster
+from tests.diagnosis.custom_scenarios import NAMED
 from tests.diagnosis.scenario import Scenario
 from tests.diagnosis.scenarios import SCENARIOS
 from tests.diagnosis.stage import Stage, gateway_class, node
@@ -24,7 +26,7 @@ from tests.testbed.kube_fixtures import obtain
 
 AT_ONCE = Thresholds(pod_starting_s=0.0, stuck_s=0.0)  # an object cannot be created in the past
 TESTBED = Path(__file__).parent.parent / "testbed"
-CRDS = (TESTBED / "gateway_crds.yaml", TESTBED / "operator_crds.yaml")
+CRDS = (TESTBED / "gateway_crds.yaml", TESTBED / "operator_crds.yaml", TESTBED / "widget_crd.yaml")
 CLUSTER_WIDE = (
     "node/",
     "namespace/",
@@ -33,6 +35,7 @@ CLUSTER_WIDE = (
     "clusterrole",
     "clustercatalog/",
     "clusterextension/",
+    "crd/",
 )
 CLASSES = [
     {"apiVersion": "networking.k8s.io/v1", "kind": "IngressClass", "metadata": {"name": "nginx"},
@@ -84,7 +87,16 @@ def diagnosed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Diagnosed]:
             cluster.kubectl("wait", "--for=create", "serviceaccount/default", "-n", one.name, "--timeout=30s")
         with ThreadPoolExecutor(4) as pool:
             list(pool.map(lambda one: one.play(Stage(cluster, one.name)), SCENARIOS))
-        ops = live_session(tmp_path_factory.mktemp("scenarios"), clusters={"c": cluster.kubeconfig("reader")})
+        cluster.kubectl("create", "clusterrole", "widgets", "--verb=list", "--resource=widgets.example.com")
+        cluster.kubectl(
+            "create",
+            "clusterrolebinding",
+            "widgets",
+            "--clusterrole=widgets",
+            "--serviceaccount=gocoffee-ops:gocoffee-ops-reader",
+        )
+        source = KubernetesCluster("c", kubeconfig=cluster.kubeconfig("reader"), custom_resources=NAMED)
+        ops = live_session(tmp_path_factory.mktemp("scenarios"), sources={Target("cluster", "c"): source})
         state = diagnosis.state(ops)
         assert ops.findings == []
         yield Diagnosed(cluster, state, checks.cluster_diagnosis(state, thresholds=AT_ONCE, expectations=STATED))

@@ -10,6 +10,7 @@ from gocoffee_ops.checks.diagnosis import (
     access,
     budgets,
     control_plane,
+    custom_resources,
     gateways,
     jobs,
     network,
@@ -42,6 +43,7 @@ RULES: tuple[Callable[[Picture], Iterator[Problem]], ...] = (
     control_plane.problems,
     access.problems,
     operators.problems,
+    custom_resources.problems,
 )
 
 
@@ -178,6 +180,13 @@ AREAS = (
         "all operators are installed, and their catalogs reached",
         undecided=operators.waits_for_approval,
     ),
+    Area(
+        "custom_resources_well",
+        "custom resources",
+        custom_resources.TABLES,
+        "all custom resources that the environment names are well",
+        unseen=custom_resources.not_judged,
+    ),
 )
 
 
@@ -273,7 +282,7 @@ def _concluded(
         unseen = [name for row in rows if area.unseen and (name := area.unseen(row))]
         read = len(rows) - len(unseen)
         said = f": {', '.join(sorted({area.told(row) for row in rows}))}" if area.told else ""
-        besides = f"; not looked at: {short(', '.join(sorted(set(unseen))))}" if unseen else ""
+        besides = f"; {len(unseen)} not looked at: {short(', '.join(sorted(set(unseen))))}" if unseen else ""
         undecided = sorted({name for row in rows if area.undecided and (name := area.undecided(row))})
         besides += f"; waiting for approval, which is a decision: {short(', '.join(undecided))}" if undecided else ""
         evidence = tuple(one for picture in pictures for one in state.evidence(picture.cluster, area.tables))

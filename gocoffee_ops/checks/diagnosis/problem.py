@@ -37,6 +37,7 @@ PATCHED = "api_server_patched"
 KEPT = "apis_kept"
 BINDINGS = "bindings_lead"
 OPERATORS = "operators_work"
+CUSTOM_RESOURCES = "custom_resources_well"
 
 CONTROLLERS = (
     "controllers.deployments",

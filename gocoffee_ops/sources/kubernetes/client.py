@@ -39,7 +39,7 @@ class Cluster:
 
     `context` and `kubeconfig` default as kubectl's do; without a kubeconfig, inside a pod, its service account is used,
     whose token and CA are in the folder `service_account`. `on_secret` is told every secret value as soon as it is
-    known, before any answer is returned. Safe to share between threads.
+    known, before any answer is returned. `custom_resources` are those that its questions are about. Safe to share between threads.
     """
 
     def __init__(
@@ -52,9 +52,11 @@ class Cluster:
         service_account: str | PathLike[str] = SERVICE_ACCOUNT,
         on_secret: Callable[[str], None] | None = None,
         page_size: int = PAGE,
+        custom_resources: tuple[str, ...] = (),
     ) -> None:
         self.name = name or context or "cluster"
         self.target = f"cluster/{self.name}"
+        self.custom_resources = custom_resources
         self._where = Where(context or "", str(kubeconfig or ""), in_cluster, str(service_account))
         self._on_secret = on_secret
         self._page_size = page_size
@@ -134,8 +136,8 @@ class Cluster:
                 token, ahead = "", Ahead(fetch, partial(self._begin, request=request), deadline)
                 continue
             page = self._decode(decoder, reply, request)
-            if page.kind != kind.list_kind:
-                raise self._malformed(request, f"a {page.kind} instead of a {kind.list_kind}")
+            if not kind.listed_as(page.kind):
+                raise self._malformed(request, f"a {page.kind} instead of a {kind.list_kind or 'list'}")
             listing.count += len(page.items or ())
             listing.pages += 1
             listing.resource_version = listing.resource_version or page.metadata.resource_version

@@ -35,7 +35,7 @@ class Kind(Generic[T]):
 
     plural: str
     shape: type[T]
-    list_kind: str
+    list_kind: str  # "" where only the server knows it
     group: str = ""
     version: str = "v1"
 
@@ -48,6 +48,10 @@ class Kind(Generic[T]):
         if self.list_kind != METADATA_LIST:
             return "application/json"
         return f"application/json;as={METADATA_LIST};g=meta.k8s.io;v=v1"
+
+    def listed_as(self, kind: str) -> bool:
+        """Whether an answer of this kind is its list."""
+        return kind == self.list_kind if self.list_kind else kind.endswith("List")
 
     @property
     def api(self) -> str:

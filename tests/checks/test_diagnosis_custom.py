@@ -1,0 +1,81 @@
+"""Custom resources that the environment names: what is wrong with them, what is a moment, and what nobody could judge."""
+
+from __future__ import annotations
+
+import pytest
+
+from gocoffee_ops.model import Status
+from gocoffee_ops.queries import custom_resources
+from tests.checks.diagnosis_tables import CUSTOM, GOING, OK, UNKNOWN, WARN, Rows, control_plane, judged, wrong
+
+SILENT = CUSTOM | {"judged": False}
+UNREADY = {"failed": ("Ready is False: NoDisk",), "failed_s": 9_999.0}
+UNREAD = {"resource": "gadgets.example.com/v1", "unread": "the server does not know it", "judged": False}
+
+
+def custom(*rows: dict[str, object]) -> Rows:
+    return {custom_resources.states: [CUSTOM | {"object": "widget.example.com/fine"}, *rows]}
+
+
+@pytest.mark.parametrize(
+    ("status", "says", "row"),
+    [
+        (
+            WARN,
+            "is stuck in deletion for 15 min: a/b, c/d",
+            {"deletion_overdue_s": 900.0, "finalizers": ("a/b", "c/d")},
+        ),
+        (WARN, "is stuck in deletion for 15 min: no finalizer", {"deletion_overdue_s": 900.0, **UNREADY}),
+        (WARN, "its phase is Failed; Ready is False: NoDisk", {"words": ("its phase is Failed",), **UNREADY}),
+        (WARN, "Ready is False: NoDisk", UNREADY),
+        (UNKNOWN, "does not know how it is: Ready is Unknown", {"unsure": ("Ready is Unknown: x",)}),
+    ],
+)
+def test_what_is_wrong_is_one_finding_at_its_object(status: Status, says: str, row: dict[str, object]) -> None:
+    found = [one for one in judged(custom(CUSTOM | row)) if one.status is not OK]
+    assert [(one.status, one.check, one.namespace, one.subject) for one in found] == [
+        (status, "custom_resources_well", "shop", "widget.example.com/w")
+    ]
+    assert says in found[0].reason
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"deletion_overdue_s": 5.0, "finalizers": ("a/b",)},
+        UNREADY | {"failed_s": 5.0},
+        {"words": ("its phase is Failed",), "age_s": 5.0},
+        {"unsure": ("Ready is Unknown: x",), "age_s": 5.0},
+    ],
+    ids=["just deleted", "not ready since a moment", "just made", "not known yet"],
+)
+def test_a_moment_is_no_finding(row: dict[str, object]) -> None:
+    assert wrong(judged(custom(CUSTOM | row))) == []
+
+
+def test_what_lies_in_a_namespace_that_goes_is_its_own_matter() -> None:
+    found = judged(custom(CUSTOM | {"deletion_overdue_s": 900.0}) | {control_plane.namespaces: [GOING]})
+    assert wrong(found) == [(WARN, "namespaces_go", "namespace/shop")]
+
+
+def test_how_many_were_not_judged_is_said() -> None:
+    (said,) = [one for one in judged(custom(SILENT, SILENT)) if one.check == "custom_resources_well"]
+    assert said.status is OK
+    assert said.reason.endswith(
+        "(1 looked at); 2 not looked at: widgets.example.com (whose status says nothing that is known)"
+    )
+    assert said.numbers == {"read": 1, "not_looked_at": 2}
+
+
+def test_a_resource_that_could_not_be_read_is_unknown_by_name_beside_the_others() -> None:
+    found = [one for one in judged(custom(UNREAD, CUSTOM | UNREADY)) if one.status is not OK]
+    assert {(one.status, one.subject) for one in found} == {
+        (UNKNOWN, "crd/gadgets.example.com"),
+        (WARN, "widget.example.com/w"),
+    }
+    assert "cannot be told: the server does not know it" in {one.reason for one in found}
+
+
+def test_where_none_is_named_none_is_looked_at() -> None:
+    (said,) = [one for one in judged({custom_resources.states: []}) if one.check == "custom_resources_well"]
+    assert (said.status, said.numbers) == (OK, {"read": 0})
