@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from gocoffee_ops.errors import Malformed, ServerFault
 from gocoffee_ops.frames import Column, Schema
 from gocoffee_ops.queries.promql import by_label, number
 
 if TYPE_CHECKING:
+    from gocoffee_ops.sources.deadline import Deadline
     from gocoffee_ops.sources.prometheus import Runtime, Series
+
+T = TypeVar("T")
 
 STARTED = "process_start_time_seconds and on (job, instance) prometheus_notifications_alertmanagers_discovered"
 CONFIGURED = "prometheus_config_last_reload_success_timestamp_seconds"
@@ -30,6 +35,22 @@ SENDING = Schema(
         Column("missing", "string", optional=True, help="why its counters are not known"),
     ),
 )
+
+
+@dataclass(frozen=True)
+class OfItself:
+    """What a server tells of itself; where one part is answered wrongly, the others are known all the same."""
+
+    deadline: Deadline
+    wrong: list[str] = field(default_factory=list)
+
+    def part(self, asked: Callable[[Deadline], T | None]) -> T | None:
+        """One part; None where it is not told, or told wrongly."""
+        try:
+            return asked(self.deadline)
+        except (Malformed, ServerFault) as error:
+            self.wrong.append(f"{error.what}: {error.why}")
+            return None
 
 
 def counted(metric: str, window_s: float) -> str:

@@ -14,7 +14,17 @@ from typing import TYPE_CHECKING, Any
 from gocoffee_ops.errors import ParameterError
 from gocoffee_ops.frames import Column, Schema
 from gocoffee_ops.queries.alert_history import FIRED, WATCHED, fired_row, watched_row
-from gocoffee_ops.queries.alert_sending import CONFIGURED, ERRORS, SENDING, SENT, STARTED, counted, itself, sending_rows
+from gocoffee_ops.queries.alert_sending import (
+    CONFIGURED,
+    ERRORS,
+    SENDING,
+    SENT,
+    STARTED,
+    OfItself,
+    counted,
+    itself,
+    sending_rows,
+)
 from gocoffee_ops.queries.promql import Asked
 from gocoffee_ops.queries.query import Ask, Rows, query
 from gocoffee_ops.queries.windows import window_of
@@ -197,20 +207,22 @@ def sending(ask: Ask[Prometheus], *, window_s: float = 900.0) -> Rows:
     What sends nowhere has a row without an address.
 
     Columns: instance, sent_to (string), sent, errors (Float64, alerts), window_s (Float64, s), external_labels (list), missing
-    (string). External labels are missing where the server does not show its configuration.
+    (string). External labels are missing where the server does not show its configuration. What it answers wrongly about
+    itself (a fault of its own, or what cannot be decoded) is an UNKNOWN finding beside what is known all the same.
 
     Source: /api/v1/status/runtimeinfo and /api/v1/status/config, of which only external_labels is read; /api/v1/query of
     prometheus_notifications_sent_total and _errors_total.
     """
-    asked = Asked.nothing()
+    asked, of_itself = Asked.nothing(), OfItself(ask.deadline)
 
     def heard(promql: str) -> Sequence[Series]:
         return asked.heard(promql, ask.source.instant(promql, ask.as_of, ask.deadline))
 
-    key = itself(ask.source.runtime(ask.deadline), heard(STARTED), heard(CONFIGURED))
+    runtime, external_labels = of_itself.part(ask.source.runtime), of_itself.part(ask.source.external_labels)
+    key = itself(runtime, heard(STARTED), heard(CONFIGURED))
     sent, errors = (heard(counted(metric, window_s)) for metric in (SENT, ERRORS))
-    rows = sending_rows(key, sent, errors, window_s, ask.source.external_labels(ask.deadline))
-    return Rows(rows, truncated=asked.stated(), notes=asked.notes())
+    rows = sending_rows(key, sent, errors, window_s, external_labels)
+    return Rows(rows, truncated=asked.stated(), unread="; ".join(of_itself.wrong), notes=asked.notes())
 
 
 def _looked_at(

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from gocoffee_ops.config import MetricNames
 
 GLOBAL = re.compile(r"^global:.*\n(?:[ #].*\n|\n)*", re.MULTILINE)
+NO_SUCH_PATH = "unsupported path requested"  # with status 400, from VictoriaMetrics
 Point = tuple[float, str]  # Unix time, and the value as the server writes it: NaN and +Inf among others
 
 # What `errorType` means: our error, and what to try.
@@ -123,31 +124,20 @@ class Prometheus:
 
     def version(self, deadline: Deadline) -> str | None:
         """The server's version; None where what speaks the API tells none."""
-        try:
-            envelope = self._get("read its version", "/api/v1/status/buildinfo", {}, deadline)
-        except NotFound:
-            return None
-        build: _Build = self._decoded("read its version", envelope.data, _Build)
-        return build.version
+        build: _Build | None = self._part("read its version", "/api/v1/status/buildinfo", _Build, deadline)
+        return build.version if build else None
 
     def runtime(self, deadline: Deadline) -> Runtime | None:
         """When the server started; None where what speaks the API does not tell."""
-        try:
-            envelope = self._get("read when it started", "/api/v1/status/runtimeinfo", {}, deadline)
-        except NotFound:
-            return None
-        told: _Runtime = self._decoded("read when it started", envelope.data, _Runtime)
-        return Runtime(told.start_time, told.last_config_time)
+        what = "read when it started"
+        told: _Runtime | None = self._part(what, "/api/v1/status/runtimeinfo", _Runtime, deadline)
+        return Runtime(told.start_time, told.last_config_time) if told else None
 
     def external_labels(self, deadline: Deadline) -> Mapping[str, str] | None:
         """The labels that the server adds to its alerts; None where it does not show its configuration."""
         what = "read its external labels"
-        try:
-            envelope = self._get(what, "/api/v1/status/config", {}, deadline)
-        except (NotFound, Forbidden, Malformed, ServerFault):  # as who speaks the API only in part may answer
-            return None
-        shown: _Shown = self._decoded(what, envelope.data, _Shown)
-        section = GLOBAL.search(shown.yaml)  # the rest may be long, and is not ours to read
+        shown: _Shown | None = self._part(what, "/api/v1/status/config", _Shown, deadline)
+        section = GLOBAL.search(shown.yaml) if shown else None  # the rest may be long, and is not ours to read
         if section is None:
             return None
         try:
@@ -192,6 +182,18 @@ class Prometheus:
         else:
             raise Unsupported(what, target=self._target, why=f"the result is a {data.result_type}, not a series")
         return Answered(series, tuple(envelope.warnings), tuple(envelope.infos))
+
+    def _part(self, what: str, path: str, shape: Any, deadline: Deadline) -> Any:
+        """What a part of the API tells that not everything that speaks it has, or shows us; None where this one does not."""
+        try:
+            envelope = self._get(what, path, {}, deadline)
+        except (NotFound, Forbidden):
+            return None
+        except Malformed as error:
+            if NO_SUCH_PATH in error.why:
+                return None
+            raise
+        return self._decoded(what, envelope.data, shape)
 
     def _get(self, what: str, path: str, params: Mapping[str, str], deadline: Deadline) -> _Envelope:
         envelope = self._api.get(what, path, _Envelope, deadline, params=params)

@@ -369,6 +369,49 @@ def test_what_does_not_show_its_configuration_has_no_known_external_labels() -> 
     assert "secret" not in str(raised.value)
 
 
+EMPTY = says({"status": "success", "data": {"resultType": "vector", "result": []}})
+STARTED_AT = {"startTime": "2026-01-05T06:00:00Z", "lastConfigTime": "2026-01-05T06:00:01Z"}
+OF_ITSELF = {
+    "runtimeinfo": says({"status": "success", "data": STARTED_AT}),
+    "config": says({"status": "success", "data": {"yaml": "global:\n  external_labels:\n    cluster: eu\n"}}),
+}
+UNKNOWN_PATH = Answer(400, b"unsupported path requested: /api/v1/status", content_type="text/plain")
+
+
+@pytest.mark.parametrize(
+    ("part", "answer", "said"),
+    [
+        ("runtimeinfo", Answer(500, b"it broke"), "read when it started: answered 500: it broke"),
+        ("runtimeinfo", Answer(200, b"<html>", content_type="text/html"), "read when it started: text/html instead of"),
+        ("runtimeinfo", says({"status": "success", "data": {}}), "read when it started: Object missing required"),
+        ("config", Answer(503, b"it broke"), "read its external labels: answered 503: it broke"),
+        ("config", Answer(200, b'{"status": "succ'), "read its external labels: "),
+        ("config", says({"status": "success", "data": {"yaml": 7}}), "read its external labels: Expected `str`"),
+        *[(part, answer, "") for part in OF_ITSELF for answer in (says({}, 403), says({}, 404), UNKNOWN_PATH)],
+    ],
+)
+def test_what_a_server_answers_wrongly_about_itself_is_unknown_and_what_it_does_not_show_is_not_known(
+    tmp_path: Path, part: str, answer: Answer, said: str
+) -> None:
+    """The rest is read all the same: what is shown of the other part stands in the row."""
+
+    def script(asked: Asked) -> Answer:
+        place = asked.path.rsplit("/", 1)[1]
+        return (OF_ITSELF | {part: answer}).get(place, EMPTY)
+
+    with serving(script) as server:
+        source = Prometheus("prometheus/main", server.url, metrics=MetricNames())
+        ops = _ops(source, tmp_path, WHOLE)
+        with contextlib.closing(source):
+            (row,) = records(alerts.sending(ops))
+    shown = ("it does not scrape itself", ("cluster=eu",))
+    without = {"runtimeinfo": ("it does not tell when it started", shown[1]), "config": (shown[0], None)}
+    assert (row["missing"], row["external_labels"]) == without[part]
+    told = [(one.status, one.subject) for one in ops.findings]
+    assert told == ([(Status.UNKNOWN, "prometheus/main")] if said else [])
+    assert all(said in one.reason for one in ops.findings)
+
+
 def test_of_a_pair_whose_alerts_are_one_to_alertmanager_each_must_send(
     prometheus_programs: None, tmp_path: Path
 ) -> None:
