@@ -167,7 +167,7 @@ def _unmeasured(table: Sequence[Row]) -> list[Finding]:
     who = shortened(", ".join(f"{row['pod']}/{row['container']}" for row in rows))
     reason = (
         f"whether {counted(len(rows), 'container')} {'is' if len(rows) == 1 else 'are'} held back for CPU is not told: no CPU "
-        f"periods, nor (as kube-state-metrics would) whether there is a CPU limit: {who}"
+        f"periods, nor (as kube-state-metrics would, or cAdvisor's quotas) whether there is a CPU limit: {who}"
     )
     return [
         Finding(Status.UNKNOWN, "saturation", "containers", reason, {"unmeasured": len(rows)}, next=(HIGH_ERROR_RATE,))

@@ -217,6 +217,8 @@ class MetricNames(Section):
     duration_bucket: Identifier = "http_request_duration_seconds_bucket"
     cpu_throttled: Identifier = "container_cpu_cfs_throttled_periods_total"
     cpu_periods: Identifier = "container_cpu_cfs_periods_total"
+    cpu_quota: Identifier = "container_spec_cpu_quota"
+    cpu_period: Identifier = "container_spec_cpu_period"
     memory: Identifier = "container_memory_working_set_bytes"
     memory_limit: Identifier = "container_spec_memory_limit_bytes"
     cpu: Identifier = "container_cpu_usage_seconds_total"

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from gocoffee_ops.errors import ParameterError
 from gocoffee_ops.queries import metrics_schemas as schemas
+from gocoffee_ops.queries.cpu_limits import cpu_limited, lately
 from gocoffee_ops.queries.promql import (
     NO_SAMPLE,
     Asked,
@@ -41,7 +42,6 @@ SERIES_LIMIT = 1_000
 STEPS_LIMIT = 11_000  # Prometheus refuses more
 MEMORY_STEPS = 60
 WINDOW_S = 300.0
-STATED_S = 1800.0  # who has a limit changes seldom, and is told by scrapes that may be far apart
 CONTAINERS = ("namespace", "pod", "container")
 NO_PERIODS = {False: "no CPU limit", None: "no CPU periods, nor whether it has a CPU limit"}  # by whether it has one
 
@@ -256,8 +256,8 @@ def saturation(
     tells), cpu_throttled (Float64, ratio of scheduler periods; missing without a CPU limit), memory_mib, memory_limit_mib
     (Float64, MiB), memory_limited (boolean), memory_of_limit (Float64, ratio), missing (string).
 
-    Source: cAdvisor's metrics, and kube-state-metrics' for who has a CPU limit, by the names in the configuration. No row: no
-    container of the services is known there. Raises ParameterError for no services.
+    Source: cAdvisor's metrics, and for who has a CPU limit kube-state-metrics', or else `cpu_quota` and `cpu_period` of cAdvisor,
+    by the names in the configuration. No row: no container of the services is known there. Raises ParameterError for no services.
     """
     ask, names, asked = until(ask, end), ask.source.metrics, Asked.nothing()
     where = _pods(services, namespace)
@@ -266,28 +266,26 @@ def saturation(
         promql = f"{wrap.format(selector(metric, *where, *more))}"
         return by_label(asked.heard(promql, ask.source.instant(promql, ask.as_of, ask.deadline)), *CONTAINERS)
 
+    def anybody(metric: str) -> bool:
+        promql = f"count({lately(selector(metric))})"
+        return bool(asked.heard(promql, ask.source.instant(promql, ask.as_of, ask.deadline)))
+
     increase = f"sum by ({', '.join(CONTAINERS)}) (increase({{}}[{window_s:g}s]))"
     latest = f"max by ({', '.join(CONTAINERS)}) ({{}})"
     periods, throttled = vector(names.cpu_periods, increase), vector(names.cpu_throttled, increase)
     used_bytes = vector(names.memory, latest)
     limits = vector(names.memory_limit, latest, matches("resource", "|memory"))
-    stated = latest.format(f"last_over_time({{}}[{STATED_S:g}s])")
-    cpu_limits = vector(names.container_limits, stated, equals("resource", "cpu"))
-    # Without any of anybody's, that one is missing tells nothing.
-    any_limit = f"count(last_over_time({selector(names.container_limits)}[{STATED_S:g}s]))"
-    limits_told = asked.heard(any_limit, ask.source.instant(any_limit, ask.as_of, ask.deadline))
-    running = vector(names.container_running, stated) if limits_told else {}
     steady = f"max by ({', '.join(CONTAINERS)}) ((min_over_time({{0}}[{window_s:g}s]) == 1) and ({{0}} offset {window_s:g}s))"
     rows = []
     known = sorted(used_bytes | periods)
+    capped = cpu_limited(known, periods, names, vector, anybody, latest)
     unseen = sorted({pod for _, pod, _ in vector(names.container_running, steady).keys() - set(known)})
     lacking = [one for one in services if not any(re.fullmatch(_pod_names([one]), pod) for _, pod, _ in known)]
     for key in known:
         used, limit, ran, held = (found.get(key) for found in (used_bytes, limits, periods, throttled))
         why = [] if used is not None else ["no memory sample"]
         why += [] if limit else ["no memory limit" if limit == 0 else f"no series {names.memory_limit}"]
-        # A container that is measured has periods just where it has a limit.
-        limited = True if key in periods or cpu_limits.get(key) else False if key in running else None
+        limited = capped.get(key)
         why += [] if key in periods else [NO_PERIODS.get(limited, f"no series {names.cpu_periods}")]
         why += ["no CPU period: it did not run"] if key in periods and not ran else []
         why += [] if held is not None or not ran else [f"no series {names.cpu_throttled}"]

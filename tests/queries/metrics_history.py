@@ -15,6 +15,8 @@ RESTARTED = 'namespace="go-coffee",pod="orders-7d9fbcd5f6-bbbbb",container="orde
 ENDED = 'namespace="go-coffee",pod="orders-7d9fbcd5f6-ccccc",container="orders"'
 OTHER = 'namespace="go-coffee",pod="orders-worker-7d9fbcd5f6-x2x4z",container="orders"'
 UNCAPPED = 'namespace="go-coffee",pod="tables-{}",container="table"'
+GRINDER = 'namespace="go-coffee",pod="grinders-{}",container="grinder"'
+QUOTAS = {0: None, 1: -1, 2: 50_000}  # of grinders; of one more not even the period is there
 SEAT = 'namespace="go-coffee",pod="seats-{}",container="seat"'
 
 
@@ -67,3 +69,10 @@ def _samples(minute: int) -> Iterator[tuple[str, str, float]]:
     yield "kube_pod_container_resource_limits", UNCAPPED.format(0) + ',resource="memory"', 256 * MIB
     yield "container_cpu_cfs_periods_total", ORDERS, 600 * minute
     yield "container_cpu_cfs_throttled_periods_total", ORDERS, 180 * minute
+    for number in range(4):
+        yield memory, GRINDER.format(number), 9 * MIB
+        yield limit, GRINDER.format(number), 256 * MIB
+    for number, quota in QUOTAS.items():
+        yield "container_spec_cpu_period", GRINDER.format(number), 100_000
+        if quota is not None:
+            yield "container_spec_cpu_quota", GRINDER.format(number), quota

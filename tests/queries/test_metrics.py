@@ -172,6 +172,33 @@ def test_that_no_limit_is_told_is_no_sign_where_nobodys_is(server: PrometheusSer
     assert "tables-0/table, tables-1/table" in said.reason
 
 
+NOBODYS = "nobody_scrapes_these"
+
+
+@pytest.mark.parametrize(
+    ("names", "limited"),
+    [
+        ({}, (False, False, True, None)),  # kube-state-metrics is there, and does not know them
+        ({"container_limits": NOBODYS}, (False, False, True, None)),
+        ({"cpu_period": NOBODYS}, (None, False, True, None)),
+        (
+            {"cpu_quota": NOBODYS},
+            (None, None, None, None),
+        ),  # somebody has CFS periods, so quotas are not for want of limits
+        ({"cpu_quota": NOBODYS, "cpu_periods": NOBODYS}, (False, False, False, None)),
+    ],
+)
+def test_a_period_without_a_quota_is_no_cpu_limit_and_nothing_at_all_tells_nothing(
+    server: PrometheusServer, tmp_path: Path, names: dict[str, str], limited: tuple[bool | None, ...]
+) -> None:
+    with reading(server.url, tmp_path, **names) as ops:
+        table = metrics.saturation(ops, ["grinders"])
+    assert tuple(row["cpu_limited"] for row in records(table)) == limited
+    for number, one in enumerate(limited):
+        (found,) = checks.saturation(table.iloc[[number]], thresholds=Thresholds())
+        assert found.status is (Status.OK if one is False else Status.UNKNOWN), found
+
+
 def test_saturation_of_several_services_says_which_has_no_container(ops: Session) -> None:
     alone = metrics.saturation(ops, ["orders"], namespace="go-coffee")
     both = metrics.saturation(ops, ["orders", "nowhere"], namespace="go-coffee")
