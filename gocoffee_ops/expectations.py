@@ -15,12 +15,14 @@ class Expectations:
 
     `at_rest` holds workloads that are scaled to 0 on purpose, as `namespace/deployment/name`, or with their cluster before it.
     `redis_replicas` tells how many replicas a Redis master should at least have. `watchdog` is the alert that always fires, by
-    which silence is told from alerts that do not arrive; "" where there is none.
+    which silence is told from alerts that do not arrive; "" where there is none. `alerts_elsewhere` names each Prometheus whose
+    alerts are evaluated, or sent, by others.
     """
 
     at_rest: tuple[str, ...] = ()
     redis_replicas: Mapping[str, int] = field(default_factory=dict)
     watchdog: str = WATCHDOG
+    alerts_elsewhere: tuple[str, ...] = ()
 
     def rests(self, cluster: str, namespace: str, subject: str) -> bool:
         """Whether it is stated that a workload is at rest on purpose.
@@ -37,9 +39,15 @@ class Expectations:
             "at_rest": list(self.at_rest),
             "redis_replicas": dict(self.redis_replicas),
             "watchdog": self.watchdog,
+            "alerts_elsewhere": list(self.alerts_elsewhere),
         }
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Expectations:
         """Read what `to_record` wrote."""
-        return cls(tuple(record["at_rest"]), dict(record["redis_replicas"]), record.get("watchdog", WATCHDOG))
+        return cls(
+            tuple(record["at_rest"]),
+            dict(record["redis_replicas"]),
+            record.get("watchdog", WATCHDOG),
+            tuple(record.get("alerts_elsewhere", ())),
+        )

@@ -313,10 +313,15 @@ at_rest = ["shop/deployment/promo", "c/shop/statefulset/batch"]
 watchdog = "DeadMansSwitch"
 clusters = [{ name = "c", context = "c" }]
 redis = [{ name = "main", url = "redis://main", min_replicas = 2 }, { name = "copy", url = "redis://copy" }]
+prometheus = [
+  { name = "eu", url = "http://eu" },
+  { name = "store", url = "http://store", sends_alerts = false, external_labels = { cluster = "eu" } },
+]
 """
     environment = load_config(_written(tmp_path, text)).environments["p"]
     opened = open_places(environment, now=datetime(2026, 1, 5, tzinfo=UTC))
-    assert opened.expectations == Expectations(environment.at_rest, {"main": 2}, "DeadMansSwitch")
+    assert opened.expectations == Expectations(environment.at_rest, {"main": 2}, "DeadMansSwitch", ("store",))
+    assert [one.external_labels for one in environment.prometheus] == [{}, {"cluster": "eu"}]
     Session(
         runbook="r",
         environment="p",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from gocoffee_ops.checks.alert_duties import STATE, Duties, duties
 from gocoffee_ops.checks.alert_labels import labels_of, matching
 from gocoffee_ops.checks.grading import FORENSICS, RUNBOOKS, SERVICE_DOWN, concluded, counted, seconds
 from gocoffee_ops.expectations import Expectations
@@ -104,10 +105,11 @@ def alerts_fired(
     >>> print(said(alerts_fired(pd.DataFrame([row]).head(0), pd.DataFrame([seen]), expectations=Expectations(watchdog="")))[0])
     UNKNOWN prometheus/main: nothing was recorded from 2026-01-05 01:00 to 04:00 UTC (3 h of 1 d): an alert of then is not known
     """
-    watchdog = (expectations or Expectations()).watchdog
+    stated = expectations or Expectations()
+    watchdog, duty = stated.watchdog, duties(fired, stated)
     table = records(fired)
     seen = records(watched)
-    findings = [finding for row in seen if (finding := _unwatched(row, table, watchdog))]
+    findings = [finding for row in seen if (finding := _unwatched(row, table, watchdog, duty))]
     groups = grouped([row for row in table if row["alert"] != watchdog], "prometheus")
     still = sorted(
         {
@@ -126,9 +128,13 @@ def alerts_fired(
     others = [f"{group[0]['alert']} {_spells(group)}" for group in resolved if group not in serious]
     told = [f"resolved: {'; '.join(others)}"] if others else []
     told += [f"still firing when the window ended ({end}): {', '.join(still)}"] if still else []
+    blind = _nothing_to_fire(table, duty)
+    told += [f"{', '.join(sorted(names))} {why}" for why, names in blind.items() if names]
     for_s = max((_window_s(row) for row in seen), default=0.0)
     step = max((row["step_s"] for row in seen), default=0.0)
     fine = f"no critical alert fired and resolved within {seconds(for_s)} (looked at every {seconds(step)})"
+    if seen and {row["prometheus"] for row in seen} <= set().union(*blind.values()):
+        fine = f"what fired within {seconds(for_s)} was not seen"
     found = concluded(
         findings,
         check="alerts_fired",
@@ -149,19 +155,27 @@ def _window_s(watched: Row) -> float:
     return float((watched["window_end_at"] - watched["window_start_at"]).total_seconds())
 
 
-def _unwatched(row: Row, fired: Sequence[Row], watchdog: str) -> Finding | None:
+def _nothing_to_fire(fired: Sequence[Row], duty: Duties) -> Mapping[str, frozenset[str]]:
+    """In which Prometheus nothing fires although others may see alerts, by why."""
+    silent = duty.elsewhere - {row["prometheus"] for row in fired}
+    without = duty.without if duty.done_by_another else frozenset[str]()
+    return {"has no alert, as these are stated to be evaluated elsewhere": silent, "has no alerting rule": without}
+
+
+def _unwatched(row: Row, fired: Sequence[Row], watchdog: str, duty: Duties) -> Finding | None:
     """Why a Prometheus cannot tell what fired in the window; None where it can."""
     window_s, where = _window_s(row), row["prometheus"]
     reason = ""
     if row["gaps"]:
         lost = f"{seconds(row['unseen_s'])} of {seconds(window_s)}"
         reason = f"nothing was recorded from {', '.join(row['gaps'])} ({lost}): an alert of then is not known"
-    elif watchdog:
+    elif watchdog and where not in set().union(*_nothing_to_fire(fired, duty).values()):
         awake = max(
             (one["fired_s"] for one in fired if (one["prometheus"], one["alert"]) == (where, watchdog)), default=0.0
         )
         if not awake:
             reason = f"{watchdog}, which always fires, did not within {seconds(window_s)}: are alerting rules evaluated there?"
+            reason = f"it has no alerting rule: nothing can fire there; {STATE}" if where in duty.without else reason
         elif window_s - awake > RULES_LOST_S + 2 * row["step_s"]:
             reason = (
                 f"{watchdog}, which always fires, did so for {seconds(awake)} of {seconds(window_s)}: for the rest it is not "

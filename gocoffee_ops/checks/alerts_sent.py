@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from gocoffee_ops.checks.alert_duties import STATE, Duties, duties
 from gocoffee_ops.checks.alert_labels import Labels, labels_of, matching, named
 from gocoffee_ops.checks.alerts import UNPROVEN, grouped, severity_of
 from gocoffee_ops.checks.grading import SERVICE_DOWN, concluded, counted, seconds
@@ -16,7 +17,10 @@ from gocoffee_ops.model import Finding, Status
 if TYPE_CHECKING:
     import pandas as pd
 
-ADVICE = "let it scrape itself, or give each Prometheus an external label of its own"
+ITSELF = "let it scrape itself, or "
+NOT_TOLD = "does not tell when"  # as the table says it: of a managed server, who cannot be made to scrape itself
+APART = "give each Prometheus an external label of its own (its external_labels in gocoffee.toml tell what it does not show)"
+ADDS = "if it adds them, state them as its external_labels in gocoffee.toml"
 Row = Mapping[str, Any]
 
 
@@ -62,6 +66,10 @@ def alerts_sent(
     they do not tell, it is UNKNOWN. Compared is what somebody should hear of, and the alert that always fires, which
     `expectations` names: without one, silence proves nothing.
 
+    A Prometheus that has no alerting rule, and no Alertmanager, has nothing to send where another evaluates rules; where none
+    does, that is a WARN, as no alert can come. Of one of which `expectations` states that its alerts are sent elsewhere nothing
+    is compared, and that is said; errors of its own still count.
+
     >>> import pandas as pd
     >>> row = {"prometheus": "main", "alert": "OrdersDown", "severity": "critical", "namespace": "go-coffee", "firing": True,
     ...     "fired_s": 1560.0, "step_s": 60.0, "labels": ("namespace=go-coffee", "service=orders", "severity=critical")}
@@ -69,30 +77,37 @@ def alerts_sent(
     >>> said(alerts_sent(pd.DataFrame([row]), pd.DataFrame([known])))
     ['CRIT alert/OrdersDown: fires in Prometheus main (26 min), and no Alertmanager has it: nobody is told']
     """
-    watchdog = (expectations or Expectations()).watchdog
+    stated = expectations or Expectations()
+    watchdog, duty = stated.watchdog, duties(fired, stated)
     counters = [] if sending is None else records(sending)
-    sent = _compared(fired, alerts, counters, watchdog)
+    sent = [one for one in _compared(fired, alerts, counters, watchdog) if one.where not in duty.elsewhere]
     unsent = [one.row for one in sent if not one.there]
-    places = sorted({*(one["prometheus"] for one in counters), *(one.where for one in sent)})
+    places = sorted({*(one["prometheus"] for one in counters), *(one.where for one in sent), *duty.without})
     own = {where: [one for one in counters if one["prometheus"] == where] for where in places}
-    faulty = {where: found for where in places if (found := _faulty(where, sent, own[where]))}
+    faulty = {where: found for where in places if (found := _faulty(where, sent, own[where], duty))}
     had = {one.where for one in sent if one.there} - faulty.keys()
     doubts = {where: _doubt(where, sent, own) for where in sorted(had) if not _proven(where, sent)}
     findings = [_unsent(group, alerts, watchdog) for group in grouped(unsent, "prometheus")]
     findings += [*faulty.values(), *filter(None, doubts.values())]
-    silent = set(fired.attrs.get("notes", ())) - {one.where for one in sent} - faulty.keys()
-    for where in sorted(silent) if watchdog and sent else ():
-        reason = f"nothing fires there, not even {watchdog}: whether it sends alerts cannot be seen"
-        findings.append(Finding(Status.UNKNOWN, "alerts_sent", f"prometheus/{where}", reason))
+    at_rest = duty.elsewhere | {where for where in duty.without if _has_no_task(own[where], duty)}
+    silent = duty.answered - at_rest - {one.where for one in sent} - faulty.keys()
+    findings += [_silent(where, own.get(where, []), watchdog, duty) for where in sorted(silent) if watchdog and sent]
+    told = [f"alerts of {', '.join(sorted(duty.elsewhere))} are sent elsewhere, as stated"] if duty.elsewhere else []
+    resting = ", ".join(sorted(at_rest - duty.elsewhere))
+    told += [f"{resting} {'has' if len(at_rest - duty.elsewhere) == 1 else 'have'} no alerting rule"] if resting else []
+    if not (sent or findings or silent or duty.unread) and duty.elsewhere:
+        reason = f"{'; '.join(told)}: whether they are sent was not seen"
+        return [Finding(Status.OK, "alerts_sent", "alerts", reason, {"read": 0})]
     if not sent and not watchdog and not findings:
         reason = f"nothing fires in Prometheus that somebody should hear of; {UNPROVEN}: whether alerts are sent was not seen"
-        return [Finding(Status.OK, "alerts_sent", "alerts", reason, {"read": 0})]
+        return [Finding(Status.OK, "alerts_sent", "alerts", "; ".join([reason, *told]), {"read": 0})]
     fine = f"Alertmanager has what fires in Prometheus and somebody should hear of (compared {counted(len(sent), 'alert')})"
+    known = [f"that {' and '.join(doubts)} sent it is known by its own counters"] if doubts else []
     return concluded(
         findings,
         check="alerts_sent",
         subject="alerts",
-        fine=f"{fine}; that {' and '.join(doubts)} sent it is known by its own counters" if doubts else fine,
+        fine="; ".join([fine, *known, *told]),
         read=len(sent),
         none="nothing fires in Prometheus: whether alerts are sent from there cannot be seen",
     )
@@ -128,9 +143,28 @@ def _unsent(group: Sequence[Row], alerts: pd.DataFrame, watchdog: str) -> Findin
     return Finding(status, "alerts_sent", subject, reason, figures, namespace=namespace, next=(SERVICE_DOWN,))
 
 
-def _faulty(where: str, sent: Sequence[_Sent], own: Sequence[Row]) -> Finding | None:
-    """What a Prometheus' own counters say against its sending."""
+def _silent(where: str, own: Sequence[Row], watchdog: str, duty: Duties) -> Finding:
+    """Why it cannot be seen whether a Prometheus in which nothing fires sends alerts."""
+    reason = f"nothing fires there, not even {watchdog}: whether it sends alerts cannot be seen"
+    if where in duty.without:
+        to = sorted({one["sent_to"] for one in own} - {None})
+        reason = f"it has no alerting rule, so that nothing fires there, not even {watchdog}; "
+        reason += f"for whom does it know {', '.join(to)}?" if to else "whether it knows an Alertmanager is not told"
+    return Finding(Status.UNKNOWN, "alerts_sent", f"prometheus/{where}", f"{reason}: {STATE}")
+
+
+def _has_no_task(own: Sequence[Row], duty: Duties) -> bool:
+    """Whether a Prometheus without rules has nobody to send to either, and leaves that to another."""
+    return duty.done_by_another and bool(own) and all(one["missing"] is None and one["sent_to"] is None for one in own)
+
+
+def _faulty(where: str, sent: Sequence[_Sent], own: Sequence[Row], duty: Duties) -> Finding | None:
+    """What a Prometheus' rules and its own counters say against its sending."""
+    if where in duty.without and not duty.done_by_another:
+        return _without_rules(where, duty)
     known = [one for one in own if one["missing"] is None]
+    if where in duty.elsewhere or (where in duty.without and _has_no_task(own, duty)):
+        known = [one for one in known if one["errors"]]
     mine = [one for one in sent if one.where == where]
     wrong = [said for one in known if (said := _not_sent(one, fires=bool(mine)))]
     if not wrong:
@@ -147,6 +181,17 @@ def _faulty(where: str, sent: Sequence[_Sent], own: Sequence[Row]) -> Finding | 
     return Finding(status, "alerts_sent", f"prometheus/{where}", reason, next=(SERVICE_DOWN,))
 
 
+def _without_rules(where: str, duty: Duties) -> Finding:
+    """Of a Prometheus without rules, where nobody is known to evaluate any."""
+    status, reason = Status.WARN, "it has no alerting rule, and no other Prometheus has any: no alert can come"
+    if duty.unknown:
+        status, reason = (
+            Status.UNKNOWN,
+            f"it has no alerting rule; whether another has is not known: {'; '.join(duty.unknown)}",
+        )
+    return Finding(status, "alerts_sent", f"prometheus/{where}", f"{reason}: {STATE}", next=(SERVICE_DOWN,))
+
+
 def _proven(where: str, sent: Sequence[_Sent]) -> bool:
     """Whether Alertmanager has an alert that can only be of this Prometheus."""
     return any(one.proven and not one.alike(sent) for one in sent if one.where == where)
@@ -156,8 +201,9 @@ def _doubt(where: str, sent: Sequence[_Sent], own: Mapping[str, Sequence[Row]]) 
     """Why it is not known whether a Prometheus sends what Alertmanager has; None where its own counters say that it does."""
     had = next(one for one in sent if one.where == where and one.there)
     alike = had.alike(sent)
-    missing = [one["missing"] for one in own[where] if one["missing"] is not None]
-    why = f"{missing[0] if missing else 'its own counters do not tell'}: {ADVICE}"
+    missing = next((one["missing"] for one in own[where] if one["missing"] is not None), "")
+    why = missing or "its own counters do not tell"
+    advice = f"{'' if NOT_TOLD in missing else ITSELF}{APART if alike else ADDS}; {STATE}"
     if own[where] and all(one["sent"] is not None and one["errors"] is not None for one in own[where]):
         to = {name: {one["sent_to"] for one in own[name]} - {None} for name in {where, *alike}}
         differing = [name for name in sorted(alike) if to[name] and to[name] != to[where]]
@@ -171,7 +217,7 @@ def _doubt(where: str, sent: Sequence[_Sent], own: Mapping[str, Sequence[Row]]) 
         reason = (
             f"what Alertmanager has as {had.row['alert']} has labels that it is not known to add ({', '.join(more)})"
         )
-    said = f"whether it sends alerts cannot be told: {reason}; {why}"
+    said = f"whether it sends alerts cannot be told: {reason}; {why}: {advice}"
     return Finding(Status.UNKNOWN, "alerts_sent", f"prometheus/{where}", said)
 
 

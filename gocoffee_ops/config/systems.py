@@ -234,11 +234,17 @@ class MetricNames(Section):
 
 
 class PrometheusConfig(HttpSystem):
-    """One Prometheus, or what speaks its API."""
+    """One Prometheus, or what speaks its API.
+
+    `external_labels` are those that it adds to its alerts, where it does not show them. `sends_alerts` is false where its alerts
+    are evaluated, or sent, elsewhere.
+    """
 
     kind = "prometheus"
 
     metrics: MetricNames = MetricNames()
+    external_labels: dict[Identifier, str] = Field(default_factory=dict)
+    sends_alerts: bool = True
 
 
 class ElasticsearchConfig(HttpSystem):

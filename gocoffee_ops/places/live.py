@@ -153,7 +153,14 @@ def _prometheus(system: PrometheusConfig, now: datetime, redactor: Redactor) -> 
 
     def connect() -> Any:
         identity = read_identity(system)
-        return Prometheus(str(target), system.url, metrics=system.metrics, identity=identity, ca_file=system.ca_file)
+        return Prometheus(
+            str(target),
+            system.url,
+            metrics=system.metrics,
+            stated_labels=system.external_labels,
+            identity=identity,
+            ca_file=system.ca_file,
+        )
 
     return Place(target, now, connect=connect, detail=system.url)
 

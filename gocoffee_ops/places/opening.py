@@ -73,7 +73,8 @@ def contacts_of(name: str, *, now: datetime, start: Path | None = None, replay: 
 
 def _expectations(environment: Environment) -> Expectations:
     replicas = {one.name: one.min_replicas for one in environment.redis if one.min_replicas is not None}
-    return Expectations(environment.at_rest, replicas, environment.watchdog)
+    elsewhere = tuple(one.name for one in environment.prometheus if not one.sends_alerts)
+    return Expectations(environment.at_rest, replicas, environment.watchdog, elsewhere)
 
 
 def _contacts(environment: Environment, now: datetime) -> Contacts:

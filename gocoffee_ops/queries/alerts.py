@@ -162,8 +162,9 @@ def fired(
     Columns: alert, severity, namespace (string), first_seen_at, last_seen_at (timestamp), firing, from_before (boolean), times
     (Int64), fired_s, step_s (Float64, s), points_found, points_expected (Int64), window_s (Float64, s), labels (list).
 
-    Source: /api/v1/query_range of ALERTS, which Prometheus writes for its own alerting rules. At most 1,000 alerts; more are
-    stated. Raises ParameterError for a window that is none, or of more than 11,000 steps.
+    Source: /api/v1/query_range of ALERTS, which Prometheus writes for its own alerting rules; the notes tell how many it has, by
+    /api/v1/rules, as without any nothing can fire. At most 1,000 alerts; more are stated. Raises ParameterError for a window that
+    is none, or of more than 11,000 steps.
     """
     span, step = _looked_at(ask.as_of, hours, step_s, start, end)
     asked, promql = Asked.nothing(), 'timestamp(ALERTS{alertstate="firing"})'
@@ -172,7 +173,11 @@ def fired(
     window = span.start.timestamp(), span.end.timestamp()
     rows = [row for series in found[:SERIES_LIMIT] if (row := fired_row(series, window, step))]
     cut = [f"more than {SERIES_LIMIT:,} alerts fired"] if len(found) > SERIES_LIMIT else []
-    return Rows(sorted(rows, key=lambda row: row["first_seen_at"]), truncated=asked.stated(*cut), notes=asked.notes())
+    of_itself = OfItself(ask.deadline)
+    rules = of_itself.part(ask.source.alerting_rules)
+    notes = {**asked.notes(), **({} if rules is None else {"alerting_rules": rules})}
+    first = sorted(rows, key=lambda row: row["first_seen_at"])
+    return Rows(first, truncated=asked.stated(*cut), unread="; ".join(of_itself.wrong), notes=notes)
 
 
 @query("prometheus", WATCHED)
@@ -207,8 +212,9 @@ def sending(ask: Ask[Prometheus], *, window_s: float = 900.0) -> Rows:
     What sends nowhere has a row without an address.
 
     Columns: instance, sent_to (string), sent, errors (Float64, alerts), window_s (Float64, s), external_labels (list), missing
-    (string). External labels are missing where the server does not show its configuration. What it answers wrongly about
-    itself (a fault of its own, or what cannot be decoded) is an UNKNOWN finding beside what is known all the same.
+    (string). External labels are those of its configuration and those stated in ours; missing where it does not show the
+    first, and the second are none. What it answers wrongly about itself (a fault of its own, or what cannot be decoded) is an
+    UNKNOWN finding beside what is known all the same.
 
     Source: /api/v1/status/runtimeinfo and /api/v1/status/config, of which only external_labels is read; /api/v1/query of
     prometheus_notifications_sent_total and _errors_total.
@@ -221,6 +227,8 @@ def sending(ask: Ask[Prometheus], *, window_s: float = 900.0) -> Rows:
     runtime, external_labels = of_itself.part(ask.source.runtime), of_itself.part(ask.source.external_labels)
     key = itself(runtime, heard(STARTED), heard(CONFIGURED))
     sent, errors = (heard(counted(metric, window_s)) for metric in (SENT, ERRORS))
+    if stated := ask.source.stated_labels:
+        external_labels = {**(external_labels or {}), **stated}
     rows = sending_rows(key, sent, errors, window_s, external_labels)
     return Rows(rows, truncated=asked.stated(), unread="; ".join(of_itself.wrong), notes=asked.notes())
 

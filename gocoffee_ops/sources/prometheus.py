@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 GLOBAL = re.compile(r"^global:.*\n(?:[ #].*\n|\n)*", re.MULTILINE)
 NO_SUCH_PATH = "unsupported path requested"  # with status 400, from VictoriaMetrics
+NOTHING: Mapping[str, str] = MappingProxyType({})
 Point = tuple[float, str]  # Unix time, and the value as the server writes it: NaN and +Inf among others
 
 # What `errorType` means: our error, and what to try.
@@ -69,6 +70,18 @@ class _Runtime(msgspec.Struct, rename="camel"):
     last_config_time: datetime | None = None
 
 
+class _Rule(msgspec.Struct):
+    type: str
+
+
+class _Group(msgspec.Struct):
+    rules: list[_Rule] | None = None
+
+
+class _Rules(msgspec.Struct):
+    groups: list[_Group] | None
+
+
 class _Shown(msgspec.Struct):
     yaml: str
 
@@ -107,10 +120,16 @@ class Answered:
 
 
 class Prometheus:
-    """One Prometheus, with the names that metrics have there. Options are those of `HttpApi`."""
+    """One Prometheus, with the names that metrics have there, and the labels that it is stated to add to its alerts.
 
-    def __init__(self, target: str, url: str, *, metrics: MetricNames, **options: Any) -> None:
+    Options are those of `HttpApi`.
+    """
+
+    def __init__(
+        self, target: str, url: str, *, metrics: MetricNames, stated_labels: Mapping[str, str] = NOTHING, **options: Any
+    ) -> None:
         self.metrics = metrics
+        self.stated_labels = stated_labels
         self._target = target
         self._api = HttpApi(target, url, said=_said, answers=lambda body: _error(body) in MEANINGS, **options)
 
@@ -132,6 +151,13 @@ class Prometheus:
         what = "read when it started"
         told: _Runtime | None = self._part(what, "/api/v1/status/runtimeinfo", _Runtime, deadline)
         return Runtime(told.start_time, told.last_config_time) if told else None
+
+    def alerting_rules(self, deadline: Deadline) -> int | None:
+        """How many alerting rules the server has; None where what speaks the API does not tell, or not of all."""
+        asked = {"type": "alert", "exclude_alerts": "true"}
+        told: _Rules | None = self._part("read its alerting rules", "/api/v1/rules", _Rules, deadline, asked)
+        rules = [rule for group in (told.groups or [] if told else []) for rule in group.rules or []]
+        return sum(rule.type == "alerting" for rule in rules) if told else None
 
     def external_labels(self, deadline: Deadline) -> Mapping[str, str] | None:
         """The labels that the server adds to its alerts; None where it does not show its configuration."""
@@ -183,17 +209,20 @@ class Prometheus:
             raise Unsupported(what, target=self._target, why=f"the result is a {data.result_type}, not a series")
         return Answered(series, tuple(envelope.warnings), tuple(envelope.infos))
 
-    def _part(self, what: str, path: str, shape: Any, deadline: Deadline) -> Any:
-        """What a part of the API tells that not everything that speaks it has, or shows us; None where this one does not."""
+    def _part(self, what: str, path: str, shape: Any, deadline: Deadline, params: Mapping[str, str] = NOTHING) -> Any:
+        """What a part of the API tells that not everything that speaks it has, or shows us; None where this one does not.
+
+        None, too, where it warns that it does not tell all.
+        """
         try:
-            envelope = self._get(what, path, {}, deadline)
+            envelope = self._get(what, path, params, deadline)
         except (NotFound, Forbidden):
             return None
         except Malformed as error:
             if NO_SUCH_PATH in error.why:
                 return None
             raise
-        return self._decoded(what, envelope.data, shape)
+        return None if envelope.warnings else self._decoded(what, envelope.data, shape)
 
     def _get(self, what: str, path: str, params: Mapping[str, str], deadline: Deadline) -> _Envelope:
         envelope = self._api.get(what, path, _Envelope, deadline, params=params)

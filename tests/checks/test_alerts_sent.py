@@ -9,6 +9,7 @@ import pytest
 from gocoffee_ops import alerts, checks
 from gocoffee_ops.expectations import Expectations
 from gocoffee_ops.model import Finding, Status
+from gocoffee_ops.queries.alert_sending import itself
 from tests.checks.tables import table
 
 OK, WARN, CRIT, UNKNOWN = Status.OK, Status.WARN, Status.CRIT, Status.UNKNOWN
@@ -38,6 +39,7 @@ def adds(where: str, **labels: str) -> dict[str, Any]:
     return {"prometheus": where, "missing": "it does not scrape itself", "external_labels": added}
 
 
+NOBODYS: dict[str, int] = {}
 LABELLED = (adds("eu", **EU), adds("us", **US))
 
 
@@ -48,11 +50,17 @@ def judged(
     gaps: tuple[str, ...] = (),
     silent: tuple[str, ...] = (),
     own: tuple[dict[str, Any], ...] = LABELLED,
+    rules: dict[str, int] = NOBODYS,
+    unread: tuple[str, ...] = (),
+    stated: Expectations | None = None,
 ) -> list[Finding]:
+    """What the check says; `silent` are those that answered, and in which nothing fires, `rules` how many each is known to have."""
     told, has = table(alerts.fired, *fired), table(alerts.alerts, *there)
-    told.attrs["notes"] = {row["prometheus"]: {} for row in fired} | {name: {} for name in silent}
+    told.attrs["notes"] = {name: {} for name in (*(row["prometheus"] for row in fired), *silent)}
+    told.attrs["notes"] |= {name: {"alerting_rules": count} for name, count in rules.items()}
+    told.attrs["gaps"] = list(unread)
     has.attrs["gaps"] = list(gaps)
-    return checks.alerts_sent(told, has, table(alerts.sending, *own))
+    return checks.alerts_sent(told, has, table(alerts.sending, *own), expectations=stated)
 
 
 def lines(found: list[Finding]) -> list[tuple[Status, str, str]]:
@@ -205,3 +213,92 @@ def test_what_only_informs_is_not_missed() -> None:
     has = [known("Watchdog", severity="none", **EU)]
     (found,) = judged([BOTH[0], fires("eu", "CPUThrottlingHigh", severity="info")], has)
     assert (found.status, found.numbers) == (OK, {"read": 1})
+
+
+MANAGED = {"prometheus": "store", "missing": itself(None, [], []), "external_labels": None}
+HAS = known("Watchdog", severity="none", **EU)
+ELSEWHERE = Expectations(alerts_elsewhere=("store",))
+
+
+def test_a_managed_prometheus_is_told_what_settles_it_and_its_labels_once_stated_prove_that_it_sends() -> None:
+    fired = [fires("store", "Watchdog", severity="none")]
+    (doubted,) = judged(fired, [HAS], own=(MANAGED,))
+    assert (doubted.status, doubted.subject) == (UNKNOWN, "prometheus/store")
+    assert "it does not tell when it started: if it adds them, state them as its external_labels" in doubted.reason
+    assert "state sends_alerts = false of it" in doubted.reason
+    assert "scrape itself" not in doubted.reason
+    labelled = MANAGED | {"external_labels": ("cluster=eu",)}
+    assert lines(judged(fired, [HAS], own=(labelled,))) == [(OK, "alerts", "")]
+    assert lines(judged(fired, [known("Watchdog", severity="none", **US)], own=(labelled,))) == [
+        (CRIT, "alert/Watchdog", "")
+    ]
+
+
+def test_a_store_that_another_writes_its_alerts_to_raises_no_doubt_once_it_is_stated_and_vouches_for_nobody() -> None:
+    """What fires in `eu` is in `store` too, with the external labels that `eu` gave it on the way."""
+    fired = [BOTH[0], fires("store", "Watchdog", severity="none", **EU)]
+    own = (adds("eu", **EU), MANAGED)
+    assert lines(judged(fired, [HAS], own=own)) == [(UNKNOWN, "prometheus/eu", ""), (UNKNOWN, "prometheus/store", "")]
+    (fine,) = judged(fired, [HAS], own=own, stated=ELSEWHERE)
+    assert (fine.status, fine.numbers) == (OK, {"read": 1})
+    assert "alerts of store are sent elsewhere, as stated" in fine.reason
+    assert lines(judged(fired, [], own=own, stated=ELSEWHERE)) == [(CRIT, "alert/Watchdog", "")]
+    assert lines(judged(fired, [HAS], own=own, silent=("us",), stated=ELSEWHERE)) == [(UNKNOWN, "prometheus/us", "")]
+    errors = sends("store", errors=1.0)
+    assert lines(judged(fired, [HAS], own=(own[0], errors), stated=ELSEWHERE)) == [(WARN, "prometheus/store", "")]
+
+
+def test_where_all_alerts_are_stated_to_be_sent_elsewhere_that_is_all_that_is_said() -> None:
+    (said,) = judged([], [], silent=("store",), own=(MANAGED,), stated=ELSEWHERE)
+    assert (said.status, said.numbers) == (OK, {"read": 0})
+    assert said.reason == "alerts of store are sent elsewhere, as stated: whether they are sent was not seen"
+    for more in ({"silent": ("store", "us")}, {"silent": ("store",), "unread": ("prometheus/us: refused",)}):
+        assert lines(judged([], [], own=(MANAGED,), stated=ELSEWHERE, **more)) == [(UNKNOWN, "alerts", "")]
+    assert lines(judged([], [], own=(MANAGED,), stated=Expectations(alerts_elsewhere=("another",)))) == [
+        (UNKNOWN, "alerts", "")
+    ]
+
+
+SCRAPES = sends("us", None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("own", "rules", "said"),
+    [
+        (SCRAPES, 0, (OK, "alerts")),
+        (SCRAPES, 3, (WARN, "prometheus/us")),
+        (SCRAPES, None, (WARN, "prometheus/us")),
+        (sends("us", sent=0.0), 0, (UNKNOWN, "prometheus/us")),  # whom does it know it for?
+        (sends("us", errors=1.0), 0, (WARN, "prometheus/us")),
+        (adds("us"), 0, (UNKNOWN, "prometheus/us")),
+    ],
+)
+def test_what_only_scrapes_has_nothing_to_send_where_another_evaluates_rules(
+    own: dict[str, Any], rules: int | None, said: tuple[Status, str]
+) -> None:
+    told = NOBODYS if rules is None else {"us": rules}
+    (found,) = judged(BOTH[:1], [HAS], silent=("us",), own=(adds("eu", **EU), own), rules=told)
+    assert (found.status, found.subject) == said
+    if said[0] is OK:
+        assert found.reason.endswith("; us has no alerting rule")
+    if said[0] is UNKNOWN:
+        assert "it has no alerting rule, so that nothing fires there" in found.reason
+
+
+def test_where_nobody_has_a_rule_no_alert_can_come() -> None:
+    nobody = {"eu": 0, "us": 0}
+    both = [(WARN, "prometheus/eu", ""), (WARN, "prometheus/us", "")]
+    for watchdog in ("", "Watchdog"):
+        stated = Expectations(watchdog=watchdog)
+        for own in ((SCRAPES, sends("eu")), (adds("eu"), MANAGED), ()):
+            found = judged([], [], own=own, rules=nobody, stated=stated)
+            assert lines(found) == both
+            assert "no other Prometheus has any: no alert can come" in found[0].reason
+    unknown = judged([], [], own=(SCRAPES,), rules={"us": 0}, unread=("prometheus/eu: refused",))
+    assert lines(unknown) == [(UNKNOWN, "prometheus/us", "")]
+    assert "whether another has is not known: not read: prometheus/eu: refused" in unknown[0].reason
+    assert lines(judged([], [], own=(SCRAPES,), rules={"us": 0}, silent=("eu",))) == [(UNKNOWN, "prometheus/us", "")]
+    elsewhere = Expectations(alerts_elsewhere=("eu", "us"))
+    assert lines(judged([], [], own=(SCRAPES,), rules=nobody, stated=elsewhere)) == [(OK, "alerts", "")]
+    rests = judged([], [], own=(SCRAPES, MANAGED), rules={"us": 0}, silent=("store",), stated=ELSEWHERE)
+    assert lines(rests) == [(OK, "alerts", "")]

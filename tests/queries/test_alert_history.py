@@ -412,20 +412,69 @@ def test_what_a_server_answers_wrongly_about_itself_is_unknown_and_what_it_does_
     assert all(said in one.reason for one in ops.findings)
 
 
+RULE = {"type": "alerting"}
+RULES = {"groups": [{"rules": [RULE, {"type": "recording"}]}, {"rules": [RULE]}]}
+
+
+@pytest.mark.parametrize(
+    ("answer", "count", "said"),
+    [
+        (says({"status": "success", "data": RULES}), 2, ""),
+        (says({"status": "success", "data": {"groups": []}}), 0, ""),
+        (says({"status": "success", "data": {"groups": None}}), 0, ""),
+        (says({"status": "success", "data": {"groups": []}, "warnings": ["a store did not answer"]}), None, ""),
+        *[(answer, None, "") for answer in (says({}, 403), says({}, 404), UNKNOWN_PATH)],
+        (says({"status": "success", "data": []}), None, "read its alerting rules: Expected `object`"),
+        (Answer(500, b"it broke"), None, "read its alerting rules: answered 500: it broke"),
+    ],
+)
+def test_how_many_alerting_rules_a_server_has_is_told_or_not_known_and_never_none_for_want_of_an_answer(
+    tmp_path: Path, answer: Answer, count: int | None, said: str
+) -> None:
+    with serving(lambda asked: answer if asked.path.endswith("/rules") else EMPTY) as server:
+        source = Prometheus("prometheus/main", server.url, metrics=MetricNames())
+        ops = _ops(source, tmp_path, WHOLE)
+        with contextlib.closing(source):
+            fired = alerts.fired(ops)
+    assert fired.attrs["notes"]["main"].get("alerting_rules") == count
+    assert [(one.status, one.subject) for one in ops.findings] == [(Status.UNKNOWN, "prometheus/main")] * bool(said)
+    assert all(said in one.reason for one in ops.findings)
+
+
+@pytest.mark.parametrize(
+    ("config", "labels"),
+    [(OF_ITSELF["config"], ("cluster=eu", "env=prod")), (says({}, 404), ("env=prod",)), (Answer(500), ("env=prod",))],
+)
+def test_labels_that_are_stated_stand_beside_those_that_a_server_shows(
+    tmp_path: Path, config: Answer, labels: tuple[str, ...]
+) -> None:
+    with serving(
+        lambda asked: config if asked.path.endswith("/config") else OF_ITSELF.get(asked.path.rsplit("/", 1)[1], EMPTY)
+    ) as server:
+        stated = {"env": "prod"}
+        source = Prometheus("prometheus/main", server.url, metrics=MetricNames(), stated_labels=stated)
+        with contextlib.closing(source):
+            (row,) = records(alerts.sending(_ops(source, tmp_path, WHOLE)))
+    assert row["external_labels"] == labels
+
+
 def test_of_a_pair_whose_alerts_are_one_to_alertmanager_each_must_send(
     prometheus_programs: None, tmp_path: Path
 ) -> None:
-    """Four servers fire alike: two send, one is refused, one has nobody to send to; and one does not scrape itself.
+    """Four servers fire alike: two send, one is refused, one has nobody to send to; one does not scrape itself.
+
+    And one only scrapes, and has neither rules nor anybody to send to.
 
     All have just started, and scrape another one too: whose counters are whose is seen all the same.
     """
     with contextlib.ExitStack() as stack, AlertmanagerServer() as hears:
         refused = free_ports(("none",))["none"]
-        to = {"a": hears.port, "b": hears.port, "refused": refused, "alone": None, "blind": hears.port}
+        to = {"a": hears.port, "b": hears.port, "refused": refused, "alone": None, "blind": hears.port, "scrapes": None}
         scraped: dict[str, dict[str, int]] = {name: {"of it": hears.port} for name in to}
+        rules = {name: [] if name == "scrapes" else [WATCHDOG] for name in to}
         again = ["--rules.alert.resend-delay=1s"]
         servers = {
-            name: PrometheusServer(jobs=scraped[name], rules=[WATCHDOG], flags=again, alertmanager=port)
+            name: PrometheusServer(jobs=scraped[name], rules=rules[name], flags=again, alertmanager=port)
             for name, port in to.items()
         }
         sources: dict[Target, Any] = {}
@@ -450,7 +499,11 @@ def test_of_a_pair_whose_alerts_are_one_to_alertmanager_each_must_send(
 
         def settled() -> bool:
             everyone = str(judged(*to))
-            return "ended with errors" in everyone and "to no Alertmanager" in everyone and "alerts" in judged("a", "b")
+            return (
+                "ended with errors" in everyone
+                and "to no Alertmanager" in everyone
+                and "alerts" in judged("a", "b", "scrapes")
+            )
 
         stop = time.monotonic() + 60
         while not settled():
@@ -458,10 +511,14 @@ def test_of_a_pair_whose_alerts_are_one_to_alertmanager_each_must_send(
             time.sleep(0.5)
         pair, faulty = judged("a", "b"), judged("a", "b", "refused", "alone")
         unseen = judged("a", "blind")
+        rests, nobody = judged("a", "b", "scrapes"), judged("scrapes")
     assert pair["alerts"] == (
         Status.OK, "Alertmanager has what fires in Prometheus and somebody should hear of (compared 2 alerts); "
         "that a and b sent it is known by its own counters",
     )  # fmt: skip
+    assert rests == {"alerts": (Status.OK, f"{pair['alerts'][1]}; scrapes has no alerting rule")}
+    assert nobody == {"prometheus/scrapes": (Status.WARN, nobody["prometheus/scrapes"][1])}
+    assert "no alert can come" in nobody["prometheus/scrapes"][1]
     assert {subject: status for subject, (status, _) in faulty.items()} == {
         "prometheus/refused": Status.WARN,
         "prometheus/alone": Status.WARN,
