@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from gocoffee_ops.checks import problems
@@ -36,11 +37,15 @@ RARELY = 0.01
 QUOTED = 90  # characters of a template that a sentence can hold
 
 
-def error_rate_below(rates: pd.DataFrame, *, thresholds: Thresholds, window: Window | None = None) -> list[Finding]:
+def error_rate_below(
+    rates: pd.DataFrame, onsets: pd.DataFrame | None = None, *, thresholds: Thresholds, window: Window | None = None
+) -> list[Finding]:
     """Does a service fail too many of its requests, over all spans of time (or those of the `window`), or in one of them?
 
-    A span with a high rate in a period that is fine as a whole is a WARN. Without requests there is no rate: UNKNOWN. So is a rate
-    that would be fine where not all of the log was read, and that of a service which logged before the window and not in it.
+    The rate is a mean, and says of which time. With `onsets`, that since the rate rose stands beside it: the mean is thinned by
+    what was fine before. A span with a high rate in a period that is fine as a whole is a WARN. Without requests there is no
+    rate: UNKNOWN. So is a rate that would be fine where not all of the log was read, and that of a service which logged before
+    the window and not in it.
 
     >>> import pandas as pd
     >>> row = {"cluster": "eu", "namespace": "go-coffee", "service": "orders", "container": "orders", "start": None,
@@ -56,6 +61,7 @@ def error_rate_below(rates: pd.DataFrame, *, thresholds: Thresholds, window: Win
     missing: list[Missing] = rates.attrs.get(NAME, [])
     missing = missing if window is None else within(missing, window)
     services = {service: _by_service(table).get(service, []) for service in [*_by_service(every), *_services(missing)]}
+    risen = [] if onsets is None else records(onsets[onsets["after_error_rate"] > onsets["before_error_rate"]])
     findings: list[Finding] = []
     without: list[tuple[Service, int]] = []
     judged = 0
@@ -72,7 +78,7 @@ def error_rate_below(rates: pd.DataFrame, *, thresholds: Thresholds, window: Win
         for rows in counting:
             judged += 1
             lacked = of_service(lacking, service, rows[0]["container"])
-            findings.append(_lessened(_rate(service, rows, thresholds), lacked))
+            findings.append(_lessened(_rate(service, rows, thresholds, risen), lacked))
         dark = [
             one for one in lacking if one["container"] not in _by_container(owned)
         ]  # whether it logs requests is not known
@@ -91,12 +97,13 @@ def error_rate_below(rates: pd.DataFrame, *, thresholds: Thresholds, window: Win
     )
 
 
-def _rate(service: Service, rows: Sequence[Row], thresholds: Thresholds) -> Finding:
+def _rate(service: Service, rows: Sequence[Row], thresholds: Thresholds, risen: Sequence[Row]) -> Finding:
     cluster, namespace, name = service
     spans = [row for row in rows if row["requests"]]
     requests, errors = (sum(row[column] for row in spans) for column in ("requests", "errors"))
     status = grade(errors / requests, thresholds.error_rate_warn, thresholds.error_rate_crit)
     reason = f"{errors / requests:.1%} of {requests:,.0f} requests failed".replace("%", " %")
+    reason += _since_onset(service, spans, risen)
     enough = [row for row in spans if row["requests"] >= thresholds.error_rate_requests and row["start"] is not None]
     peak = max(enough, key=lambda row: row["error_rate"], default=None)
     if peak is not None and len(spans) > 1 and peak["error_rate"] >= thresholds.error_rate_crit:
@@ -105,11 +112,34 @@ def _rate(service: Service, rows: Sequence[Row], thresholds: Thresholds) -> Find
     figures = numbers(
         {"requests": requests, "errors": errors, "error_rate": errors / requests}, "requests", "errors", "error_rate"
     )
-    reason += f" ({spans[0]['denominator']} of {spans[0]['container']})"
+    reason += f" ({spans[0]['denominator']} of {spans[0]['container']}{_time_of(spans)})"
     subject, seen = f"service/{name}", (problems.errors(name),)  # by metrics, of all clusters together
     return Finding(
         status, "error_rate_below", subject, reason, figures, cluster, namespace, next=(HIGH_ERROR_RATE,), because=seen
     )
+
+
+def _time_of(spans: Sequence[Row]) -> str:
+    """From when to when requests were counted; empty where records have no time."""
+    timed = [row for row in spans if row["start"] is not None]
+    if not timed:
+        return ""
+    first, last = min(row["start"] for row in timed), max(row["start"] for row in timed)
+    end = last + timedelta(seconds=timed[0]["bucket_s"])
+    day = "" if first.date() == end.date() else f"{end:%Y-%m-%d} "
+    return f", {first:%Y-%m-%d %H:%M} to {day}{end:%H:%M} UTC"
+
+
+def _since_onset(service: Service, spans: Sequence[Row], risen: Sequence[Row]) -> str:
+    """The rate since it rose, where it did so within what is counted."""
+    of = (*service, spans[0]["container"])
+    first = min((row["start"] for row in spans if row["start"] is not None), default=None)
+    for row in risen:
+        own = tuple(row[name] for name in ("cluster", "namespace", "service", "container")) == of
+        if own and first is not None and row["onset"] > first:
+            rate = f"{row['after_error_rate']:.1%}".replace("%", " %")
+            return f", {rate} since {row['onset']:%Y-%m-%d %H:%M:%S} UTC, when it rose"
+    return ""
 
 
 def _without_requests(without: Sequence[tuple[Service, int]]) -> Finding:

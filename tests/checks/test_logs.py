@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from gocoffee_ops.analysis.logs import error_rate, novelty, parse, templated, templates
+from gocoffee_ops.analysis.logs import error_onset, error_rate, novelty, parse, templated, templates
 from gocoffee_ops.analysis.logs.schemas import ERROR_RATE, NOVELTY
 from gocoffee_ops.checks import error_rate_below, errors_logged, errors_stored, nothing_new_in_logs
 from gocoffee_ops.checks.grading import said
@@ -14,7 +14,7 @@ from gocoffee_ops.evidence.folding import folded
 from gocoffee_ops.model import Status, Thresholds, Window
 from tests.analysis.logs.scene import START, at, line, table
 from tests.checks.log_tables import NEWS, RATE, rates
-from tests.checks.tables import filled
+from tests.checks.tables import MOMENT, filled
 
 LIMITS = Thresholds()
 
@@ -123,6 +123,31 @@ def test_a_rate_is_of_the_window_that_is_asked_for() -> None:
     (found,) = error_rate_below(pd.concat([before, within]), thresholds=LIMITS, window=Window(at(60), at(120)))
 
     assert (found.status, found.reason[:34]) == (Status.CRIT, "50.0 % of 100 requests failed (acc")
+
+
+def test_a_rate_says_of_which_time_it_is_and_that_since_it_rose_stands_beside_it() -> None:
+    """The mean of an hour is thinned by the half of it that was fine."""
+    counted = rates(*[(100, 0)] * 30, *[(100, 40)] * 30)
+    counted["start"] = pd.date_range(MOMENT, periods=60, freq="min", unit="us")
+    onsets = error_onset(counted)
+    (found,) = error_rate_below(counted, onsets, thresholds=LIMITS)
+    of_all = (
+        "20.0 % of 6,000 requests failed, 40.0 % since 2026-01-05 03:30:00 UTC, when it rose, at most 40 % within 1 min"
+    )
+    assert found.reason.startswith(of_all)
+    assert found.reason.endswith("(access records of orders, 2026-01-05 03:00 to 04:00 UTC)")
+    assert found.numbers["error_rate"] == pytest.approx(0.2)
+
+    minutes = pd.Timedelta(minutes=30)
+    since = Window(MOMENT + minutes, MOMENT + 2 * minutes)  # it rose before anything that is counted
+    (later,) = error_rate_below(counted, onsets, thresholds=LIMITS, window=since)
+    assert later.reason.startswith("40.0 % of 3,000 requests failed, at most")
+    assert later.reason.endswith("2026-01-05 03:30 to 04:00 UTC)")
+    elsewhere = onsets.assign(service="kitchen")
+    fell = onsets.assign(before_error_rate=0.6)
+    for others in (elsewhere, fell, onsets.head(0)):
+        (mean,) = error_rate_below(counted, others, thresholds=LIMITS)
+        assert mean.reason.startswith("20.0 % of 6,000 requests failed, at most 40 %")
 
 
 def test_a_service_that_logs_rarely_may_be_silent_for_a_while() -> None:
