@@ -89,7 +89,7 @@ def alerts_sent(
     doubts = {where: _doubt(where, sent, own) for where in sorted(had) if not _proven(where, sent)}
     findings = [_unsent(group, alerts, watchdog) for group in grouped(unsent, "prometheus")]
     findings += [*faulty.values(), *filter(None, doubts.values())]
-    at_rest = duty.elsewhere | {where for where in duty.without if _has_no_task(own[where], duty)}
+    at_rest = duty.elsewhere | {where for where in duty.without if _has_no_task(own[where])}
     silent = duty.answered - at_rest - {one.where for one in sent} - faulty.keys()
     findings += [_silent(where, own.get(where, []), watchdog, duty) for where in sorted(silent) if watchdog and sent]
     told = [f"alerts of {', '.join(sorted(duty.elsewhere))} are sent elsewhere, as stated"] if duty.elsewhere else []
@@ -153,9 +153,9 @@ def _silent(where: str, own: Sequence[Row], watchdog: str, duty: Duties) -> Find
     return Finding(Status.UNKNOWN, "alerts_sent", f"prometheus/{where}", f"{reason}: {STATE}")
 
 
-def _has_no_task(own: Sequence[Row], duty: Duties) -> bool:
-    """Whether a Prometheus without rules has nobody to send to either, and leaves that to another."""
-    return duty.done_by_another and bool(own) and all(one["missing"] is None and one["sent_to"] is None for one in own)
+def _has_no_task(own: Sequence[Row]) -> bool:
+    """Whether a Prometheus without rules has nobody to send to either."""
+    return bool(own) and all(one["missing"] is None and one["sent_to"] is None for one in own)
 
 
 def _faulty(where: str, sent: Sequence[_Sent], own: Sequence[Row], duty: Duties) -> Finding | None:
@@ -163,7 +163,7 @@ def _faulty(where: str, sent: Sequence[_Sent], own: Sequence[Row], duty: Duties)
     if where in duty.without and not duty.done_by_another:
         return _without_rules(where, duty)
     known = [one for one in own if one["missing"] is None]
-    if where in duty.elsewhere or (where in duty.without and _has_no_task(own, duty)):
+    if where in duty.elsewhere or (where in duty.without and _has_no_task(own)):
         known = [one for one in known if one["errors"]]
     mine = [one for one in sent if one.where == where]
     wrong = [said for one in known if (said := _not_sent(one, fires=bool(mine)))]

@@ -302,3 +302,10 @@ def test_where_nobody_has_a_rule_no_alert_can_come() -> None:
     assert lines(judged([], [], own=(SCRAPES,), rules=nobody, stated=elsewhere)) == [(OK, "alerts", "")]
     rests = judged([], [], own=(SCRAPES, MANAGED), rules={"us": 0}, silent=("store",), stated=ELSEWHERE)
     assert lines(rests) == [(OK, "alerts", "")]
+
+
+def test_what_fires_where_no_rule_is_comes_of_one_and_must_be_sent() -> None:
+    """As in a store to which others write, or after rules were taken away."""
+    anothers = known("Watchdog", severity="none", **ANOTHERS)
+    (found,) = judged(BOTH[:1], [anothers], own=(sends("eu", None, None, None),), rules={"eu": 0})
+    assert (found.status, found.subject) == (CRIT, "prometheus/eu")
