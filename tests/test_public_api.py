@@ -35,6 +35,7 @@ def test_the_public_names_are_these_sorted_and_all_there() -> None:
         "bills",
         "changes",
         "checks",
+        "cilium",
         "cluster",
         "control_plane",
         "controllers",

@@ -11,6 +11,7 @@ import msgspec
 
 from gocoffee_ops.sources.kubernetes import (
     access_shapes,
+    cilium_shapes,
     cost_shapes,
     gateway_shapes,
     network_policy_shapes,
@@ -126,6 +127,24 @@ NETWORK_POLICIES = Kind(
 ADDRESSED_PODS = Kind("pods", network_policy_shapes.AddressedPod, "PodList")
 RANGED_NODES = Kind("nodes", network_policy_shapes.RangedNode, "NodeList")
 LABELLED_NAMESPACES = Kind("namespaces", network_policy_shapes.Labelled, "NamespaceList")
+CILIUM_IDENTITIES = Kind(
+    "ciliumidentities", cilium_shapes.Identity, "CiliumIdentityList", cilium_shapes.GROUP, cilium_shapes.VERSION
+)
+CILIUM_ENDPOINTS = Kind(
+    "ciliumendpoints", cilium_shapes.Endpoint, "CiliumEndpointList", cilium_shapes.GROUP, cilium_shapes.VERSION
+)
+CILIUM_POLICIES = Kind(
+    "ciliumnetworkpolicies", cilium_shapes.Policy, "CiliumNetworkPolicyList", cilium_shapes.GROUP, cilium_shapes.VERSION
+)
+CILIUM_CLUSTERWIDE_POLICIES = Kind(
+    "ciliumclusterwidenetworkpolicies",
+    cilium_shapes.Policy,
+    "CiliumClusterwideNetworkPolicyList",
+    cilium_shapes.GROUP,
+    cilium_shapes.VERSION,
+)
+ADDRESSED_NODES = Kind("nodes", cilium_shapes.AddressedNode, "NodeList")
+HOSTED_PODS = Kind("pods", cilium_shapes.HostedPod, "PodList")
 VALIDATING = Kind(
     "validatingwebhookconfigurations",
     network_shapes.WebhookConfiguration,
