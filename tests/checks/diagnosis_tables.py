@@ -13,6 +13,7 @@ from gocoffee_ops.model import Finding, Status, Thresholds
 from gocoffee_ops.queries import (
     access,
     autoscaling,
+    cilium,
     cluster,
     control_plane,
     controllers,
@@ -72,6 +73,19 @@ BACKEND = PARENT | {"part": "backend", "kind": "Service", "at": "80", "at_exists
 POLICY = {
     "namespace": "shop", "policy": "web", "part": "pods", "selector": ("app=web",), "other_namespaces": False,
     "namespaces": ("shop",), "finds_pod": True,
+}  # fmt: skip
+CILIUM_POLICY = {
+    "namespace": "shop", "policy": "web", "rule": 1, "part": "endpoints", "selector": ("app=web",), "everywhere": False,
+    "namespaces": ("shop",), "pod_selector": ("app in (web)",), "finds": True,
+}  # fmt: skip
+CILIUM_ENDPOINT = {
+    "namespace": "shop", "endpoint": "web-1", "identity": 4242, "identity_exists": True, "pod": "web-1", "pod_exists": True,
+    "pod_phase": "Running", "pod_goes": False, "node": "n1", "node_exists": True, "node_address": "192.0.2.7",
+    "node_address_exists": True, "age_s": 9_999.0,
+}  # fmt: skip
+CILIUM_IDENTITY = {
+    "identity": "4242", "namespace": "shop", "security_namespace": "shop", "namespace_exists": True, "endpoints": 1,
+    "age_s": 9_999.0,
 }  # fmt: skip
 CLAIM = {"namespace": "shop", "claim": "data", "phase": "Bound", "storage_class": "disk", "age_s": 9_999.0}
 PENDING = CLAIM | {"phase": "Pending"}
@@ -150,6 +164,7 @@ WELL: Rows = {
     cluster.nodes: [NODE], nodes.leases: [LEASE], pods.states: [POD], controllers.deployments: [CONTROLLER],
     jobs.runs: [JOB], network.services: [SERVICE], network.ingresses: [INGRESS],
     network.network_policies: [POLICY],
+    cilium.policies: [CILIUM_POLICY], cilium.endpoints: [CILIUM_ENDPOINT], cilium.identities: [CILIUM_IDENTITY],
     gateways.classes: [GATEWAY_CLASS], gateways.gateways: [GATEWAY], gateways.routes: [PARENT, BACKEND], storage.claims: [CLAIM],
     storage.classes: [CLASS], scaling.autoscalers: [HPA], scaling.budgets: [PDB], scaling.quotas: [QUOTA],
     control_plane.webhooks: [HOOK],

@@ -16,6 +16,7 @@ from gocoffee_ops.model import Finding, Thresholds
 from gocoffee_ops.queries import (
     access,
     autoscaling,
+    cilium,
     cluster,
     control_plane,
     controllers,
@@ -38,6 +39,9 @@ from tests.checks.diagnosis_tables import (
     BINDING,
     CATALOG,
     CATALOG_SOURCE,
+    CILIUM_ENDPOINT,
+    CILIUM_IDENTITY,
+    CILIUM_POLICY,
     CLAIM,
     CLASS,
     CONTAINER,
@@ -95,6 +99,8 @@ HOURLY = {"schedule": "0 * * * *", "concurrency": "Forbid", "active": 1, "create
 OVERRUN = JOB | {"job": "nightly-2", "owner": "cronjob/nightly", "state": "active", "age_s": 4 * 3600.0 - 2}
 SMALL = {"cpu_request_millicores": 10}
 PORT_ERROR = {"port_errors": ("443/TCP: Conflict",)}
+NOBODYS = {"selector": ("app=wbe",), "pod_selector": ("app in (wbe)",), "finds": False}
+PODLESS = {"pod_exists": False, "pod_phase": None, "pod_goes": None, "node": None, "node_exists": None}
 BALANCED = SERVICE | {"type": "LoadBalancer", "addresses": ("192.0.2.1",)}
 
 
@@ -253,6 +259,18 @@ DIAGNOSED: dict[str, Rows] = {
     "policy of an exception without pods": {network.network_policies: [
         POLICY, PEER | BLOCK | {"block": "10.0.0.0/8", "in_pod_range": False, "finds_pod": True},
         PEER | BLOCK | {"excepted_from": "10.0.0.0/8"}]},
+    # Cilium
+    "cilium: policy for nobody": {cilium.policies: [CILIUM_POLICY | NOBODYS]},
+    "cilium: policy of no node": {cilium.clusterwide_policies: [
+        CILIUM_POLICY | {"namespace": "", "part": "nodes", "selector": ("role=edge",), "pod_selector": (), "finds": False}]},
+    "cilium: address of no node": {cilium.endpoints: [CILIUM_ENDPOINT | {"node_address_exists": False}]},
+    "cilium: pod ended": {cilium.endpoints: [CILIUM_ENDPOINT | {"pod_phase": "Failed", "pod_ended_s": 9_999.0}]},
+    "cilium: pod gone": {cilium.endpoints: [CILIUM_ENDPOINT | PODLESS]},
+    "cilium: identity of nobody": {cilium.identities: [CILIUM_IDENTITY | {"endpoints": 0, "marked_s": 9_999.0}]},
+    "cilium: identity without label": {cilium.identities: [CILIUM_IDENTITY | {"namespace": None}]},
+    "cilium: identity without namespace": {cilium.identities: [CILIUM_IDENTITY | {"namespace_exists": False}]},
+    "cilium: identity without security label": {cilium.identities: [CILIUM_IDENTITY | {"security_namespace": None}]},
+    "cilium: labels differ": {cilium.identities: [CILIUM_IDENTITY | {"namespace": "shop-old"}]},
     # storage
     "claim pending": {storage.claims: [PENDING]},
     "claim not provisioned": {storage.claims: [PENDING | {"age_s": 5.0}], cluster.events: [

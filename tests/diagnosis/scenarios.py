@@ -8,7 +8,13 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from tests.diagnosis import custom_scenarios, operator_scenarios, surroundings_scenarios, workload_scenarios
+from tests.diagnosis import (
+    cilium_scenarios,
+    custom_scenarios,
+    operator_scenarios,
+    surroundings_scenarios,
+    workload_scenarios,
+)
 from tests.diagnosis.scenario import CRIT, WARN, Scenario, collected
 from tests.diagnosis.stage import (
     Stage,
@@ -39,6 +45,7 @@ SCENARIOS: list[Scenario] = [
     *surroundings_scenarios.SCENARIOS,
     *operator_scenarios.SCENARIOS,
     *custom_scenarios.SCENARIOS,
+    *cilium_scenarios.SCENARIOS,
 ]
 scenario = collected(SCENARIOS)
 

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from gocoffee_ops import checks
+from gocoffee_ops.checks.diagnosis import AREAS
 from gocoffee_ops.errors import Unreachable
 from gocoffee_ops.evidence.ledger import Ledger
 from gocoffee_ops.evidence.replay import Recording
@@ -56,7 +57,7 @@ def test_the_healthy_cluster_has_no_finding(healthy_cluster: Cluster, tmp_path: 
     ops = live_session(tmp_path, clusters={"healthy": healthy_cluster.kubeconfig("reader")})
     found = checks.cluster_diagnosis(diagnosis.state(ops), thresholds=AT_ONCE)
     assert wrong(found) == set()
-    assert len(found) == 22
+    assert len(found) == len(AREAS)
     assert ops.findings == []
 
 

@@ -26,7 +26,12 @@ from tests.testbed.kube_fixtures import obtain
 
 AT_ONCE = Thresholds(pod_starting_s=0.0, stuck_s=0.0)  # an object cannot be created in the past
 TESTBED = Path(__file__).parent.parent / "testbed"
-CRDS = (TESTBED / "gateway_crds.yaml", TESTBED / "operator_crds.yaml", TESTBED / "widget_crd.yaml")
+CRDS = (
+    TESTBED / "gateway_crds.yaml",
+    TESTBED / "operator_crds.yaml",
+    TESTBED / "widget_crd.yaml",
+    TESTBED / "cilium_crds.yaml",
+)
 CLUSTER_WIDE = (
     "node/",
     "namespace/",
@@ -36,6 +41,8 @@ CLUSTER_WIDE = (
     "clustercatalog/",
     "clusterextension/",
     "crd/",
+    "ciliumclusterwide",
+    "ciliumidentity/",
 )
 CLASSES = [
     {"apiVersion": "networking.k8s.io/v1", "kind": "IngressClass", "metadata": {"name": "nginx"},
@@ -69,6 +76,12 @@ class Diagnosed:
         ]
 
 
+def _all_established(cluster: Cluster) -> bool:
+    """Whether every kind is served; `kubectl wait` ends with an error where one has no condition yet."""
+    conditions = [one.get("status", {}).get("conditions") or () for one in cluster.get("crd")["items"]]
+    return all(any(one["type"] == "Established" and one["status"] == "True" for one in each) for each in conditions)
+
+
 @pytest.fixture(scope="module")
 def diagnosed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Diagnosed]:
     """A control plane of this module's own; all scenarios are played in it at once, then it is read once."""
@@ -76,7 +89,7 @@ def diagnosed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Diagnosed]:
         cluster = obtain(stack, "scenarios", None, tmp_path_factory)
         everywhere = Stage(cluster, "default")
         cluster.kubectl("create", *(f"--filename={one}" for one in CRDS))
-        cluster.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
+        everywhere.until("kinds of extensions", lambda: _all_established(cluster))
         everywhere.create(node("n1"), node("n2"), *CLASSES, gateway_class("edge"))
         everywhere.accepted("gatewayclasses/edge")
         for one in SCENARIOS:

@@ -20,7 +20,7 @@ QUESTIONS_ABOUT_ONESELF = {
     ("create", "selfsubjectrulesreviews.authorization.k8s.io"),
 }
 # Extensions that the testbed is without.
-NOT_INSTALLED = (".gateway.networking.k8s.io", ".operators.coreos.com", ".olm.operatorframework.io")
+NOT_INSTALLED = (".gateway.networking.k8s.io", ".operators.coreos.com", ".olm.operatorframework.io", ".cilium.io")
 CONNECTING = ("exec", "attach", "portforward", "proxy")
 
 

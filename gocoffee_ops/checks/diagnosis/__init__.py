@@ -9,6 +9,7 @@ from gocoffee_ops.checks import problems as same
 from gocoffee_ops.checks.diagnosis import (
     access,
     budgets,
+    cilium,
     control_plane,
     custom_resources,
     gateways,
@@ -37,6 +38,7 @@ RULES: tuple[Callable[[Picture], Iterator[Problem]], ...] = (
     network.problems,
     gateways.problems,
     network_policies.problems,
+    cilium.problems,
     storage.problems,
     policies.problems,
     room.problems,
@@ -119,6 +121,18 @@ AREAS = (
         "network policies",
         ("network.network_policies",),
         "all network policies find the pods that they name",
+    ),
+    Area(
+        "cilium_policies_match",
+        "policies of Cilium",
+        cilium.POLICY_TABLES,
+        "all policies of Cilium find the endpoints and nodes that they name",
+    ),
+    Area(
+        "cilium_endpoints_true",
+        "endpoints of Cilium",
+        cilium.ENDPOINT_TABLES,
+        "all endpoints and identities of Cilium are of what is there",
     ),
     Area(
         "claims_bound",
