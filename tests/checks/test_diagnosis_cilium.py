@@ -109,6 +109,8 @@ def test_a_policy_is_one_finding_with_each_of_its_rules() -> None:
         "rule 2 is for nobody: no endpoint has the labels that it selects (app=wbe)",
         "rule 3 egress deny to nobody: no namespace is as it selects (app=wbe)",
     ]
+    found = judged({cilium.clusterwide_policies: [WIDE | NOBODYS]})
+    assert wrong(found) == [(WARN, "cilium_policies_match", "ciliumclusterwidenetworkpolicy/web")]
     found = judged({cilium.clusterwide_policies: [WIDE | {"part": "none", "finds": False, "selector": ()}]})
     assert wrong(found) == [(WARN, "cilium_policies_match", "ciliumclusterwidenetworkpolicy/web")]
     assert "names neither endpoints nor nodes" in found[0].reason

@@ -227,6 +227,11 @@ def test_a_policy_is_of_its_own_namespace_and_a_peer_of_that_which_it_names(tmp_
     assert [row["part"] for row in found][-1] == "none"
 
 
+def test_a_policy_without_a_rule_is_for_nobody(tmp_path: Path) -> None:
+    with reading(tmp_path, ciliumnetworkpolicies=[{"metadata": meta("empty", "shop")}]) as ops:
+        assert finds(ops) == {"1 none": False}
+
+
 def test_what_lies_in_other_namespaces_is_not_told_where_one_is_read(tmp_path: Path) -> None:
     def rule(**match: str) -> Json:
         return {"endpointSelector": {"matchLabels": match}}
