@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 SHOWN = 3  # days that a sentence names
 QUESTIONS = ("bills.files", "bills.periods", "bills.charges")
-# What is the same of one charge in two bills, whatever a bill's tags and the names of its columns are.
+# What is the same of one charge in two bills, whatever a bill's tags and the names of its columns are. The region is, too, but not
+# every bill tells it.
 CHARGE = ("day", "billing_account", "account", "service", "resource_id", "sku_id", "charge_category", "charge_class",
           "commitment", "currency", "billed", "effective")  # fmt: skip
 
@@ -103,18 +104,20 @@ def bills_unread(check: str, table: pd.DataFrame) -> Iterator[Finding]:
 
 
 def _in_two(charges: pd.DataFrame) -> Iterator[Finding]:
-    """The bills that have charges of one account, service, resource, SKU, day and costs with another bill in common."""
+    """The bills that have charges of one account, region, service, resource, SKU, day and costs with another bill in common."""
     if charges["bill"].nunique() < 2:
         return
-    having: defaultdict[tuple[Any, ...], set[str]] = defaultdict(set)
-    for row in records(charges[["bill", *CHARGE]]):
+    having: defaultdict[tuple[Any, ...], defaultdict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+    for row in records(charges[["bill", "region", *CHARGE]]):
         if row["billed"] or row["effective"]:
-            having[tuple(row[name] for name in CHARGE)].add(row["bill"])
+            having[tuple(row[name] for name in CHARGE)][row["bill"]].add(row["region"] or "")
     shared: defaultdict[tuple[str, str], list[tuple[Any, ...]]] = defaultdict(list)
     for charge, bills in having.items():
-        for pair in combinations(sorted(bills), 2):
-            shared[pair].append(charge)
+        for first, second in combinations(sorted(bills), 2):
+            shared[first, second] += [charge] * _alike(bills[first], bills[second])
     for (first, second), found in sorted(shared.items()):
+        if not found:
+            continue
         sums: defaultdict[str, Decimal] = defaultdict(Decimal)
         for *_, currency, billed, _ in found:
             sums[currency] += billed
@@ -125,6 +128,15 @@ def _in_two(charges: pd.DataFrame) -> Iterator[Finding]:
         )
         numbers = {"charges": len(found)}
         yield Finding(Status.UNKNOWN, "bill_files_sound", f"bill/{first}", reason, numbers)
+
+
+def _alike(regions: set[str], others: set[str]) -> int:
+    """Of charges that differ by region alone, how many two bills may have in common; "" is none told, and may be any.
+
+    >>> _alike({"eu"}, {"us"}), _alike({"eu", "us"}, {"us", "ap"}), _alike({"eu", "us"}, {""})
+    (0, 1, 1)
+    """
+    return min(len(some if "" in rest else some & {*rest, ""}) for some, rest in ((regions, others), (others, regions)))
 
 
 def _odd(row: dict[str, Any]) -> list[str]:

@@ -207,3 +207,25 @@ def test_a_charge_that_stands_in_two_bills_is_unknown_and_both_are_named(tmp_pat
         )
     ]
     assert [status for status, *_ in sound("aws", "other")] == [Status.OK]
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs", "alike"),
+    [
+        (("eu-central-1",), ("us-east-1",), 0),
+        (("eu-central-1",), ("eu-central-1",), 1),
+        (("eu-central-1", "us-east-1"), ("us-east-1", "ap-south-1"), 1),
+        (("eu-central-1", "us-east-1"), (None,), 1),
+        ((None,), (None,), 1),
+    ],
+    ids=["two regions", "one region", "one of two", "a bill that tells none", "neither tells one"],
+)
+def test_charges_of_two_regions_are_no_copies_and_one_that_is_not_told_may_be_any(
+    mine: tuple[str, ...], theirs: tuple[str | None, ...], alike: int
+) -> None:
+    cost = {"day": MONDAY, "effective": Decimal(3), "resource_id": None}
+    table = charges(*(cost | {"region": region} for region in (*mine, *theirs)))
+    table["billing_account"], table["bill"] = "111", [*("aws" for _ in mine), *("copy" for _ in theirs)]
+    found = checks.bill_files_sound(of_bills.files.schema.empty(), table)
+
+    assert [one.numbers["charges"] for one in found if one.subject == "bill/aws"] == [alike] * bool(alike)
