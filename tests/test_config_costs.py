@@ -47,6 +47,8 @@ def test_a_folder_is_relative_to_the_configuration_and_s3_is_not(tmp_path: Path)
         (BILL + 'path = "s3://bucket"\naws_secret_access_key = "hunter22"', "is not a key here"),
         (EXPLORER + "max_requests = 0", "1 or more"),
         (EXPLORER + 'endpoint_url = "s3://x"', "is not a link"),
+        (EXPLORER + 'endpoint_url = "https://minio:99999"', "is not a link, as its host or its port is none"),
+        (EXPLORER + 'endpoint_url = "https://[minio"', "is not a link, as its host or its port is none"),
         (EXPLORER + EXPLORER, "names 'payer' twice"),
     ],
 )
@@ -55,6 +57,13 @@ def test_a_mistake_is_named_and_no_secret_repeated(tmp_path: Path, text: str, sa
         loaded(tmp_path, text)
     assert said in str(raised.value)
     assert "hunter22" not in str(raised.value)
+
+
+S3 = '"s3://coffee-bills/focus"\n'
+
+
+def at(endpoint: str) -> str:
+    return f'endpoint_url = "{endpoint}"'
 
 
 def two(first: str, second: str) -> str:
@@ -70,6 +79,11 @@ def two(first: str, second: str) -> str:
         (two('"bills"', '"bills/aws"'), "are places of which one holds the other"),
         (two('"s3://coffee-bills/focus"', '"s3://coffee-bills/focus/"'), "are the same place"),
         (two('"s3://coffee-bills/focus/aws/"', '"s3://coffee-bills"'), "are places of which one holds the other"),
+        (two(S3, S3 + at("https://s3.amazonaws.com")), "are the same place"),
+        (two(S3, S3 + at("https://s3.eu-central-1.amazonaws.com/")), "are the same place"),
+        (two(S3 + 'region = "eu-central-1"', S3 + at("https://s3-eu-west-1.amazonaws.com")), "are the same place"),
+        (two(S3 + at("https://Minio:443/"), S3 + at("https://minio")), "are the same place"),
+        (two(S3 + 'region = "cn-north-1"', S3 + at("https://s3.cn-north-1.amazonaws.com.cn")), "are the same place"),
     ],
 )
 def test_a_place_of_two_bills_is_refused_as_every_charge_would_count_twice(
@@ -88,7 +102,11 @@ def test_a_place_of_two_bills_is_refused_as_every_charge_would_count_twice(
     [
         two('"bills/aws"', '"bills/aws-2"'),
         two('"s3://coffee-bills/aws"', '"s3://coffee-bills/gcp"'),
-        two('"s3://bills/x"\nendpoint_url = "https://one"', '"s3://bills/x"\nendpoint_url = "https://two"'),
+        two(S3 + at("https://one"), S3 + at("https://two")),
+        two(S3 + at("https://one"), S3 + at("https://one:9000")),
+        two(S3, S3 + at("https://amazonaws.com.example")),
+        two(S3, S3 + 'region = "us-gov-west-1"'),
+        two(S3 + at("https://s3.amazonaws.com"), S3 + at("https://s3-us-gov-west-1.amazonaws.com")),
     ],
 )
 def test_places_of_their_own_are_taken(tmp_path: Path, text: str) -> None:

@@ -9,6 +9,7 @@ from decimal import Decimal
 from itertools import combinations
 from pathlib import PurePath, PurePosixPath
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator
 from pydantic_core import PydanticCustomError
@@ -18,6 +19,8 @@ from gocoffee_ops.config.systems import BillConfig
 
 PLACES = 12  # as many as a table keeps
 ANY, NO_FEE = "*", "none"
+AWS = re.compile(r"(^|\.)amazonaws\.com(\.cn)?$")
+APART = re.compile(r"(?:^|[ .-])(cn|us-gov)-")  # how regions begin whose buckets are apart from all others'
 HELD = "a place of its own for each: what lies in two bills counts twice"
 
 
@@ -131,9 +134,25 @@ def one_place_each(bills: Iterable[BillConfig]) -> None:
 def _place(bill: BillConfig) -> tuple[str | None, PurePath]:
     """Where a bill lies, however it is written, and in whose storage."""
     if isinstance(bill.path, str):
-        endpoint = (bill.endpoint_url or "").rstrip("/").lower()
-        return endpoint, PurePosixPath(bill.path.removeprefix("s3://"))
+        return _storage(bill.endpoint_url, bill.region or ""), PurePosixPath(bill.path.removeprefix("s3://"))
     return None, bill.path.resolve()
+
+
+def _storage(endpoint: str | None, region: str) -> str:
+    """Whose buckets an endpoint has; without one, AWS's. A bucket has one name in all of AWS, but for China and the government.
+
+    >>> [_storage(None, "eu-central-1"), _storage("https://s3.EU-central-1.amazonaws.com/", ""), _storage("https://s3.x:443", "")]
+    ['aws', 'aws', 's3.x']
+    >>> [_storage(None, "cn-north-1"), _storage("https://s3.cn-north-1.amazonaws.com.cn", "")]
+    ['aws cn', 'aws cn']
+    """
+    parts = urlsplit(endpoint or "")
+    host, port = (parts.hostname or "").rstrip("."), parts.port
+    if not host or AWS.search(host):
+        apart = APART.search(f"{host} {region.lower()}")
+        return f"aws {apart[1]}" if apart else "aws"
+    usual = {"http": 80, "https": 443}.get(parts.scheme)
+    return (host if port in (None, usual) else f"{host}:{port}") + parts.path.rstrip("/")
 
 
 class CostSettings(Section):

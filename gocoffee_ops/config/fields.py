@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, cast
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, ValidationInfo
 from pydantic_core import PydanticCustomError
@@ -50,6 +51,10 @@ def _path(value: Any, info: ValidationInfo) -> Path:
 def _url(value: str) -> str:
     if not re.fullmatch(r"https?://[^\s@]+", value):
         raise wrong("is not a link", "http:// or https://, without user and password")
+    try:
+        urlsplit(value).port  # noqa: B018 - it raises for one that is none
+    except ValueError:
+        raise wrong("is not a link, as its host or its port is none", "https://HOST, or https://HOST:PORT") from None
     return value
 
 
