@@ -29,7 +29,7 @@ TWICE = {
     "one cluster under two contexts": ["aws:///z/i-shared1"] * 2,
     "nodes of one name in two projects": ["gce://shop/z/general-1", "gce://billing/z/general-1"],
 }
-IDS = ("i-shared1", "projects/shop/zones/z/instances/general-1")
+IDS = ("i-shared1", "general-1")
 USED = [hour | {"cluster": cluster} for cluster in BOTH for hour in hours("a", 48)]
 
 
@@ -96,3 +96,59 @@ def test_a_cluster_under_two_contexts_is_not_covered_nor_reconciled() -> None:
     ]
 
     assert [one for one in found if one.status is Status.OK] == []
+
+
+PROJECTS = TWICE["nodes of one name in two projects"]
+NODE_PATH = "//compute.googleapis.com/projects/{}/zones/z/instances/general-1"
+
+
+@pytest.mark.parametrize(
+    ("row", "cluster"),
+    [
+        ({"resource_id": NODE_PATH.format("shop")}, "eu"),
+        ({"resource_id": NODE_PATH.format("Billing")}, "us"),
+        ({"resource_id": "gce://billing/z/general-1"}, "us"),
+        ({"resource_id": "general-1", "account": "shop"}, "eu"),
+        (
+            {
+                "resource_id": "//compute.googleapis.com/projects/shop/zones/z/instances/77",
+                "resource_name": "general-1",
+            },
+            "eu",
+        ),
+        ({"resource_id": NODE_PATH.format("8421"), "account": "billing"}, "us"),
+    ],
+)
+def test_nodes_of_one_name_are_told_apart_by_their_projects(row: dict[str, Any], cluster: str) -> None:
+    bill = charges({"day": MONDAY, "effective": Decimal(9)} | row)
+    charged = [one for one in told(bill, two(PROJECTS)) if one["charge"] is not None]
+
+    assert {one["cluster"] for one in charged} == {cluster}
+    assert {one["line"] for one in charged} <= {"used", "idle", "requested and unused", "system"}
+
+
+@pytest.mark.parametrize(
+    "identity",
+    [
+        NODE_PATH.format("till"),
+        "//cloudresourcemanager.googleapis.com/projects/shop",
+        "projects/shop/zones/z",
+        "projects/sho",
+    ],
+    ids=["another project's", "the project", "the zone", "a name that the project's begins with"],
+)
+def test_what_is_of_another_place_or_of_a_whole_project_is_no_nodes(identity: str) -> None:
+    """One of the nodes alone has the name, so that nothing but the place tells."""
+    node_table = two([PROJECTS[0], "gce://billing/z/general-2"])
+    disk = volumes({"volume": "pd", "volume_handle": "projects/shop/zones/z/disks/pvc-1", "mounted_by": ("a",)})
+    bill = charges({"day": MONDAY, "resource_id": identity, "effective": Decimal(9)})
+    (charged,) = [one for one in told(bill, node_table, volume_table=disk) if one["charge"] is not None]
+
+    assert (charged["line"], charged["effective"], charged["node"]) == ("outside the cluster", 9, None)
+
+
+def test_a_project_whose_number_alone_is_told_may_be_either() -> None:
+    bill = charges({"day": MONDAY, "resource_id": NODE_PATH.format("8421"), "effective": Decimal(9)})
+    (charged,) = [one for one in told(bill, two(PROJECTS)) if one["charge"] is not None]
+
+    assert (charged["line"], charged["why"]) == ("unknown", "two objects have this id: node eu/n1 and node us/n1")

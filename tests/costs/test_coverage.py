@@ -47,10 +47,11 @@ def test_a_nodes_hours_are_told_by_what_pays_for_them(bill: tuple[dict[str, Any]
 
 
 def test_a_scale_sets_charge_tells_the_hours_of_nodes_that_no_other_row_told() -> None:
-    members = [{"provider_id": f"azure:///subscriptions/s/scaleSets/set/virtualMachines/{n}"} for n in range(2)]
+    whole_id = "/subscriptions/s/virtualMachineScaleSets/set"
+    members = [{"provider_id": f"azure://{whole_id}/virtualMachines/{n}"} for n in range(2)]
     things = objects([*hours("a"), *hours("b", node="n2")], node_table=nodes(*members))
-    whole = ONE_NODE | {"resource_id": "/subscriptions/s/scaleSets/set"}
-    one = ONE_NODE | {"resource_id": "/subscriptions/s/scaleSets/set/virtualMachines/0"}
+    whole = ONE_NODE | {"resource_id": whole_id}
+    one = ONE_NODE | {"resource_id": f"{whole_id}/virtualMachines/0"}
 
     table = records(coverage(allocated(charges(one, whole), things)))
     assert [row["total"] for row in table if row["what"] == "core-hours"] == [96.0]

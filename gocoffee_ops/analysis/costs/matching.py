@@ -55,6 +55,8 @@ BYTES = re.compile(r"(byte|bytes|[KMGT]i?B)", re.IGNORECASE)  # GB-Month is none
 NOT_READ = "a cluster was not read, and it may be of that one"
 SAME_ID = "two objects have this id: {} and {}"
 REQUESTS = re.compile(r"requests?|operations?|i/?os?|transactions?", re.IGNORECASE)
+GOOGLE_NODE = re.compile(r"gce://([^/]+)/([^/]+)/([^/]+)")
+SCALE_SET = re.compile(r"/virtualmachinescalesets/[^/]+$")
 BALANCER = re.compile(r"loadbalancer|forwardingrule", re.IGNORECASE)
 DISK = re.compile(r"(^|[/:])vol-|/disks/|:volume/", re.IGNORECASE)
 
@@ -96,9 +98,27 @@ def _path(identity: str) -> str:
 
     >>> _path("azure:///subscriptions/S/x/virtualMachines/0"), _path("i-0abc")
     ('subscriptions/s/x/virtualmachines/0', '')
+    >>> _path("gce://shop/europe-west3-a/general-1")
+    'projects/shop/zones/europe-west3-a/instances/general-1'
     """
-    found = re.search(r"(?:^|/)((?:subscriptions|projects)/.*)", identity.lower().rstrip("/"))
+    lower = identity.lower().rstrip("/")
+    if instance := GOOGLE_NODE.fullmatch(lower):
+        return "projects/{}/zones/{}/instances/{}".format(*instance.groups())
+    found = re.search(r"(?:^|/)((?:subscriptions|projects)/.*)", lower)
     return found[1] if found else ""
+
+
+def _apart(path: str, other: str) -> bool:
+    """Whether two paths are of two projects or subscriptions. A project's number may be any project's; no path is of none.
+
+    >>> _apart("projects/shop/zones/z/instances/n1", "projects/till/zones/z/instances/n1")
+    True
+    >>> [_apart("projects/shop/zones/z/instances/n1", one) for one in ("", "projects/8421/zones/z/instances/77", "projects/shop")]
+    [False, False, False]
+    """
+    (kind, one), (other_kind, another) = (f"{each}//".split("/")[:2] for each in (path, other))
+    numbered = kind == "projects" and (one.isdigit() or another.isdigit())
+    return bool(one) and kind == other_kind and one != another and not numbered
 
 
 def _balancer_keys(address: str) -> Iterator[str]:
@@ -138,7 +158,7 @@ class Things:
         path = _path(identity)
         for key in {identity.lower(), path} - {""}:
             self._exact[key].append(thing)
-        if path:
+        if path and thing.kind == "node":
             self._members.append((path, thing))
         if len(tail(identity)) > 5:
             self._short[tail(identity)].append(thing)
@@ -149,7 +169,11 @@ class Things:
         if named:
             return named if len(named) == 1 else ()
         path = _path(charge["resource_id"] or "")
-        return tuple(thing for one, thing in self._members if path and one.startswith(f"{path}/"))
+        if not SCALE_SET.search(
+            path
+        ):  # a project, a subscription, a group or a zone holds more than the nodes that were read
+            return ()
+        return tuple(thing for one, thing in self._members if one.startswith(f"{path}/virtualmachines/"))
 
     def rivals(self, charge: Row) -> tuple[Thing, ...]:
         """The objects of which a row of the bill names one, and not which; nothing where it names one alone, or none."""
@@ -158,8 +182,10 @@ class Things:
 
     def _named(self, charge: Row) -> tuple[Thing, ...]:
         identity = charge["resource_id"] or ""
-        keys = [self._exact.get(identity.lower()), self._exact.get(_path(identity)), *self._shortened(identity)]
-        keys.append(self._short.get((charge["resource_name"] or "").lower()))
+        path = _path(identity)
+        keys = [self._exact.get(identity.lower()), self._exact.get(path)]
+        short = [*self._shortened(identity), self._short.get((charge["resource_name"] or "").lower())]
+        keys += [_of_account(charge, [one for one in found or () if not _apart(path, _lies(one))]) for found in short]
         keys.append(self._services.get(first_tag(charge, SERVICE_TAGS) or ""))
         return tuple(next(filter(None, keys), ()))
 
@@ -170,6 +196,17 @@ class Things:
         if balancer:  # net/NAME/HASH of an ARN is NAME-HASH in the address
             yield self._short.get("-".join(balancer.split("/")[1:]))
         yield self._short.get(tail(identity))
+
+
+def _lies(thing: Thing) -> str:
+    """The path of a thing that has one, else ""."""
+    return _path(thing.row.get("provider_id") or thing.row.get("volume_handle") or "")
+
+
+def _of_account(charge: Row, things: list[Thing]) -> list[Thing]:
+    """Of things of one name those of the charge's own project or subscription; all of them where none is known to be."""
+    own = [thing for thing in things if _lies(thing).split("/")[1:2] == [(charge["account"] or "").lower()]]
+    return own or things
 
 
 def called(thing: Thing) -> str:
