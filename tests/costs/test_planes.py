@@ -14,7 +14,7 @@ from gocoffee_ops import checks
 from gocoffee_ops.analysis import costs
 from gocoffee_ops.analysis.costs import schemas
 from gocoffee_ops.analysis.costs.money import total
-from gocoffee_ops.analysis.costs.planes import ASSUMED, NAMELESS, WHOSE
+from gocoffee_ops.analysis.costs.planes import ASSUMED, HOW_MANY, NAMELESS, WHOSE
 from gocoffee_ops.config import load_config
 from gocoffee_ops.errors import ConfigError
 from gocoffee_ops.frames import records
@@ -203,6 +203,58 @@ def test_c02_of_more_fees_without_a_name_than_clusters_it_is_not_known_which_are
     assert found == [(None, "unknown", BILLED, why)] * 3 + [("eu", "unknown", None, WHOSE)]
     assert status in (Status.UNKNOWN, Status.CRIT)
     assert nameless(fees[0], clusters=nodes({})) == ([(None, "control plane", BILLED, ASSUMED)], Status.OK)
+
+
+PER_HOUR = {"usage_unit": "Hours", "usage_quantity": 24.0, "rows": 24, "sku_id": "per-cluster"}
+LONGER = {"sku_id": "extended-support"}
+
+
+@pytest.mark.parametrize(
+    "fees",
+    [
+        [{**PER_HOUR, "usage_quantity": 48.0, "rows": 48}],
+        [{**PER_HOUR, "tags": ("cost-centre=1",)}, {**PER_HOUR, "tags": ("cost-centre=2",)}],
+        [PER_HOUR, {**PER_HOUR, "region": "us-east-1"}],
+        [{**PER_HOUR, "usage_unit": None, "pricing_unit": "1 Hour", "pricing_quantity": 36.0}],
+        [PER_HOUR, {"resource_id": "opaque-1"}],
+        [{**PER_HOUR, "usage_quantity": 48.0}, PER_HOUR | LONGER],
+        [{}, {"tags": ("cost-centre=2",)}],
+    ],
+    ids=[
+        "in one row",
+        "two rows",
+        "two regions",
+        "one of them new",
+        "one with an id",
+        "one supported longer",
+        "as rows",
+    ],
+)
+def test_c02_fees_without_a_name_or_an_id_are_as_many_as_there_are(fees: list[dict[str, Any]]) -> None:
+    """Two of them, for two clusters; and one more than one cluster has."""
+    rows = [fee(None, **one) for one in fees]
+    assert planes(*rows) == [("", "control plane", BILLED)] * len(rows)
+
+    found, status = nameless(*rows, clusters=nodes({}))
+    why = "1 of 2 fees of control planes that do not say whose are of clusters that were read: which ones is not known"
+    assert found == [(None, "unknown", BILLED, why)] * len(rows) + [("eu", "unknown", None, WHOSE)]
+    assert status in (Status.UNKNOWN, Status.CRIT)
+
+
+@pytest.mark.parametrize(
+    "fees",
+    [[PER_HOUR], [{**PER_HOUR, "usage_quantity": 7.5}], [PER_HOUR, PER_HOUR | LONGER]],
+    ids=["day", "part", "two SKUs"],
+)
+def test_c02_the_hours_of_one_fee_are_one(fees: list[dict[str, Any]]) -> None:
+    rows = [fee(None, **one) for one in fees]
+    assert nameless(*rows, clusters=nodes({})) == ([(None, "control plane", BILLED, ASSUMED)] * len(rows), Status.OK)
+
+
+def test_c02_of_rows_that_do_not_say_of_how_many_clusters_they_are_nothing_is_assumed() -> None:
+    found, status = nameless(fee(None, rows=2), clusters=nodes({}))
+    assert found == [(None, "unknown", BILLED, HOW_MANY), ("eu", "unknown", None, WHOSE)]
+    assert status in (Status.UNKNOWN, Status.CRIT)
 
 
 def test_c02_a_fee_of_somebody_else_beside_ours_is_not_assumed_to_be_ours() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
@@ -19,7 +21,11 @@ NAMELESS = "the fee of a control plane that does not say whose"
 SOME_OF = (
     "{} of {} fees of control planes that do not say whose are of clusters that were read: which ones is not known"
 )
+HOW_MANY = "fees of control planes that say neither whose they are nor of how many clusters"
 OF_OTHERS = "the fee of a control plane of {}, as which no cluster is known"
+
+HOURS = re.compile(r"(1 )?(hours?|hrs?|h)", re.IGNORECASE)
+DAY_H = 24.0
 
 Row = Mapping[str, Any]
 
@@ -49,6 +55,47 @@ def fee_names(charge: Row) -> list[str]:
     return [*cluster_names(charge), *by_id, *filter(None, [(charge["resource_name"] or "").lower()])]
 
 
+def fees_in(charge: Row) -> int | None:
+    """The fees of a day that a row without an id adds up: a cluster's is of 24 hours; None where it does not say of how many.
+
+    A cluster that was there for a part of the day counts as one.
+
+    >>> hours = {"rows": 48, "usage_quantity": 48.0, "usage_unit": "Hrs", "pricing_quantity": None, "pricing_unit": None}
+    >>> fees_in(hours), fees_in(hours | {"usage_quantity": 30.0}), fees_in(hours | {"usage_unit": "Clusters"})
+    (2, 2, None)
+    >>> fees_in(hours | {"usage_quantity": None, "rows": 1})
+    1
+    """
+    for of in ("usage", "pricing"):
+        quantity: float | None = charge[f"{of}_quantity"]
+        if quantity and quantity > 0 and HOURS.fullmatch(charge[f"{of}_unit"] or ""):
+            return math.ceil(round(quantity / DAY_H, 6))
+    return 1 if charge["rows"] == 1 else None
+
+
+class _Strange:
+    """The fees of one day that may be anybody's: one for each id, and what rows without an id say of theirs."""
+
+    def __init__(self) -> None:
+        self._ids: set[str] = set()
+        self._nameless: defaultdict[tuple[Any, ...], defaultdict[str | None, int]] = defaultdict(
+            lambda: defaultdict(int)
+        )
+        self.counted = True  # whether it is known how many they are
+
+    def add(self, charge: Row) -> None:
+        if charge["resource_id"]:
+            self._ids.add(charge["resource_id"])
+            return
+        fees = fees_in(charge)
+        self.counted &= fees is not None
+        self._nameless[charge["provider"], charge["account"], charge["region"]][charge["sku_id"]] += fees or 1
+
+    def __len__(self) -> int:
+        """How many, or how many at least. A cluster may pay for several SKUs (a fee, and longer support): they are not added."""
+        return len(self._ids) + sum(max(by_sku.values()) for by_sku in self._nameless.values())
+
+
 class Planes:
     """The control planes of a bill: whose each fee is, and on which days a cluster has none.
 
@@ -60,7 +107,7 @@ class Planes:
         self._clusters = tuple(clusters)
         self._unread = unread  # whether a cluster was not read: a fee of another name may be its
         self._paid: set[tuple[str, datetime]] = set()
-        self._strange: defaultdict[datetime, set[str]] = defaultdict(set)  # fees that may be anybody's, by their ids
+        self._strange: defaultdict[datetime, _Strange] = defaultdict(_Strange)
         bill = list(bill)
         learnt = self._learnt(bill)
         self._names = {cluster.lower(): cluster for cluster in self._clusters}
@@ -71,7 +118,7 @@ class Planes:
             if claim.line == CONTROL_PLANE and not self._other(charge):
                 whose = self.whose(charge)
                 if whose is None:
-                    self._strange[charge["day"]].add(charge["resource_id"] or "")
+                    self._strange[charge["day"]].add(charge)
                 else:
                     self._paid.add((whose, charge["day"]))
 
@@ -100,6 +147,8 @@ class Planes:
         if self._unread:
             return {"line": UNKNOWN, "why": f"{NAMELESS}: {NOT_READ}"}
         without, fees = len(self._open(charge["day"])), len(self._strange[charge["day"]])
+        if without and not self._strange[charge["day"]].counted:
+            return {"line": UNKNOWN, "why": HOW_MANY}
         if 0 < without < fees:
             return {"line": UNKNOWN, "why": SOME_OF.format(without, fees)}
         return {"cluster": None} | ({"why": ASSUMED} if without == fees else {})
@@ -116,13 +165,14 @@ class Planes:
     def unpaid(self, day: datetime) -> Iterator[tuple[str, bool]]:
         """The clusters that have no fee on a day, and whether that is sure: a fee that names nobody may be one's.
 
-        Where there are as many of such fees as of such clusters, and every cluster was read, they are taken to be theirs.
+        Where such fees are known to be as many as such clusters, and every cluster was read, they are taken to be theirs.
         """
-        open_to_doubt, strange = self._open(day), len(self._strange.get(day, ()))
+        open_to_doubt, fees = self._open(day), self._strange[day]
+        strange = len(fees)
         for cluster in self._clusters:
             if (cluster, day) in self._paid:
                 continue
             if cluster not in open_to_doubt or not strange:
                 yield cluster, True
-            elif self._unread or strange != len(open_to_doubt):
+            elif self._unread or not fees.counted or strange != len(open_to_doubt):
                 yield cluster, False
