@@ -62,3 +62,42 @@ def test_a_container_without_any_sample_stands_first_with_none_found() -> None:
         assert (row["samples_found"], row["samples_expected"], row["found_of_expected"]) == (0, None, None)
         assert (row["prometheus"], row["scrape_interval_s"], row["rate_window_s"]) == ("main", 300.0, 1200.0)
     assert orders["found_of_expected"] == 1.0
+
+
+def test_pods_of_one_name_in_two_clusters_share_samples_that_say_of_none_whether_they_are_all() -> None:
+    """A full week of one of them says nothing of the other, which may not be scraped at all."""
+    table = sizing(
+        {**FAR, "samples_found": 2016, "pod": "orders-0"},
+        {**FAR, "samples_found": 1008, "pod": "orders-eu-1"},
+        {**FAR, "samples_found": 12, "samples_expected": 12, "pod": "orders-gone"},
+        {**FAR, "workload": "deployment/menu", "pod": "menu-gone", "container": "menu"},
+    )
+    here, there = {"cluster": "eu"}, {"cluster": "us"}
+    menu = {"workload": "deployment/menu", "pod": "menu-1", "container": "menu"}
+    now = containers(
+        {**here, "pod": "orders-0"},
+        {**there, "pod": "orders-0"},
+        {**here, "pod": "orders-eu-1"},
+        {**there, **menu},
+        {**there, **menu, "namespace": "other"},
+    )
+
+    rows = {
+        (row["workload"], row["clusters"], row["samples_found"]): row
+        for row in records(rightsizing.points_found(table, now))
+    }
+    both = rows["deployment/orders", ("eu", "us"), 2028]
+    assert (both["pods"], both["samples_expected"], both["found_of_expected"]) == (2, None, None)
+    assert rows["deployment/orders", ("eu",), 1008]["found_of_expected"] == 0.5
+    assert {key[1:]: row["found_of_expected"] for key, row in rows.items() if key[0] == "deployment/menu"} == {
+        (("us",), 0): None,  # two of them: the one that runs, and the one of another namespace
+        (("us",), 2016): 1.0,
+    }
+    assert len(rows) == 4
+
+
+def test_c13_each_clusters_container_without_a_sample_has_a_row() -> None:
+    now = containers({"cluster": "eu", "pod": "menu-1"}, {"cluster": "us", "pod": "menu-1"})
+    rows = records(rightsizing.points_found(sizing({**FAR, "pod": "orders-1", "workload": "deployment/x"}), now))
+
+    assert [(row["clusters"], row["samples_found"]) for row in rows] == [(("eu",), 0), (("us",), 0), ((), 2016)]

@@ -22,7 +22,10 @@ NODE_TABLE = nodes(
 VOLUME_TABLE = volumes(
     {"volume": "ebs", "volume_handle": "vol-0abc123", "mounted_by": ("a",)},
     {"volume": "pd", "volume_handle": "projects/shop/zones/europe-west3-a/disks/pvc-1"},
-    {"volume": "azure", "volume_handle": "/subscriptions/S/resourceGroups/rg/providers/Microsoft.Compute/disks/pvc-azure"},
+    {
+        "volume": "azure",
+        "volume_handle": "/subscriptions/S/resourceGroups/rg/providers/Microsoft.Compute/disks/pvc-azure",
+    },
     {"volume": "eu-1", "volume_handle": "projects/shop/zones/europe-west3-a/disks/twice-1"},
     {"volume": "eu-2", "volume_handle": "projects/shop/zones/europe-west3-b/disks/twice-1"},
 )
