@@ -62,10 +62,10 @@ def bill_reconciled(reconciliation: pd.DataFrame, coverage: pd.DataFrame, *, thr
     """Do the lines explain the bill? (C02, C12)
 
     Of complete days alone. UNKNOWN while all days are within the billing lag; when less than `cost_priced_min` of what the
-    clusters cost has a price, as then the bill, or what was matched with it, lacks more than a residual could show; when it is
-    not known of more than the rest what for; and while a bill was not read. How much has a price is told in money:
-    `priced_of_money`. Of billed and effective cost the one of which more is residual is judged: an invoice must be explained too,
-    one that credits bring to 0 by what it has without signs.
+    clusters cost has a price, as then the bill, or what was matched with it, lacks more than a residual could show, and when that
+    cannot be told, as of a volume's class nobody has a price; when it is not known of more than the rest what for; and while a
+    bill was not read. How much has a price is told in money: `priced_of_money`. Of billed and effective cost the one of which
+    more is residual is judged: an invoice must be explained too, one that credits bring to 0 by what it has without signs.
 
     >>> import pandas as pd
     >>> row = {"currency": "EUR", "estimated": False, "line": "bill", "days": 7, "effective": Decimal(100)}
@@ -113,11 +113,8 @@ def _reconciled(
     )
     if priced is None and lacking:
         return found(Status.UNKNOWN, f"only {lacking} has a price, and nothing says what the rest costs")
-    about = f"about {percent(priced or 0.0)} of what clusters cost has a price, if the rest costs what its like does: {lacking}"
     unlike = sorted({one for row in covered for one in row.get("unlike") or ()})
-    if unlike:
-        about += f" (no bill has a volume of {', '.join(unlike)}: taken to cost 10 times the dearest, "
-        about += "until the configuration has a price)"
+    about = _about(priced, lacking, unlike)
     whole, residual = settled["bill"], settled["residual"]
     if not whole["effective"]:
         return found(Status.UNKNOWN, "the bill has no effective cost")
@@ -135,21 +132,33 @@ def _reconciled(
     unseen = unseen_share(settled)
     if unseen > 1 - thresholds.cost_priced_min and status is not Status.CRIT:
         status, reason = Status.UNKNOWN, f"{reason}; but of {percent(unseen)} it is not known what for"
+    numbers = {} if priced is None else {"priced_at_most" if unlike else "priced": round(priced, 4)}
     if priced is not None and priced < thresholds.cost_priced_min:
-        return found(Status.UNKNOWN, f"{reason}; but only {about}", priced=round(priced, 4))
+        return found(Status.UNKNOWN, f"{reason}; but {'' if unlike else 'only '}{about}", **numbers)
+    if unlike and status is not Status.CRIT:
+        return found(Status.UNKNOWN, f"{reason}; but {about}", residual=round(share, 4), **numbers)
     if lacking:
         reason += f"; {about}"
-    numbers = {} if priced is None else {"priced": round(priced, 4)}
     return found(status, reason, residual=round(share, 4), **numbers)
+
+
+def _about(priced: float | None, lacking: str, unlike: Sequence[str]) -> str:
+    """How much of what clusters cost has a price; of what no bill has the like of, nothing says how much more there is."""
+    share = percent(priced or 0.0)
+    if not unlike:
+        return f"about {share} of what clusters cost has a price, if the rest costs what its like does: {lacking}"
+    lone = f"what {' and '.join(unlike)} cost, nothing says: no bill has their like, nor the configuration a price"
+    return f"{lone}; without them about {share} of what clusters cost has a price"
 
 
 def priced_of_money(lines: Mapping[str, Mapping[str, Any]], coverage: Sequence[Mapping[str, Any]]) -> float | None:
     """Of what the clusters cost, the share that has a price; None where some of it has a price nowhere to judge the rest by.
 
     `lines` are a bill's, by line. What has no price is taken to cost as much as its like in the bill: a GiB of a volume as the
-    others' of its class in the cluster (10 times the dearest where no bill has one of that: `costs.coverage`), a day of a load
-    balancer as the others', a core-hour as the others. So a small disk without a price counts as one. None, too, where volumes of
-    such a class cannot be weighed, as bills are in several currencies, and where nothing of a cluster costs anything.
+    others' of its class in the cluster, a day of a load balancer as the others', a core-hour as the others. So a small disk without
+    a price counts as one. Volumes of a class that no bill has are in neither (`unlike` of `coverage`): it is at most that, with
+    them. None, too, where volumes cannot be weighed, as bills are in several currencies, and there are such; and where nothing of a
+    cluster costs anything.
 
     >>> nodes = {"what": "core-hours", "total": 100.0, "from_bill": 100.0, "priced_share": 1.0}
     >>> disks = {"what": "GiB-days of volumes", "total": 10.0, "from_bill": 5.0, "priced_share": 0.5}

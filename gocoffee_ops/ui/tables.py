@@ -64,7 +64,11 @@ class Table:
 
 
 def html(frame: pd.DataFrame, *, rows: int = ROWS, demo: bool = False) -> str:
-    """The table as HTML: what was not read, what was cut off and where it comes from stand on it."""
+    """The table as HTML: what was not read, what was cut off and where it comes from stand on it.
+
+    One whose rows add up to one of them has all of its rows, so that they are seen to.
+    """
+    rows = max(rows, len(frame)) if frame.attrs.get("adds_up") else rows
     same: dict[str, str] = {}
     if len(frame.columns) > WIDE:
         frame, same = _without_constants(frame)

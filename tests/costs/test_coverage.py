@@ -9,11 +9,12 @@ import pandas as pd
 import pytest
 
 from gocoffee_ops import checks
+from gocoffee_ops.analysis.costs import schemas
 from gocoffee_ops.analysis.costs.node_prices import node_prices
 from gocoffee_ops.analysis.costs.reconciliation import coverage, reconciliation
 from gocoffee_ops.frames import records
 from gocoffee_ops.model import Finding, Status, Thresholds
-from tests.costs.tables import MONDAY, allocated, charges, hours, nodes, objects, volumes
+from tests.costs.tables import MONDAY, allocated, charges, hours, nodes, objects, rows_of, volumes
 
 LIMITS = Thresholds()
 HOURS = [*hours("a"), *hours("b", node="n2"), *hours("c", node="n3")]
@@ -99,23 +100,21 @@ def test_a_disk_without_a_price_weighs_by_its_size(gib: float | None, status: St
 
 @pytest.mark.parametrize(
     ("kind", "status", "priced"),
-    [("slow", Status.OK, 10.6 / 10.7), ("fast", Status.UNKNOWN, 10.6 / 11.6), ("new", Status.UNKNOWN, 10.6 / 18.1)],
+    [("slow", Status.OK, 10.6 / 10.7), ("fast", Status.UNKNOWN, 10.6 / 11.6)],
 )
 def test_a_disk_without_a_price_costs_what_its_class_does(kind: str, status: Status, priced: float) -> None:
-    """10 GiB of slow are billed 0.10, 5 of fast 0.50: 10 more are 0.10 or 1.00, and 7.5 of a class that no bill has 7.50."""
+    """10 GiB of slow are billed 0.10, 5 of fast 0.50: 10 more are 0.10 or 1.00."""
     gib = {"resource_id": "vol-slow00", "usage_unit": "GB-Month", "day": MONDAY, "effective": Decimal("0.10")}
     fast = gib | {"resource_id": "vol-fast00", "effective": Decimal("0.45")}
     beside = fast | {"usage_unit": "IOPS-Mo", "effective": Decimal("0.05"), "sku_id": "iops"}
     disks = [
         {"volume_handle": "vol-slow00", "storage_class": "slow"},
         {"volume_handle": "vol-fast00", "storage_class": "fast", "capacity_gib": 5.0},
-        {"storage_class": kind, "capacity_gib": {"slow": 10.0, "fast": 10.0, "new": 7.5}[kind]},
+        {"storage_class": kind},
     ]
     found, shares = judged(gib, fast, beside, disks=disks)
     assert (found.status, f"about {priced * 100:.0f} % of what clusters cost" in found.reason) == (status, True), found
-    assert shares["GiB-days of volumes"] == pytest.approx(15 / (15 + disks[2]["capacity_gib"]))
-    said = "no bill has a volume of new (eu): taken to cost 10 times the dearest, until the configuration has a price"
-    assert (said in found.reason) == (kind == "new")
+    assert shares["GiB-days of volumes"] == pytest.approx(15 / 25)
 
 
 @pytest.mark.parametrize(("left", "status"), [("us", Status.OK), ("eu", Status.UNKNOWN)])
@@ -137,17 +136,48 @@ def test_a_class_of_one_cluster_does_not_stand_for_another_clusters_of_that_name
     )
 
 
-def test_a_class_of_which_no_bill_has_a_volume_is_not_taken_for_cheap_ones() -> None:
-    """Half of the GiB are a file share's, that may cost ten times a disk's: one tenth of its size would be worth 0.30 at most."""
+@pytest.mark.parametrize(
+    ("gib", "said"),
+    [
+        (100.0, "100 GiB of share (eu)"),
+        (0.5, "0.5 GiB of share (eu)"),
+        (None, "a volume of unknown size of share (eu)"),
+    ],
+)
+def test_c08_of_a_class_of_which_no_bill_has_a_volume_nothing_says_the_price(gib: float | None, said: str) -> None:
+    """However little: it may cost a hundred times what the others do. What is told of the share is "at most", and of the rest."""
     row = {"day": MONDAY, "effective": Decimal("0.30"), "resource_id": "vol-data00", "usage_unit": "GB-Month"}
+    disk = {"volume_handle": "vol-data00", "storage_class": "standard", "capacity_gib": 100.0}
+    like = {"storage_class": "standard", "capacity_gib": 50.0}
+    found, _ = judged(row, disks=[disk, like, {"storage_class": "share", "capacity_gib": gib}])
 
-    def of(gib: float) -> Finding:
-        disk = {"volume_handle": "vol-data00", "storage_class": "standard", "capacity_gib": 100.0}
-        found, _ = judged(row, disks=[disk, {"storage_class": "share", "capacity_gib": gib}])
-        return found
+    assert (found.status, found.numbers) == (
+        Status.UNKNOWN,
+        {"residual": 0.0, "priced_at_most": round(10.3 / 10.45, 4)},
+    )
+    assert "without them about 99 % of what clusters cost has a price" in found.reason
+    assert f"what {said} cost, nothing says" in found.reason
 
-    assert (of(100.0).status, of(100.0).numbers) == (Status.UNKNOWN, {"priced": round(10.3 / 13.3, 4)})
-    assert of(10.0).status is Status.OK
+
+def test_c08_a_price_in_the_configuration_is_what_says_it() -> None:
+    row = {"day": MONDAY, "effective": Decimal("0.30"), "resource_id": "vol-data00", "usage_unit": "GB-Month"}
+    price = {"kind": "storage", "name": "share", "unit": "GiB-month", "list": Decimal("0.3"), "currency": "EUR"}
+    table = volumes(
+        {"volume": "pv0", "driver": EBS, "volume_handle": "vol-data00", "storage_class": "standard"},
+        {"volume": "pv1", "driver": EBS, "storage_class": "share"},
+    )
+    prices = rows_of(schemas.PRICES, [price | {"price_from": "list"}])
+    lines = allocated(charges(ONE_NODE, row), objects(hours("a"), volume_table=table), prices=prices)
+    (found,) = checks.bill_reconciled(reconciliation(lines), coverage(lines), thresholds=LIMITS)
+
+    assert (found.status, "price" in found.reason) == (Status.OK, False), found
+
+
+def test_a_residual_that_is_too_large_is_so_whatever_a_class_costs() -> None:
+    rest = {"day": MONDAY, "effective": Decimal(4), "resource_id": None, "service": "Support"}
+    row = {"day": MONDAY, "effective": Decimal("0.30"), "resource_id": "vol-data00", "usage_unit": "GB-Month"}
+    found, _ = judged(row, rest, disks=[{"volume_handle": "vol-data00"}, {"storage_class": "share"}])
+    assert found.status is Status.CRIT, found
 
 
 def test_a_class_that_no_bill_has_is_not_weighed_by_bills_in_two_currencies() -> None:

@@ -116,6 +116,18 @@ def test_c02_the_control_planes_fee_is_a_line_and_what_nobody_can_name_is_residu
     assert "of 14 days is residual: 1.54 EUR" in run.said("bill_reconciled", Status.UNKNOWN)  # see C08
 
 
+def test_the_page_shows_every_line_and_they_add_up_to_the_bill(run: Run) -> None:
+    groups: defaultdict[tuple[str, str], list[Row]] = defaultdict(list)
+    for row in run.shown("What the bill is for", "days"):
+        groups[row["currency"], row["estimated"]].append(row)
+    assert len(groups) > 2
+    for *lines, whole in groups.values():
+        assert (whole["line"], "residual" in [row["line"] for row in lines]) == ("bill", True)
+        for basis in ("billed", "effective"):
+            lacks = amount(whole[basis]) - sum(amount(row[basis]) for row in lines)
+            assert abs(lacks) <= Decimal("0.005") * (len(lines) + 1)  # each is shown to the cent
+
+
 def test_c03_a_load_balancer_without_pods_counts_once(run: Run) -> None:
     (balancer,) = [row for row in run.evidence["cost_objects.load_balancers"] if row["service"] == "menu-preview"]
     (address,) = balancer["addresses"]

@@ -230,3 +230,10 @@ def test_a_key_that_nothing_has_stands_above_a_wide_table_in_the_same_words() ->
     frame = pd.DataFrame({"team": pd.array([None] * 3, "string"), **{f"n{i}": [i, i + 1, i + 2] for i in range(7)}})
     frame.attrs["nobody"] = {"team": "(no team)"}
     assert "team: <b><span class='gc-na gc-name'>(no team)</span></b>" in html(frame)
+
+
+def test_a_table_whose_rows_add_up_is_shown_whole_and_any_other_is_cut() -> None:
+    frame = pd.DataFrame({"line": [f"line {n}" for n in range(34)], "billed": range(34)})
+    assert (len(cells(html(frame)).rows), "first 20 of 34 rows" in html(frame)) == (21, True)
+    frame.attrs["adds_up"] = True
+    assert (len(cells(html(frame)).rows), "34 rows" in html(frame), "first" in html(frame)) == (35, True, False)

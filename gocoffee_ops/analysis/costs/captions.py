@@ -10,7 +10,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
 HOUR = timedelta(hours=1)
-SPAN, NOBODY = "span", "nobody"  # attributes of a table, which `ui` shows
+SPAN, NOBODY, ADDS_UP = "span", "nobody", "adds_up"  # attributes of a table, which `ui` shows
+
+
+def adding_up(frame: pd.DataFrame) -> pd.DataFrame:
+    """The table, whose rows add up to a row of it: a page that left one of them out would not show that."""
+    frame.attrs[ADDS_UP] = True
+    return frame
 
 
 def captioned(frame: pd.DataFrame, *, span: str = "", keys: Iterable[str] = ()) -> pd.DataFrame:

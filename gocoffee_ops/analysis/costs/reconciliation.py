@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from gocoffee_ops.analysis.costs.aggregate import exact_sum
+from gocoffee_ops.analysis.costs.captions import adding_up
 from gocoffee_ops.analysis.costs.money import total
 from gocoffee_ops.analysis.costs.planes import ASSUMED, NO_FEE, WHOSE
 from gocoffee_ops.analysis.costs.prices import BILL, LIST_PRICE, OPENCOST
@@ -98,7 +99,8 @@ def reconciliation(lines: pd.DataFrame, totals: pd.DataFrame | None = None) -> p
 
     `totals` is the bill's total by day from somewhere else (its own sums, or Cost Explorer's): what the lines lack of it on a day
     between their first and their last, or have too much, is residual too. Without it the lines are their own total. Days within
-    the billing lag stand apart.
+    the billing lag stand apart. In each currency, and of complete days and of estimates apart, the lines add up to the row `bill`,
+    exactly; a page shows all of them.
 
     Columns: currency, estimated (boolean), line (string), billed, effective (decimal), of_billed, of_effective (Float64, ratio),
     billed_unsigned, effective_unsigned (decimal), days (Int64).
@@ -115,7 +117,7 @@ def reconciliation(lines: pd.DataFrame, totals: pd.DataFrame | None = None) -> p
         if totals is not None:
             members += _differences(members, theirs.get((currency, estimated), []))
         found += _rows(currency, estimated, members, days)
-    return framed(RECONCILIATION, found, lines, *([] if totals is None else [totals]))
+    return adding_up(framed(RECONCILIATION, found, lines, *([] if totals is None else [totals])))
 
 
 def _by_group(
