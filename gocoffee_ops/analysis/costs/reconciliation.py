@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 WHOLE = "bill"
-DEARER = 10.0  # times the dearest class that a bill has: as far apart lie list prices of cold disks and file shares
 
 RECONCILIATION = Schema(
     "reconciliation",
@@ -81,14 +80,14 @@ COVERAGE = Schema(
         Column(
             "weighed_total",
             "Float64",
-            help="of volumes: a GiB-day weighs what its cluster's storage class costs in the bill, over what any costs there",
+            help="of volumes, but `unlike`: a GiB-day weighs what its cluster's class costs in the bill, over what any costs there",
             optional=True,
         ),
         Column("weighed_unpriced", "Float64", help="of that, what has no price", optional=True),
         Column(
             "unlike",
             "list[string]",
-            help=f"storage classes without a price of which no bill has a volume: they weigh {DEARER:g} times the dearest",
+            help="what has no price of storage classes of which no bill has a volume: 200 GiB of archive (eu)",
         ),
     ),
 )
@@ -193,7 +192,9 @@ def coverage(lines: pd.DataFrame) -> pd.DataFrame:
         [row for (*_, kind), row in things.items() if kind == one] for one in (STORAGE, LOAD_BALANCER, CONTROL_PLANE)
     )
     largest = max((row["volume_gib"] for row in volumes if row["volume_gib"]), default=1.0)
-    volumes = [row | {"volume_gib": row["volume_gib"] or largest} for row in volumes]  # nobody knows that it is smaller
+    volumes = [  # of a size that is not told, nobody knows that it is smaller
+        row | {"volume_gib": row["volume_gib"] or largest, "sized": bool(row["volume_gib"])} for row in volumes
+    ]
     found = [
         _covered("core-hours", "core_hours", table),
         _covered("GiB-hours", "gib_hours", table),
@@ -222,8 +223,8 @@ def _kind(row: Mapping[str, Any]) -> str | None:
 def _by_class(volumes: Sequence[Mapping[str, Any]], table: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """The volumes weighed by what a GiB-day of their class costs in the bill; not weighed where that is in several currencies.
 
-    What no bill has of a class in a cluster is no measure of it: without a price it is taken to be dearer than any that one has.
-    What is billed beside a volume (requests, throughput) is what its class costs, too.
+    What no bill has of a class in a cluster, nothing says the price of: it is told by its size, and weighs nothing. What is billed
+    beside a volume (requests, throughput) is what its class costs, too.
     """
     billed = {_disk(row): row for row in volumes if row["price_from"] == BILL}
     paid = [row for row in table if row["line"] in (STORAGE, UNMOUNTED) and _disk(row) in billed and row["effective"]]
@@ -235,19 +236,39 @@ def _by_class(volumes: Sequence[Mapping[str, Any]], table: Sequence[Mapping[str,
         size[_class(row)] += row["volume_gib"]
     without = [row for row in volumes if row["price_from"] is None]
     likes = {one for one in size if one[1] is not None}  # without a class one volume says nothing of another
-    unlike = sorted(f"{name or 'no class'} ({cluster})" for cluster, name in {_class(row) for row in without} - likes)
+    unlike = {"unlike": _sizes(row for row in without if _class(row) not in likes)}
     if len({row["currency"] for row in paid}) != 1 or min(money.values()) < 0 or sum(money.values()) <= 0:
-        return {"unlike": tuple(unlike)}
+        return unlike
     mean = sum(money.values()) / sum(size.values())
     weight = {one: money[one] / size[one] / mean for one in size}
-    guess = DEARER * max(weight.values())
-    unpriced = sum(row["volume_gib"] * (weight[_class(row)] if _class(row) in likes else guess) for row in without)
+    unpriced = sum(row["volume_gib"] * weight[_class(row)] for row in without if _class(row) in likes)
     priced = (row for row in volumes if row["price_from"] is not None)
-    return {
+    return unlike | {
         "weighed_total": unpriced + sum(row["volume_gib"] * weight.get(_class(row), 1.0) for row in priced),
         "weighed_unpriced": unpriced,
-        "unlike": tuple(unlike),
     }
+
+
+def _sizes(volumes: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
+    """How much of each class there is, on the day that has most of it.
+
+    >>> disk = {"day": 1, "cluster": "eu", "storage_class": "archive", "volume_gib": 100.0, "sized": True}
+    >>> _sizes([disk, disk, disk | {"day": 2}]), _sizes([disk | {"storage_class": None, "sized": False}])
+    (('200 GiB of archive (eu)',), ('a volume of unknown size of no class (eu)',))
+    """
+    by_class: defaultdict[tuple[str, str], defaultdict[Any, list[Mapping[str, Any]]]] = defaultdict(
+        lambda: defaultdict(list)
+    )
+    for row in volumes:
+        by_class[row["storage_class"] or "no class", row["cluster"]][row["day"]].append(row)
+    found = []
+    for (name, cluster), days in sorted(by_class.items()):
+        gib = max(sum(row["volume_gib"] for row in day if row["sized"]) for day in days.values())
+        known = all(row["sized"] for day in days.values() for row in day)
+        told = [f"{gib:,.4g} GiB" if gib < 1000 else f"{gib:,.0f} GiB"] if gib else []
+        told += [] if known else ["a volume of unknown size"]
+        found.append(f"{' and '.join(told)} of {name} ({cluster})")
+    return tuple(found)
 
 
 def _class(row: Mapping[str, Any]) -> tuple[str, str | None]:
