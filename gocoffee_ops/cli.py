@@ -178,8 +178,13 @@ def config() -> None:
 
 @config.command()
 @click.option("--env", "names", multiple=True, help="Only this environment; may be repeated.")
-def check(names: Sequence[str]) -> None:
-    """Show what would be read and from where, with secrets hidden, and ask each place whether it answers."""
+@click.option("--paid", is_flag=True, help="Ask Cost Explorer, too: one request each, at 0.01 USD by AWS's price list.")
+def check(names: Sequence[str], paid: bool) -> None:
+    """Show what would be read and from where, with secrets hidden, and ask each place whether it answers.
+
+    Cost Explorer is not asked without --paid, and UNKNOWN then. Several bills are compared: charges that stand in two of them would
+    count twice.
+    """
     from gocoffee_ops import config as configuration
     from gocoffee_ops.model import worst
     from gocoffee_ops.places.checked import check_environment
@@ -193,7 +198,7 @@ def check(names: Sequence[str]) -> None:
     for name in names or known:
         environment = configuration.environment(name, start)
         click.echo(f"\n{name}")
-        for line in check_environment(environment):
+        for line in check_environment(environment, paid=paid):
             statuses.append(line.status)
             click.echo(f"  {line.status.value:8}{line.target:24}{line.where}\n{'':10}{line.result}")
     _leave(worst(statuses).exit_code, False)

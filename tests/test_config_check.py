@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import threading
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
-from gocoffee_ops.config import DatabaseConfig, Environment
+from gocoffee_ops.config import BillConfig, CostExplorerConfig, DatabaseConfig, Environment
 from gocoffee_ops.model import Status
 from gocoffee_ops.places import open_places
 from gocoffee_ops.places.checked import check_environment
+from tests.focus_files import charge, write_csv
 from tests.http_server import Answer, Asked, serving
 from tests.testbed.postgres import PostgresServer
 
@@ -84,3 +86,53 @@ def test_all_kinds_of_systems_are_asked_at_once() -> None:
         checked = {line.target: line for line in check_environment(environment)}
     assert checked["grafana/main"].status is Status.OK
     assert not both.broken
+
+
+def _bills(folder: Path, **accounts: str) -> Environment:
+    """Bills of one charge a day, each of an account."""
+    days = [NOW - timedelta(days=n) for n in range(1, 4)]
+    for name, account in accounts.items():
+        rows = [
+            charge(ChargePeriodStart=day, ChargePeriodEnd=day + timedelta(days=1), SubAccountId=account) for day in days
+        ]
+        write_csv(folder / name / f"{name}.csv", rows)
+    return Environment(name="prod", bills=tuple(BillConfig(name=name, path=folder / name) for name in accounts))
+
+
+@pytest.mark.parametrize(
+    ("account", "status"), [("1", Status.UNKNOWN), ("2", Status.OK)], ids=["a copy", "another bill"]
+)
+def test_a_bill_that_is_another_ones_copy_is_seen_before_any_run(tmp_path: Path, account: str, status: Status) -> None:
+    first, second = check_environment(_bills(tmp_path, aws="1", copy=account), now=NOW)
+
+    assert (first.status, "3 charges" in first.result and "bill/copy look the same" in first.result) == (
+        status,
+        status is Status.UNKNOWN,
+    )
+    assert second.result.startswith("answered in")
+
+
+def test_a_bill_that_cannot_be_compared_is_told_and_the_other_is_not_called_its_copy(tmp_path: Path) -> None:
+    environment = _bills(tmp_path, aws="1", copy="1")
+    (tmp_path / "copy" / "copy.csv").write_text("BilledCost\n1\n")
+    first, second = check_environment(environment, now=NOW)
+
+    assert (first.status, second.status) == (Status.OK, Status.UNKNOWN)
+    assert "copy.csv" in second.result
+
+
+@pytest.mark.parametrize("paid", [False, True])
+def test_a_question_that_costs_money_is_sent_only_to_whom_says_so(aws_identity: None, paid: bool) -> None:
+    asked: list[Asked] = []
+
+    def answer(one: Asked) -> Answer:
+        asked.append(one)
+        return Answer(body=b'{"ResultsByTime": []}')
+
+    with serving(answer) as explorer:
+        systems = (CostExplorerConfig(name="payer", endpoint_url=explorer.url),)
+        (line,) = check_environment(Environment(name="prod", cost_explorers=systems), now=NOW, paid=paid)
+
+    assert (line.status, len(asked)) == (Status.OK if paid else Status.UNKNOWN, int(paid))
+    said = "not asked, as each request to Cost Explorer costs 0.01 USD by AWS's price list. Try: gocoffee-ops config check --paid"
+    assert (said in line.result, line.answered) == (not paid, paid)

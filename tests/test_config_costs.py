@@ -141,7 +141,7 @@ def test_without_the_extra_only_the_costs_are_unknown_and_it_is_named(tmp_path: 
         BILL + 'path = "s3://bucket/x"\n' + BILL.replace('"aws"', '"folder"') + 'path = "bills"\n' + EXPLORER
     )
     environment = os.environ | {"GOCOFFEE_CONFIG": str(tmp_path / "gocoffee.toml")}
-    command = [sys.executable, "-c", CHECK, "config", "check", "--env", "prod"]
+    command = [sys.executable, "-c", CHECK, "config", "check", "--env", "prod", "--paid"]
     done = subprocess.run(
         command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
     )

@@ -35,7 +35,7 @@ def bill_files_sound(files: pd.DataFrame, charges: pd.DataFrame | None = None) -
     """
     table = records(files)
     findings = list(bills_unread("bill_files_sound", files))
-    findings += [] if charges is None else _in_two(charges)
+    findings += [] if charges is None else charges_in_two(charges)
     for row in table:
         odd = [*_odd(row), *row["odd_rows"]]
         if odd:
@@ -103,7 +103,7 @@ def bills_unread(check: str, table: pd.DataFrame) -> Iterator[Finding]:
             yield Finding(Status.UNKNOWN, check, subject, f"this bill was not read: {why}", because=because)
 
 
-def _in_two(charges: pd.DataFrame) -> Iterator[Finding]:
+def charges_in_two(charges: pd.DataFrame) -> Iterator[Finding]:
     """The bills that have charges of one account, region, service, resource, SKU, day and costs with another bill in common."""
     if charges["bill"].nunique() < 2:
         return

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gocoffee_ops.checks.bills import charges_in_two
 from gocoffee_ops.checks.database import reader_role
 from gocoffee_ops.checks.endpoints import dependencies_reachable, endpoints_healthy
 from gocoffee_ops.errors import OpsError
@@ -63,6 +64,9 @@ JUDGES: Mapping[str, Callable[[Any, Thresholds], Sequence[Finding]]] = {
     "dependency": lambda table, thresholds: dependencies_reachable(table, thresholds=thresholds),
 }
 
+# The kinds of which each question costs money: asked where somebody says so, and UNKNOWN otherwise. That credentials are good would
+# be no proof that they may ask.
+PAID: Mapping[str, str] = {"cost_explorer": cost_explorer.NOT_ASKED}
 
 ANSWER_SHARE = 0.8  # of the time that there is, so that what hangs is told beside what answered
 
@@ -117,14 +121,14 @@ def elsewhere(own: str, *, now: datetime, start: Path | None = None) -> tuple[Pl
 
 
 def check_environment(
-    environment: Environment, *, now: datetime | None = None, within_s: float | None = None
+    environment: Environment, *, now: datetime | None = None, within_s: float | None = None, paid: bool = False
 ) -> list[Checked]:
     """Ask every place of an environment its first question, within its deadline (or a shorter one); secrets are hidden.
 
-    Windows end at `now`; left out, that is when it is called.
+    Windows end at `now`; left out, that is when it is called. What costs money to ask is asked if `paid`, else it is UNKNOWN.
 
-    What it answered is judged too: a role that sees too little or could do more than read, and an address that is down, are not
-    OK. The exit status of it all is that of the worst: see `Status.exit_code`.
+    What it answered is judged too: a role that sees too little or could do more than read, an address that is down, and a bill of
+    which some charges stand in another one are not OK. The exit status of it all is that of the worst: see `Status.exit_code`.
     """
     opened = open_places(environment, now=now or datetime.now(UTC))
     sources: dict[Target, Any] = {}
@@ -143,7 +147,7 @@ def check_environment(
         )
         judged: dict[str, Finding] = {}
         unheard: set[str] = set()
-        kinds = list(dict.fromkeys(place.target.kind for place in opened.places))
+        kinds = [one for one in dict.fromkeys(place.target.kind for place in opened.places) if paid or one not in PAID]
         session.ahead(*(PROBES[kind] for kind in kinds))  # all at once: one that hangs costs the others no time
         for kind in kinds:
             try:
@@ -154,10 +158,19 @@ def check_environment(
             if kind in JUDGES:
                 found = JUDGES[kind](table, opened.thresholds)
                 judged |= {finding.subject: finding for finding in found if finding.status is not Status.OK}
-        answers = {entry.body["target"]: entry.body for entry in ledger.entries() if entry.kind == "query"}
+        judged |= _copies(session)
+        answers: dict[str, Any] = {}
+        for body in (entry.body for entry in ledger.entries() if entry.kind == "query"):
+            answers[body["target"]] = max(
+                body, answers.get(body["target"], body), key=lambda one: one["error"] is not None
+            )
     for place in opened.places:
-        body = answers[str(place.target)]
         where = opened.redactor.text(place.detail)
+        if place.target.kind not in kinds:
+            result = f"{PAID[place.target.kind]}. Try: gocoffee-ops config check --paid, which sends one"
+            checked.append(Checked(str(place.target), where, Status.UNKNOWN, result, answered=False))
+            continue
+        body = answers[str(place.target)]
         error = body["error"]
         result = (
             f"answered in {body['seconds']:.1f} s"
@@ -176,6 +189,16 @@ def check_environment(
             Checked(str(place.target), where, status, result, error is None and str(place.target) not in unheard)
         )
     return checked
+
+
+def _copies(session: Session) -> dict[str, Finding]:
+    """Of several bills those with charges of another one; what could not be compared stands in the ledger as what was not read."""
+    if len(session.targets("bill")) < 2:
+        return {}
+    try:
+        return {found.subject: found for found in charges_in_two(bills.charges(session))}
+    except OpsError:
+        return {}
 
 
 def silent(table: pd.DataFrame) -> pd.DataFrame:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 DAYS = 28
 REQUEST_USD = Decimal("0.01")  # AWS's price of one request, as of its page on prices
 
+NOT_ASKED = f"not asked, as each request to Cost Explorer costs {REQUEST_USD} USD by AWS's price list"
+
 # What costs can be told apart by, beside the team: our word, and the API's dimension.
 DIMENSIONS: Mapping[str, str] = MappingProxyType(
     {

@@ -100,17 +100,25 @@ def environments(start: Path | None = None) -> pd.DataFrame:
     return ENVIRONMENTS.from_rows(rows)
 
 
-def answers(ops: Session) -> pd.DataFrame:
+def answers(ops: Session, *, paid: bool = False) -> pd.DataFrame:
     """Does every place of this session's environment answer now? Each is asked its first question, all at once.
+
+    What costs money to ask (Cost Explorer) is asked if `paid`, else UNKNOWN.
 
     Columns: target, answers, status, where, said (why it does not), unread (the question that got no answer: that is an UNKNOWN
     finding, too, of which `places_answer` says no more). An address that was asked and from which nothing came, as it refuses or
     its name is not known, does not answer either.
     """
-    from gocoffee_ops.places.checked import JUDGES, PROBES, silent
+    from gocoffee_ops.places.checked import JUDGES, PAID, PROBES, silent
 
-    kinds = [kind for kind in PROBES if ops.targets(kind)]
-    failed: dict[str, tuple[Status, str, str | None]] = {}
+    there = [kind for kind in PROBES if ops.targets(kind)]
+    kinds = [kind for kind in there if paid or kind not in PAID]
+    failed: dict[str, tuple[Status, str, str | None]] = {
+        str(target): (Status.UNKNOWN, f"{PAID[kind]}: paid=True sends one", PROBES[kind].name)
+        for kind in there
+        if kind not in kinds
+        for target in ops.targets(kind)
+    }
 
     def ask(kind: str) -> None:
         try:
@@ -128,7 +136,7 @@ def answers(ops: Session) -> pd.DataFrame:
         if finding.check in {PROBES[kind].name for kind in kinds}:
             failed[finding.subject] = (finding.status, finding.reason, finding.check)
     rows: list[dict[str, str | bool | None]] = []
-    for place in (place for kind in kinds for place in ops.places(kind)):
+    for place in (place for kind in there for place in ops.places(kind)):
         status, said, unread = failed.get(str(place.target), (Status.OK, None, None))
         row: dict[str, str | bool | None] = {"target": str(place.target), "where": place.detail}
         row |= {"answers": status is Status.OK, "status": status.value, "said": said, "unread": unread}

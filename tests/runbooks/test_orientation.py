@@ -124,6 +124,20 @@ def test_an_address_from_which_nothing_comes_does_not_answer_and_one_that_is_ill
     assert [(f.status, f.subject) for f in found] == [(Status.CRIT, "endpoint/down"), (Status.WARN, "dependency/mail")]
 
 
+def test_a_cost_explorer_is_not_asked_unless_it_may_cost_money_and_that_is_no_answer(tmp_path: Path) -> None:
+    with serving(lambda _: Answer(body=b"[]")) as grafana:
+        systems = {"grafana": [{"name": "up", "url": grafana.url}], "cost_explorers": [{"name": "payer"}]}
+        table = orientation.answers(asking(tmp_path, systems))
+
+    assert dict(zip(table["target"], table["answers"], strict=True)) == {
+        "grafana/up": True,
+        "cost_explorer/payer": False,
+    }
+    (found,) = places_answer(table)
+    assert (found.status, found.subject) == (Status.UNKNOWN, "cost_explorer/payer")
+    assert found.reason.startswith("not asked, as each request to Cost Explorer costs 0.01 USD")
+
+
 ENVIRONMENTS = """
 [environments.prod]
 grafana = [{{ name = "main", url = "{up}" }}]
