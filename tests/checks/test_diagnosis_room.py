@@ -42,9 +42,9 @@ def test_all_together_are_told_only_where_each_fits_alone() -> None:
     [
         (
             WIDE | KARPENTER,
-            "(none looked at); not looked at: those of cluster cluster, where nodes are added by Karpenter, as it",
+            "(none looked at); 1 not looked at: those of cluster cluster, where nodes are added by Karpenter, as it",
         ),
-        (WIDE | NOT_FOUND, "(none looked at); not looked at: hpa/web of shop (none of its pods was found)"),
+        (WIDE | NOT_FOUND, "(none looked at); 1 not looked at: hpa/web of shop (none of its pods was found)"),
         (ROOM, "what autoscalers may add fits onto the nodes (1 looked at)"),
     ],
     ids=["nodes are added", "no pod", "room"],

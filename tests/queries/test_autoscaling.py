@@ -91,6 +91,6 @@ def test_as_many_fit_as_the_scheduler_then_places_unless_nodes_are_added(bare_cl
     bare_cluster.kubectl("create", "-f", "-", stdin=yaml.safe_dump(CONFIG_MAP))
     by = "by cluster-autoscaler, as ConfigMap kube-system/cluster-autoscaler-status is there"
     assert said(again(bare_cluster, tmp_path / "added")) == [
-        (Status.OK, f"what autoscalers may add fits onto the nodes (none looked at); not looked at: those of cluster it, where "
+        (Status.OK, f"what autoscalers may add fits onto the nodes (none looked at); 1 not looked at: those of cluster it, where "
                     f"nodes are added {by}")
     ]  # fmt: skip

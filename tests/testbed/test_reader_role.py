@@ -20,7 +20,16 @@ QUESTIONS_ABOUT_ONESELF = {
     ("create", "selfsubjectrulesreviews.authorization.k8s.io"),
 }
 # Extensions that the testbed is without.
-NOT_INSTALLED = (".gateway.networking.k8s.io", ".operators.coreos.com", ".olm.operatorframework.io", ".cilium.io")
+NOT_INSTALLED = tuple(
+    f".{group}"
+    for group in (
+        "gateway.networking.k8s.io",
+        "operators.coreos.com",
+        "olm.operatorframework.io",
+        "cilium.io",
+        "karpenter.sh",
+    )
+)
 CONNECTING = ("exec", "attach", "portforward", "proxy")
 
 
