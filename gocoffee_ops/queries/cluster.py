@@ -360,6 +360,11 @@ def last_seen(event: Event) -> datetime | None:
     return max((time for time in times if time is not None), default=event.metadata.creation_timestamp)
 
 
+def kept_since(event: Event) -> datetime | None:
+    """Since when an event is kept at least. Its reporter's clock may be days behind: the API server's, which forgets, is not."""
+    return max((time for time in (last_seen(event), event.metadata.creation_timestamp) if time is not None), default=None)
+
+
 EVENTS_KEPT = timedelta(hours=1)  # the API server's default
 
 
@@ -371,16 +376,19 @@ def event_horizon(ask: Ask[Cluster]) -> Rows:
     the absence of an event before `oldest_at` says nothing. What was said within the last hour is there still, and as one
     that is older is, so is all that was said since: `known_since` is the earlier of the two. (A cluster whose API server is
     set to forget sooner, by its `--event-ttl`, cannot be told from a quiet one.) It is missing where there is no event at all.
+    An event that its reporter's clock dates before the API server had it proves nothing of the time before.
 
     API: core/v1 events. Permission: list events in the whole cluster. Raises SourceError.
     """
     lists = Lists(ask)
-    seen = [time for event in lists.all(EVENTS) if (time := last_seen(event)) is not None]
+    events = lists.all(EVENTS)
+    seen = [time for event in events if (time := last_seen(event)) is not None]
+    kept = [time for event in events if (time := kept_since(event)) is not None]
     row = {
         "events": len(seen),
         "oldest_at": min(seen, default=None),
         "newest_at": max(seen, default=None),
-        "known_since": min([*seen, ask.as_of - EVENTS_KEPT]) if seen else None,
+        "known_since": min([*kept, ask.as_of - EVENTS_KEPT]) if kept else None,
         "retention_s": None,
     }
     return Rows([row], notes=lists.notes())

@@ -278,6 +278,23 @@ def test_h27_no_event_is_no_evidence_and_of_a_window_that_is_forgotten_nothing_i
     assert f"since {known:%Y-%m-%d %H:%M:%S} UTC only, and none of the window" in forgotten.reason
 
 
+def test_an_event_that_a_clock_dates_days_ago_does_not_make_the_horizon_older_than_the_api_server_has_it(
+    ops: Session, cluster: Cluster
+) -> None:
+    known, then = queries.event_horizon(ops)["known_since"].iloc[0], pd.Timestamp("2020-01-01T00:00:00Z")
+    event = {
+        "apiVersion": "v1", "kind": "Event", "metadata": {"name": "behind", "namespace": "default"}, "type": "Normal",
+        "involvedObject": {"apiVersion": "v1", "kind": "Node", "name": "old-clock"}, "reason": "Started", "message": "by its clock",
+        "firstTimestamp": f"{then:%Y-%m-%dT%H:%M:%SZ}", "lastTimestamp": f"{then:%Y-%m-%dT%H:%M:%SZ}",
+    }  # fmt: skip
+    cluster.kubectl("create", "-f", "-", stdin=yaml.safe_dump(event))
+    try:
+        horizon = queries.event_horizon(ops).iloc[0]
+    finally:
+        cluster.kubectl("delete", "event", "behind", "-n", "default")
+    assert (horizon["oldest_at"], horizon["known_since"]) == (then, known)
+
+
 def test_h28_usage_stands_beside_requests_and_limits_and_what_is_not_measured_is_missing(ops: Session) -> None:
     nodes = by(queries.node_usage(ops), "node")
     assert len(nodes) == 7
