@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from gocoffee_ops.checks.diagnosis.causes import why_not_well
 from gocoffee_ops.checks.diagnosis.overruns import overrun
 from gocoffee_ops.checks.diagnosis.problem import JOBS, Picture, Problem, Ref, Row, short
-from gocoffee_ops.checks.diagnosis.schedules import due_after
+from gocoffee_ops.checks.diagnosis.schedules import NeverDue, due_after
 from gocoffee_ops.checks.diagnosis.workloads import POD_TABLES, refusing
 from gocoffee_ops.checks.grading import counted, seconds
 from gocoffee_ops.model import Status
@@ -66,6 +66,8 @@ def _overdue(at: Ref, row: Row, picture: Picture) -> Problem | None:
     waits = row["concurrency"] == "Forbid" and row["active"]
     try:
         due = due_after(schedule, row["time_zone"], last, row["created_at"])
+    except NeverDue as error:
+        return Problem(JOBS, Status.WARN, at, f"never falls due by its schedule {schedule}: {error}", OWN)
     except ValueError as error:
         reason = f"whether a run is overdue cannot be told: its schedule {schedule} is not understood here ({error})"
         return Problem(JOBS, Status.UNKNOWN, at, reason, OWN)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from calendar import monthrange
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -18,6 +20,7 @@ MACROS = {
     "@hourly": "0 * * * *",
 }
 FIELDS = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 6))
+LEAP_YEAR = 2024
 TERM = re.compile(r"(?P<from>[*?]|\d+|[A-Za-z]{3})(?P<to>-(\d+|[A-Za-z]{3}))?(/(?P<step>\d+))?")
 ZONED = re.compile(r"(?:CRON_)?TZ=(\S+)\s+(.*)")
 EVERY = re.compile(r"@every\s+((?:\d+(?:\.\d+)?(?:h|m|s))+)")
@@ -27,12 +30,16 @@ ANYWHERE = tuple(timezone(timedelta(minutes=15 * quarter)) for quarter in range(
 A_SECOND = timedelta(seconds=1)
 
 
+class NeverDue(ValueError):
+    """A schedule that is understood, and no day of any year is on it."""
+
+
 def due_after(schedule: str, zone: str | None, started: datetime | None, created: datetime) -> datetime | None:
     """When at the latest the next run was due after the last one `started` (or the CronJob was `created`); None if never.
 
     Without a `zone` a schedule is read in that of the controller's clock, which nobody tells: mostly UTC. Where the last run was
-    not on the schedule in UTC, or there was none, it is the latest of the times that it may be. Raises ValueError for a
-    schedule or a time zone that is not understood here.
+    not on the schedule in UTC, or there was none, it is the latest of the times that it may be. Raises NeverDue for a schedule
+    that no day is on, ValueError for one or for a time zone that is not understood here.
 
     >>> noon = datetime(2026, 1, 5, 12, tzinfo=UTC)
     >>> f"{due_after('0 3 * * *', 'Europe/Berlin', None, noon):%d %H:%M}"
@@ -73,12 +80,24 @@ def _fields(schedule: str) -> str:
     fields = MACROS.get(schedule.strip(), schedule).split()
     if len(fields) != len(FIELDS):
         raise ValueError(f"{len(fields)} fields instead of {len(FIELDS)}")
-    told = " ".join(_field(field, *bounds) for field, bounds in zip(fields, FIELDS, strict=True))
+    told = [_field(field, *bounds) for field, bounds in zip(fields, FIELDS, strict=True)]
+    _parsed(told)
+    return " ".join(told)
+
+
+def _parsed(fields: Sequence[str]) -> None:
+    """Raises ValueError for what cronsim does not understand, NeverDue for what it refuses as no such day ever comes."""
+    minute, hour, day, month, weekday = fields
     try:
-        CronSim(told, datetime(2026, 1, 1))  # noqa: DTZ001 - any time will do
+        CronSim(" ".join(fields), datetime(2026, 1, 1))  # noqa: DTZ001 - any time will do
     except CronSimError as error:
-        raise ValueError(str(error)) from error
-    return told
+        try:
+            one = CronSim(" ".join((minute, hour, "1", month, weekday)), datetime(2026, 1, 1))  # noqa: DTZ001
+            days = CronSim(" ".join((minute, hour, day, "1", weekday)), datetime(2026, 1, 1)).days  # noqa: DTZ001
+        except CronSimError:
+            raise ValueError(str(error)) from error
+        longest = max(monthrange(LEAP_YEAR, month)[1] for month in one.months)
+        raise NeverDue(f"no month of it has a day {min(days)}: the longest has {longest}") from error
 
 
 def _field(text: str, first: int, last: int) -> str:
