@@ -362,7 +362,9 @@ def last_seen(event: Event) -> datetime | None:
 
 def kept_since(event: Event) -> datetime | None:
     """Since when an event is kept at least. Its reporter's clock may be days behind: the API server's, which forgets, is not."""
-    return max((time for time in (last_seen(event), event.metadata.creation_timestamp) if time is not None), default=None)
+    return max(
+        (time for time in (last_seen(event), event.metadata.creation_timestamp) if time is not None), default=None
+    )
 
 
 EVENTS_KEPT = timedelta(hours=1)  # the API server's default

@@ -241,6 +241,7 @@ NETWORK_POLICY_TABLE = Schema(
         Column("namespace", "string"),
         Column("policy", "string"),
         Column("part", "string", help="pods: whom it is for; ingress, egress: one of its peers"),
+        Column("rule", "Int64", optional=True, help="of which rule of its way in or out, from 1; missing: pods"),
         Column("selector", "list[string]", help="of pods, as kubectl prints it; none for all, and for a block"),
         Column("other_namespaces", "boolean", help="whether it has a selector of namespaces"),
         Column("namespace_selector", "list[string]", help="as kubectl prints it; none for all"),

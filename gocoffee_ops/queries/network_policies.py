@@ -78,16 +78,18 @@ def parts(one: NetworkPolicy, around: Around) -> Iterator[dict[str, Any]]:
     """A policy's row for the pods that it is for, and one for each of its peers."""
     meta, spec = one.metadata, one.spec
     about = {"namespace": meta.namespace, "policy": meta.name}
-    for part, peers in (
-        ("pods", [Peer(pod_selector=spec.pod_selector)]),
-        ("ingress", [peer for rule in spec.ingress or () for peer in rule.peers or ()]),
-        ("egress", [peer for rule in spec.egress or () for peer in rule.peers or ()]),
+    for part, rules in (
+        ("pods", [[Peer(pod_selector=spec.pod_selector)]]),
+        ("ingress", [rule.peers or [] for rule in spec.ingress or ()]),
+        ("egress", [rule.peers or [] for rule in spec.egress or ()]),
     ):
-        for peer in peers:
-            if peer.ip_block is not None:
-                yield from (about | {"part": part} | row for row in _blocks(peer.ip_block, around))
-            else:
-                yield about | {"part": part} | _selected(peer, meta.namespace, around)
+        for number, peers in enumerate(rules, 1):
+            which = {"part": part, "rule": number if part != "pods" else None}
+            for peer in peers:
+                if peer.ip_block is not None:
+                    yield from (about | which | row for row in _blocks(peer.ip_block, around))
+                else:
+                    yield about | which | _selected(peer, meta.namespace, around)
 
 
 def _selected(peer: Peer, namespace: str, around: Around) -> dict[str, Any]:

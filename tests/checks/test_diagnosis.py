@@ -69,6 +69,7 @@ from tests.checks.tables import MOMENT
 HOUR = timedelta(hours=1)
 NOBODY = POLICY | {"selector": ("app=wbe",), "finds_pod": False}
 EXCLUDED = POLICY | {"part": "ingress", "selector": (), "namespaces": (), "block": "192.0.2.0/29", "finds_pod": False}
+RULE = [NOBODY | {"part": "ingress", "rule": 1}, POLICY | {"part": "ingress", "rule": 1}]
 REFUSED = {"accepted": False, "accepted_reason": "InvalidParameters: no such parameters"}
 FITS_NOT = {"type_warnings": ("spec.validations[0].expression: apps/v1, Kind=Deployment: undefined field 'x'",)}
 UNCOUNTED = {"expected_pods": 0, "healthy": 0, "healthy_needed": 0, "disruptions_allowed": 0}
@@ -503,6 +504,7 @@ def test_a_clock_that_is_wrong_makes_no_lease_late() -> None:
         {gateways.classes: [], gateways.gateways: [], gateways.routes: []},
         {control_plane.admission_policies: [ADMISSION | {"binding": None, "actions": ()}]},
         {network.network_policies: [POLICY, EXCLUDED | {"in_pod_range": False}, EXCLUDED | {"in_pod_range": None}]},
+        {network.network_policies: [POLICY, *RULE]},
     ],
     ids=[
         "a missed run and one since", "a suspended CronJob", "a run that has just been due",
@@ -519,7 +521,7 @@ def test_a_clock_that_is_wrong_makes_no_lease_late() -> None:
         "a policy of all pods where there are none", "a peer where none was read",
         "a gateway that was just made", "a route of a mesh",
         "no Gateway API", "an admission policy that nothing binds",
-        "a block that is not of pods",
+        "a block that is not of pods", "a client that is not there beside one that is",
     ],
 )  # fmt: skip
 def test_what_has_passed_or_is_meant_so_is_no_finding(rows: Rows) -> None:
@@ -543,6 +545,14 @@ def test_whether_a_policy_is_for_what_rests_is_unknown_where_that_was_not_read()
     found = judged({network.network_policies: [NOBODY]}, missing=(jobs.cronjobs,))
     assert wrong(found) == [(UNKNOWN, "network_policies_match", "networkpolicy/web"), (UNKNOWN, "jobs_done", "jobs")]
     assert "cannot be told: jobs.cronjobs not read" in found[0].reason
+
+
+def test_a_rule_by_which_nobody_gets_in_is_found_beside_one_by_which_somebody_does() -> None:
+    alone, unread = NOBODY | {"part": "ingress", "rule": 2}, NOBODY | {"part": "ingress", "rule": 2, "finds_pod": None}
+    found = judged({network.network_policies: [POLICY, *RULE, alone, alone | {"selector": ("app=b",)}]})
+    assert wrong(found) == [(WARN, "network_policies_match", "networkpolicy/web")]
+    assert found[0].reason.count("ingress from nobody") == 2
+    assert wrong(judged({network.network_policies: [POLICY, *RULE, alone, unread]})) == []
 
 
 def test_a_budget_that_waits_for_pods_that_are_refused_is_named_by_their_owner() -> None:

@@ -228,7 +228,7 @@ def network_policy_for_nobody(stage: Stage) -> None:
     ),
 )
 def network_policy_of_peers_that_are_nobody(stage: Stage) -> None:
-    """The block outside of what pods are given, and all that is in it, may be somebody's."""
+    """The block outside of what pods are given, and all that is in it, may be somebody's; one peer of several may be optional."""
     ranged = node("ranged")
     taint = {"key": "scenario", "value": "ranged", "effect": "NoSchedule"}
     ranged["spec"] = {"podCIDR": "10.77.0.0/24", "podCIDRs": ["10.77.0.0/24"], "taints": [taint]}
@@ -236,14 +236,22 @@ def network_policy_of_peers_that_are_nobody(stage: Stage) -> None:
     stage.condition("node", "ranged", "Ready", "True")
     teams = {"matchExpressions": [{"key": "team", "operator": "In", "values": ["a", "b"]}]}
     near = {"matchLabels": {"kubernetes.io/metadata.name": "network-policy-for-nobody"}}
-    stage.create(deployment("web"), network_policy(
-        "web", "web",
-        ingress=[{"podSelector": {"matchLabels": {"app": "gateway"}}}, {"podSelector": {"matchLabels": {"app": "web"}}},
-                 {"namespaceSelector": teams}],
-        egress=[{"namespaceSelector": near, "podSelector": {"matchLabels": {"app": "db"}}},
-                {"ipBlock": {"cidr": "10.77.0.8/29"}}, {"ipBlock": {"cidr": "192.0.2.0/24"}},
-                {"ipBlock": {"cidr": "10.0.0.0/8", "except": ["10.77.0.64/28", "10.99.0.0/16"]}}],
-    ))  # fmt: skip
+    policy, gateway = network_policy("web", "web"), {"podSelector": {"matchLabels": {"app": "gateway"}}}
+    policy["spec"]["ingress"] = [
+        {"from": [gateway, {"namespaceSelector": teams}]},
+        {
+            "from": [
+                {"podSelector": {"matchLabels": {"app": "optional"}}},
+                {"podSelector": {"matchLabels": {"app": "web"}}},
+            ]
+        },
+    ]
+    policy["spec"]["egress"] = [
+        {"to": [{"namespaceSelector": near, "podSelector": {"matchLabels": {"app": "db"}}}]},
+        {"to": [{"ipBlock": {"cidr": "10.77.0.8/29"}}]}, {"to": [{"ipBlock": {"cidr": "192.0.2.0/24"}}]},
+        {"to": [{"ipBlock": {"cidr": "10.0.0.0/8", "except": ["10.77.0.64/28", "10.99.0.0/16"]}}]},
+    ]  # fmt: skip
+    stage.create(deployment("web"), policy)
     stage.started("web", 1)
 
 
@@ -423,7 +431,8 @@ def none_at_all(stage: Stage) -> None:
     )  # fmt: skip
     every = network_policy("all", "web", ingress=[{"namespaceSelector": {}}], egress=[{"podSelector": {}}])
     every["spec"]["podSelector"] = {}
-    from_old = [{"podSelector": {"matchLabels": {"app": "retired"}}}, {"ipBlock": {"cidr": "0.0.0.0/0"}}]
+    from_old = [{"podSelector": {"matchLabels": {"app": "retired"}}}]
+    if_there = [{"podSelector": {"matchLabels": {"app": "scraper"}}}, {"podSelector": {"matchLabels": {"app": "web"}}}]
     mine = {"from": "Selector", "selector": {"matchLabels": {"kubernetes.io/metadata.name": stage.namespace}}}
     stage.create(
         gateway("own", "edge"), gateway("mine", "edge", mine),
@@ -444,6 +453,7 @@ def none_at_all(stage: Stage) -> None:
     stage.create(
         yearly, every, network_policy("web", "web", ingress=from_old), network_policy("retired", "retired"),
         network_policy("between-runs", "marked"), network_policy("seed", "web", ingress=[]),
+        network_policy("optional", "web", ingress=if_there, egress=[*if_there[:1], {"ipBlock": {"cidr": "0.0.0.0/0"}}]),
     )  # fmt: skip
     stage.create({"apiVersion": "v1", "kind": "Service", "metadata": meta("outside"),
                   "spec": {"type": "ExternalName", "externalName": "db.example"}})  # fmt: skip

@@ -176,6 +176,8 @@ def test_network_policies_tell_whether_each_part_finds_a_pod(ops: Session, clust
     assert (peers["own"]["namespaces"], peers["theirs"]["namespaces"]) == ((namespace,), (NAMESPACE,))
     assert set(peers["all"]["namespaces"]) == {one["metadata"]["name"] for one in cluster.get("namespaces")["items"]}
     assert peers["none"]["namespaces"] == ()
+    numbered = {(row["part"], None if pd.isna(row["rule"]) else row["rule"]) for row in rows}
+    assert numbered == {("pods", None), ("ingress", 1)}
     excepted = next(row for row in rows if row["excepted_from"] is not None)
     assert (excepted["block"], excepted["excepted_from"], excepted["in_pod_range"]) == (
         "192.0.2.8/29",

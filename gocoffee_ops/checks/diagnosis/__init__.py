@@ -120,7 +120,7 @@ AREAS = (
         "network_policies_match",
         "network policies",
         ("network.network_policies",),
-        "all network policies find the pods that they name",
+        "all network policies find the pods that they are for, and let somebody through by each rule",
     ),
     Area(
         "cilium_policies_match",

@@ -1,9 +1,9 @@
-"""Network policies that are for nobody, and peers of theirs that nobody is."""
+"""Network policies that are for nobody, and rules of theirs by which nobody is let through."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 from gocoffee_ops.checks.diagnosis.budgets import selects
 from gocoffee_ops.checks.diagnosis.problem import NETWORK_POLICIES, TEMPLATES, Picture, Problem, Ref, Row, short
@@ -31,17 +31,30 @@ class Lost(NamedTuple):
 
 
 def problems(picture: Picture) -> Iterator[Problem]:
-    """What is wrong with network policies: each once, with all of its peers that find nobody."""
+    """What is wrong with network policies: each once, with all of its rules whose every peer finds nobody.
+
+    One that finds nobody beside one that finds somebody may be a client that is not installed here.
+    """
     policies: dict[Ref, list[Row]] = {}
     for row in picture.rows("network.network_policies"):
         policies.setdefault(Ref(row["namespace"], f"networkpolicy/{row['policy']}"), []).append(row)
     for at, rows in policies.items():
-        found = [one for row in rows if (one := _lost(row, picture))]
-        lost = [one for one in found if one.row["part"] == "pods"] or found
-        if lost:
-            status = Status.WARN if any(one.sure for one in lost) else Status.UNKNOWN
-            reason = "; ".join(dict.fromkeys(one.said for one in lost))
+        rules: dict[tuple[Any, ...], list[Row]] = {}
+        for row in rows:
+            rules.setdefault((row["part"], row["rule"], row["excepted_from"] and row["block"]), []).append(row)
+        found = [lost for one in rules.values() if (lost := _all_lost(one, picture))]
+        found = [lost for lost in found if lost[0].row["part"] == "pods"] or found
+        if found:
+            sure = any(all(one.sure for one in lost) for lost in found)
+            status = Status.WARN if sure else Status.UNKNOWN
+            reason = "; ".join(dict.fromkeys(one.said for lost in found for one in lost))
             yield Problem(NETWORK_POLICIES, status, at, reason, TABLES)
+
+
+def _all_lost(rows: Sequence[Row], picture: Picture) -> list[Lost]:
+    """Why each peer of a rule finds nobody; none where one of them finds somebody, or may."""
+    lost = [one for row in rows if (one := _lost(row, picture))]
+    return lost if len(lost) == len(rows) else []
 
 
 def _lost(row: Row, picture: Picture) -> Lost | None:
