@@ -96,6 +96,12 @@ ROUTE_TABLE = Schema(
         ),
         Column("exists", "boolean", optional=True, help="missing: it lies where none was read"),
         Column("at_exists", "boolean", optional=True),
+        Column(
+            "weight",
+            "Int64",
+            optional=True,
+            help="of a backend, the most that a rule gives it: with 0 no request goes there",
+        ),
         Column("allowed", "boolean", optional=True, help="whether the parent takes routes of this namespace"),
         Column("takes", "list[string]", help="of which namespaces the parent takes routes"),
         Column("refused", "string", optional=True, help="why the parent's controller does not serve it"),
@@ -157,6 +163,7 @@ def _parent(ref: ParentRef, route: HttpRoute, there: dict[tuple[str, str], Gatew
         "at": named,
         "exists": gateway is not None if read else None,
         "at_exists": bool(listeners) if gateway and named else None,
+        "weight": None,
         "allowed": any(_takes(one, where, home, around) for one in listeners) if listeners else None,
         "takes": list(dict.fromkeys(_told(one) for one in listeners)),
         "refused": _refused(ref, route),
@@ -202,24 +209,23 @@ def _refused(ref: ParentRef, route: HttpRoute) -> str | None:
 def _backends(
     refs: list[BackendRef], home: str, services: dict[tuple[str, str], Service], around: Around
 ) -> Iterator[dict[str, Any]]:
-    seen = set()
+    weights: dict[tuple[str, str, str, str, int], int] = {}
     for ref in refs:
-        where = ref.namespace or home
-        key = (ref.kind, where, ref.name, ref.port)
-        if key in seen:
-            continue
-        seen.add(key)
-        read = (ref.group, ref.kind) == ("", "Service") and (around.whole or where == home)
-        service = services.get((where, ref.name)) if read else None
+        key = (ref.group, ref.kind, ref.namespace or home, ref.name, ref.port)
+        weights[key] = max(ref.weight, weights.get(key, 0))
+    for (group, kind, where, name, port), weight in weights.items():
+        read = (group, kind) == ("", "Service") and (around.whole or where == home)
+        service = services.get((where, name)) if read else None
         ports = {one.port for one in service.spec.ports or ()} if service else set()
         yield {
             "part": "backend",
-            "kind": ref.kind,
+            "kind": kind,
             "target_namespace": where,
-            "target": ref.name,
-            "at": str(ref.port) if ref.port else None,
+            "target": name,
+            "at": str(port) if port else None,
             "exists": service is not None if read else None,
-            "at_exists": ref.port in ports if service and ref.port else None,
+            "at_exists": port in ports if service and port else None,
+            "weight": weight,
             "allowed": None,
             "takes": [],
             "refused": None,

@@ -69,6 +69,8 @@ from tests.checks.tables import MOMENT
 HOUR = timedelta(hours=1)
 NOBODY = POLICY | {"selector": ("app=wbe",), "finds_pod": False}
 EXCLUDED = POLICY | {"part": "ingress", "selector": (), "namespaces": (), "block": "192.0.2.0/29", "finds_pod": False}
+NOT_FOUND = {"refused": "BackendNotFound: service web-next does not exist"}
+CANARY = BACKEND | {"target": "web-next", "exists": False, "at_exists": None, "weight": 0}
 RULE = [NOBODY | {"part": "ingress", "rule": 1}, POLICY | {"part": "ingress", "rule": 1}]
 REFUSED = {"accepted": False, "accepted_reason": "InvalidParameters: no such parameters"}
 FITS_NOT = {"type_warnings": ("spec.validations[0].expression: apps/v1, Kind=Deployment: undefined field 'x'",)}
@@ -131,8 +133,7 @@ CASES: list[tuple[Status, str, str, Rows]] = [
     (CRIT, "ingresses_lead", "ingress/web", {network.ingresses: [INGRESS | {"service_exists": False}]}),
     (CRIT, "ingresses_lead", "ingress/web", {network.ingresses: [INGRESS | {"class_exists": False}]}),
     (WARN, "ingresses_lead", "ingress/web", {network.ingresses: [INGRESS | {"class_exists": False, "class_name": None}]}),
-    (WARN, "gateways_serve", "gatewayclass/edge",
-     {gateways.classes: [GATEWAY_CLASS | {"accepted": None}], gateways.gateways: []}),
+    (WARN, "gateways_serve", "gatewayclass/edge", {gateways.classes: [GATEWAY_CLASS | REFUSED], gateways.gateways: []}),
     (CRIT, "gateways_serve", "gatewayclass/edge",
      {gateways.classes: [GATEWAY_CLASS | REFUSED], gateways.gateways: [GATEWAY | {"accepted": None}]}),
     (CRIT, "gateways_serve", "gateway/web", {gateways.gateways: [GATEWAY | REFUSED]}),
@@ -142,6 +143,9 @@ CASES: list[tuple[Status, str, str, Rows]] = [
     (CRIT, "routes_lead", "httproute/web", {gateways.routes: [PARENT | {"refused": "RefNotPermitted: no grant"}, BACKEND]}),
     (CRIT, "routes_lead", "httproute/web",
      {gateways.routes: [PARENT | {"allowed": False}, BACKEND | {"exists": False, "at_exists": None}]}),
+    (WARN, "routes_lead", "httproute/web", {gateways.routes: [PARENT | NOT_FOUND, BACKEND, CANARY]}),
+    (WARN, "gateways_serve", "gatewayclass/edge",
+     {gateways.classes: [GATEWAY_CLASS | {"accepted": None}]}),
     (WARN, "network_policies_match", "networkpolicy/web",
      {network.network_policies: [NOBODY, POLICY | {"part": "egress", "selector": ("app=db",), "finds_pod": False}]}),
     (WARN, "claims_bound", "persistentvolumeclaim/data", {storage.claims: [PENDING]}),
@@ -505,6 +509,8 @@ def test_a_clock_that_is_wrong_makes_no_lease_late() -> None:
         {control_plane.admission_policies: [ADMISSION | {"binding": None, "actions": ()}]},
         {network.network_policies: [POLICY, EXCLUDED | {"in_pod_range": False}, EXCLUDED | {"in_pod_range": None}]},
         {network.network_policies: [POLICY, *RULE]},
+        {gateways.classes: [GATEWAY_CLASS | {"accepted": None}], gateways.gateways: []},
+        {gateways.classes: [GATEWAY_CLASS, GATEWAY_CLASS | {"gateway_class": "offered", "accepted": None}]},
     ],
     ids=[
         "a missed run and one since", "a suspended CronJob", "a run that has just been due",
@@ -522,6 +528,7 @@ def test_a_clock_that_is_wrong_makes_no_lease_late() -> None:
         "a gateway that was just made", "a route of a mesh",
         "no Gateway API", "an admission policy that nothing binds",
         "a block that is not of pods", "a client that is not there beside one that is",
+        "the only class is not used", "a class that is offered only",
     ],
 )  # fmt: skip
 def test_what_has_passed_or_is_meant_so_is_no_finding(rows: Rows) -> None:
@@ -536,6 +543,14 @@ def test_a_route_to_a_service_that_nobody_answers_is_named_by_the_service() -> N
     assert "httproute/web (a.example)" in found[0].reason
 
 
+def test_a_route_that_sends_no_request_to_a_service_that_nobody_answers_is_not_brought_down_by_it() -> None:
+    lonely = SERVICE | {"service": "next", "ready": 0, "pods": 0, "owners": (), "selector": ("app=next",)}
+    found = judged({network.services: [SERVICE, lonely],
+                    gateways.routes: [PARENT, BACKEND, BACKEND | {"target": "next", "weight": 0}]})  # fmt: skip
+    assert wrong(found) == [(CRIT, "services_answered", "service/next")]
+    assert "httproute" not in found[0].reason
+
+
 def test_a_class_that_was_not_read_is_not_missing() -> None:
     found = judged({}, missing=(gateways.classes,))
     assert wrong(found) == [(UNKNOWN, "gateways_serve", "gateways")]
@@ -545,6 +560,28 @@ def test_whether_a_policy_is_for_what_rests_is_unknown_where_that_was_not_read()
     found = judged({network.network_policies: [NOBODY]}, missing=(jobs.cronjobs,))
     assert wrong(found) == [(UNKNOWN, "network_policies_match", "networkpolicy/web"), (UNKNOWN, "jobs_done", "jobs")]
     assert "cannot be told: jobs.cronjobs not read" in found[0].reason
+
+
+@pytest.mark.parametrize(
+    ("parent", "backends"),
+    [
+        (NOT_FOUND, [CANARY | {"weight": 1}]),
+        (NOT_FOUND, [BACKEND | {"kind": "Bucket", "exists": None, "at_exists": None}, CANARY]),
+        ({"refused": "RefNotPermitted: no grant"}, [BACKEND, CANARY]),
+        (NOT_FOUND, [BACKEND]),
+    ],
+    ids=[
+        "it gets requests",
+        "another may be what was not found",
+        "refused for something else",
+        "none is known to be missing",
+    ],
+)
+def test_a_route_whose_backend_may_fail_requests_is_critical(
+    parent: dict[str, Any], backends: list[dict[str, Any]]
+) -> None:
+    found = judged({gateways.routes: [PARENT | parent, *backends]})
+    assert wrong(found) == [(CRIT, "routes_lead", "httproute/web")]
 
 
 def test_a_rule_by_which_nobody_gets_in_is_found_beside_one_by_which_somebody_does() -> None:

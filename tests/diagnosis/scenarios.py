@@ -185,21 +185,23 @@ def gateway_that_is_not_accepted(stage: Stage) -> None:
 @scenario(
     (CRIT, "routes_lead", "httproute/lost"), (CRIT, "routes_lead", "httproute/alien"), (CRIT, "routes_lead", "httproute/labelled"),
     (CRIT, "routes_lead", "httproute/unnamed"), (CRIT, "routes_lead", "httproute/ports"),
-    (CRIT, "routes_lead", "httproute/section"),
+    (CRIT, "routes_lead", "httproute/section"), (WARN, "routes_lead", "httproute/canary"),
     says=(
         "its gateway/nowhere does not exist", "none-at-all/gateway/own takes no routes of its namespace: it takes those of its own",
         "gateway/team takes no routes of its namespace: it takes those of namespaces with team=a",
         "leads to service/gone, which does not exist", "leads to port 8443 of service/web, which it does not have",
-        "gateway/all has no listener https",
+        "gateway/all has no listener https", "leads to service/next, which does not exist: its weight is 0",
     ),
 )  # fmt: skip
 def routes_that_lead_nowhere(stage: Stage) -> None:
+    canary = route("canary", "web", {"name": "all"})
+    canary["spec"]["rules"][0]["backendRefs"].append({"name": "next", "port": 80, "weight": 0})
     every, team = {"from": "All"}, {"from": "Selector", "selector": {"matchLabels": {"team": "a"}}}
     stage.create(
         gateway("all", "edge", every), gateway("team", "edge", team), deployment("web"), service("web"),
         route("lost", "web", {"name": "nowhere"}), route("alien", "web", {"name": "own", "namespace": "none-at-all"}),
         route("labelled", "web", {"name": "team"}), route("unnamed", "gone", {"name": "all"}),
-        route("ports", "web", {"name": "all"}, port=8443), route("section", "web", {"name": "all", "sectionName": "https"}),
+        route("ports", "web", {"name": "all"}, port=8443), canary, route("section", "web", {"name": "all", "sectionName": "https"}),
     )  # fmt: skip
     for name in ("all", "team"):
         stage.accepted(f"namespaces/{stage.namespace}/gateways/{name}")
@@ -435,7 +437,7 @@ def none_at_all(stage: Stage) -> None:
     if_there = [{"podSelector": {"matchLabels": {"app": "scraper"}}}, {"podSelector": {"matchLabels": {"app": "web"}}}]
     mine = {"from": "Selector", "selector": {"matchLabels": {"kubernetes.io/metadata.name": stage.namespace}}}
     stage.create(
-        gateway("own", "edge"), gateway("mine", "edge", mine),
+        gateway_class("offered"), gateway("own", "edge"), gateway("mine", "edge", mine),
         route("web", "web", {"name": "own"}, {"name": "mine", "sectionName": "http"},
               {"name": "web", "group": "", "kind": "Service"}),
     )  # fmt: skip

@@ -86,6 +86,7 @@ class BackendRef(Shape):
     kind: str = "Service"
     namespace: str = ""
     port: int = 0
+    weight: int = 1
 
 
 class RouteRule(Shape):
