@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 from gocoffee_ops.frames import Column, Schema
 from gocoffee_ops.queries.listing import Lists
 from gocoffee_ops.queries.objects import ago_s, by_type, controller, pairs, told
@@ -9,6 +12,9 @@ from gocoffee_ops.queries.query import Ask, Rows, query
 from gocoffee_ops.sources.kubernetes import Cluster
 from gocoffee_ops.sources.kubernetes.lists import CRON_JOBS
 from gocoffee_ops.sources.kubernetes.lists import JOBS as JOB_KIND
+from gocoffee_ops.sources.kubernetes.state_shapes import Write
+
+SUSPEND = "f:suspend"
 
 JOB_TABLE = Schema(
     "jobs",
@@ -74,6 +80,19 @@ CRON_JOB_TABLE = Schema(
         Column("concurrency", "string", help="Allow, Forbid or Replace"),
         Column("active", "Int64", help="Jobs of it that run"),
         Column("labels", "list[string]", help="of its pods"),
+        Column("starting_deadline_s", "Float64", "s", "how late a run may start; missing: ever so late", optional=True),
+        Column(
+            "suspend_written_at",
+            "timestamp",
+            optional=True,
+            help="the last write that may have changed `suspend`: it is as it is since then; missing: not kept",
+        ),
+        Column(
+            "suspend_alone",
+            "boolean",
+            optional=True,
+            help="whether the program that wrote then has set nothing else of the spec",
+        ),
         Column("last_scheduled_at", "timestamp", optional=True),
         Column("last_succeeded_at", "timestamp", optional=True),
         Column("last_scheduled_s", "Float64", "s", "since then", optional=True),
@@ -101,6 +120,8 @@ def cronjobs(ask: Ask[Cluster], *, namespace: str = "") -> Rows:
             "concurrency": one.spec.concurrency_policy,
             "active": len(one.status.active or ()),
             "labels": pairs(one.spec.job_template.spec.template.metadata.labels),
+            "starting_deadline_s": one.spec.starting_deadline_seconds,
+            **_suspended_by(one.metadata.managed_fields or ()),
             "last_scheduled_at": one.status.last_schedule_time,
             "last_succeeded_at": one.status.last_successful_time,
             "last_scheduled_s": ago_s(one.status.last_schedule_time, ask.as_of),
@@ -110,3 +131,16 @@ def cronjobs(ask: Ask[Cluster], *, namespace: str = "") -> Rows:
         for one in lists.all(CRON_JOBS, namespace=namespace)
     ]
     return Rows(rows, notes=lists.notes())
+
+
+def _suspended_by(writes: Iterable[Write]) -> dict[str, Any]:
+    """The last write that may have changed `suspend`: of a program that owns it, or that applies a manifest, which may have
+    said it until then."""
+    owned = {
+        one.time: set(one.fields.spec)
+        for one in writes
+        if one.time and not one.subresource and one.fields and one.fields.spec is not None
+        if SUSPEND in one.fields.spec or one.operation == "Apply"
+    }
+    last = max(owned, default=None)
+    return {"suspend_written_at": last, "suspend_alone": owned[last] == {SUSPEND} if last else None}

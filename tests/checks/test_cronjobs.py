@@ -1,4 +1,4 @@
-"""CronJobs by their schedule alone: what never falls due, and what is not understood."""
+"""CronJobs by their schedule alone: what never falls due, what is not understood, and what was suspended."""
 
 from __future__ import annotations
 
@@ -48,3 +48,66 @@ def test_what_cannot_be_a_schedule_is_not_understood_though_no_day_were_on_it(sc
 @pytest.mark.parametrize("schedule", ["0 0 29 2 *", "0 0 31 * *", "0 0 30 2 sun"])
 def test_what_falls_due_seldom_or_on_weekdays_too_is_no_finding(schedule: str) -> None:
     assert wrong(judged(ran(timedelta(hours=1), schedule=schedule))) == []
+
+
+def suspended_until(
+    ago: timedelta, deadline: timedelta | None = None, *, alone: bool | None = True, **more: Any
+) -> Rows:
+    """One that missed two nights, and whose `suspend` was written last so long ago; its next time is at 01:00."""
+    deadline_s = None if deadline is None else deadline.total_seconds()
+    return ran(
+        timedelta(days=2, hours=2), time_zone="Etc/UTC", suspend_written_at=MOMENT - ago, suspend_alone=alone,
+        starting_deadline_s=deadline_s, **more,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        suspended_until(timedelta(minutes=1)),
+        suspended_until(timedelta(hours=1), timedelta(hours=1)),
+        suspended_until(timedelta(minutes=1), timedelta(hours=3)),
+    ],
+    ids=["a minute ago", "later than its deadline lets the last start", "a minute ago, and may start yet"],
+)
+def test_what_fell_due_while_a_cronjob_was_suspended_is_not_missed(rows: Rows) -> None:
+    assert wrong(judged(rows)) == []
+
+
+@pytest.mark.parametrize(
+    ("rows", "missed"),
+    [
+        (suspended_until(timedelta(minutes=10)), "2026-01-04 01:00"),
+        (suspended_until(timedelta(minutes=10), timedelta(hours=3)), "2026-01-05 01:00"),
+        (suspended_until(timedelta(hours=12), timedelta(minutes=1)), "2026-01-05 01:00"),
+        (suspended_until(timedelta(hours=12), timedelta(minutes=1), alone=False), "2026-01-05 01:00"),
+        (suspended_until(30 * DAY, timedelta(minutes=1), alone=False), "2026-01-04 01:00"),
+    ],
+    ids=[
+        "missed ones start at once",
+        "one may still start",
+        "due since",
+        "due since its manifest changed",
+        "never suspended",
+    ],
+)
+def test_what_a_cronjob_could_have_started_since_it_was_resumed_is_missed(rows: Rows, missed: str) -> None:
+    found = judged(rows)
+    assert wrong(found) == [(WARN, "jobs_done", "cronjob/nightly")]
+    assert f"its run of {missed} UTC was not started" in found[0].reason
+
+
+@pytest.mark.parametrize(
+    ("rows", "why"),
+    [
+        (
+            suspended_until(timedelta(hours=1), timedelta(hours=1), alone=False),
+            "it was changed at 2026-01-05 02:00 UTC",
+        ),
+        (ran(2 * DAY, starting_deadline_s=60.0), "who wrote it is not kept"),
+    ],
+)
+def test_whether_a_run_was_missed_is_unknown_where_it_may_have_been_suspended_then(rows: Rows, why: str) -> None:
+    found = judged(rows)
+    assert wrong(found) == [(UNKNOWN, "jobs_done", "cronjob/nightly")]
+    assert found[0].reason.endswith(f"whether it was suspended then cannot be told: {why}")

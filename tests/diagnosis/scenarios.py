@@ -429,6 +429,7 @@ def none_at_all(stage: Stage) -> None:
         budget("web", 2), deployment("retired", replicas=0), budget("retired", 1), autoscaler("retired", "retired"),
         deployment("agent", kind="DaemonSet"), deployment("old", kubelet="oom-killed-once"), quota("roomy", 50),
         job("seed"), job("paused", suspend=True), cronjob("yearly"), cronjob("parked", suspend=True),
+        cronjob("resumed", suspend=True, schedule="0 4 1 * *", startingDeadlineSeconds=60),
         claim("later", "on-demand"),
     )  # fmt: skip
     every = network_policy("all", "web", ingress=[{"namespaceSelector": {}}], egress=[{"podSelector": {}}])
@@ -461,6 +462,9 @@ def none_at_all(stage: Stage) -> None:
                   "spec": {"type": "ExternalName", "externalName": "db.example"}})  # fmt: skip
     stage.condition("job", "seed", "Complete", "True")
     month = timedelta(days=31)
+    stage.status(f"/apis/batch/v1/namespaces/{stage.namespace}/cronjobs/resumed",
+                 {"lastScheduleTime": stamp(2 * month), "lastSuccessfulTime": stamp(month)})  # fmt: skip
+    stage.cluster.kubectl("patch", "cronjob", "resumed", "-n", stage.namespace, "-p", '{"spec":{"suspend":false}}')
     ended = {"exitCode": 1, "reason": "Error", "startedAt": stamp(month), "finishedAt": stamp(month)}
     stage.container("old", 1, lastState={"terminated": ended}, restartCount=9)
     corpse = stage.started("web", 3)[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 
 from gocoffee_ops.checks.diagnosis.causes import why_not_well
 from gocoffee_ops.checks.diagnosis.overruns import overrun
@@ -61,23 +62,57 @@ def _cronjob(at: Ref, row: Row, picture: Picture) -> Problem | None:
 
 
 def _overdue(at: Ref, row: Row, picture: Picture) -> Problem | None:
-    """A run that is due by the schedule and was not started. To wait for the one before it is meant so, for a day."""
-    last, schedule = row["last_scheduled_at"], row["schedule"]
-    waits = row["concurrency"] == "Forbid" and row["active"]
+    """A run that is due by the schedule and was not started. To wait for the one before it is meant so, for a day.
+
+    What fell due while it was suspended is started as soon as it is not, and no later than its deadline lets it.
+    """
+    schedule, waits = row["schedule"], row["concurrency"] == "Forbid" and row["active"]
+    patience_s = DAY_S if waits else picture.thresholds.stuck_s
     try:
-        due = due_after(schedule, row["time_zone"], last, row["created_at"])
+        due = _due(row)
+        awaited = _due(row, skipped=_skipped(row, due))
     except NeverDue as error:
         return Problem(JOBS, Status.WARN, at, f"never falls due by its schedule {schedule}: {error}", OWN)
     except ValueError as error:
         reason = f"whether a run is overdue cannot be told: its schedule {schedule} is not understood here ({error})"
         return Problem(JOBS, Status.UNKNOWN, at, reason, OWN)
-    late_s = (row["created_at"] - due).total_seconds() + row["age_s"] if due is not None else 0.0
-    if due is None or late_s < (DAY_S if waits else picture.thresholds.stuck_s):
+    late_s = _late_s(row, awaited)
+    if due is None or max(late_s, _late_s(row, due)) < patience_s:
         return None
-    behind = " while the one before it still runs" if waits else ""
+    last, written = row["last_scheduled_at"], row["suspend_written_at"]
     before = f"the last is of {last:%Y-%m-%d %H:%M} UTC" if last is not None else "none ever was"
-    reason = f"its run of {due:%Y-%m-%d %H:%M} UTC was not started{behind} (schedule {schedule}; {before})"
-    return Problem(JOBS, Status.WARN, at, reason, OWN, numbers={"overdue_s": round(late_s)})
+    missed = "its run of {:%Y-%m-%d %H:%M} UTC was not started{} (schedule {}; {})".format
+    if late_s >= patience_s and (written is not None or row["starting_deadline_s"] is None):
+        behind = " while the one before it still runs" if waits else ""
+        reason = missed(awaited, behind, schedule, before)
+        return Problem(JOBS, Status.WARN, at, reason, OWN, numbers={"overdue_s": round(late_s)})
+    if (awaited == due and written is not None) or row["suspend_alone"]:
+        return None
+    since = f"it was changed at {written:%Y-%m-%d %H:%M} UTC" if written is not None else "who wrote it is not kept"
+    reason = f"{missed(due, '', schedule, before)}, and whether it was suspended then cannot be told: {since}"
+    return Problem(JOBS, Status.UNKNOWN, at, reason, OWN)
+
+
+def _due(row: Row, skipped: datetime | None = None) -> datetime | None:
+    return due_after(row["schedule"], row["time_zone"], row["last_scheduled_at"], row["created_at"], skipped=skipped)
+
+
+def _skipped(row: Row, due: datetime | None) -> datetime | None:
+    """Until when a run that fell due was too late to start when `suspend` was last written; missing: none was."""
+    written, deadline_s = row["suspend_written_at"], row["starting_deadline_s"]
+    if due is None or written is None or deadline_s is None:
+        return None
+    until: datetime = written - timedelta(seconds=deadline_s)
+    return until if due < until else None
+
+
+def _late_s(row: Row, due: datetime | None) -> float:
+    """How long a run could have been started."""
+    if due is None:
+        return 0.0
+    written = row["suspend_written_at"]
+    since = due if written is None else max(due, written)
+    return float((row["created_at"] - since).total_seconds() + row["age_s"])
 
 
 def _without_a_trace(at: Ref, row: Row, kept: list[Row], picture: Picture) -> Iterator[Problem]:

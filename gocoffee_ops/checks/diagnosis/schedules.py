@@ -34,8 +34,11 @@ class NeverDue(ValueError):
     """A schedule that is understood, and no day of any year is on it."""
 
 
-def due_after(schedule: str, zone: str | None, started: datetime | None, created: datetime) -> datetime | None:
-    """When at the latest the next run was due after the last one `started` (or the CronJob was `created`); None if never.
+def due_after(
+    schedule: str, zone: str | None, started: datetime | None, created: datetime, *, skipped: datetime | None = None
+) -> datetime | None:
+    """When at the latest the next run was due after the last one `started` (or the CronJob was `created`), and after those
+    until `skipped`; None if never.
 
     Without a `zone` a schedule is read in that of the controller's clock, which nobody tells: mostly UTC. Where the last run was
     not on the schedule in UTC, or there was none, it is the latest of the times that it may be. Raises NeverDue for a schedule
@@ -49,15 +52,16 @@ def due_after(schedule: str, zone: str | None, started: datetime | None, created
     """
     if zoned := ZONED.fullmatch(schedule.strip()):
         zone, schedule = zoned.groups()
+    after = max(time for time in (started or created, skipped) if time is not None)
     if every := EVERY.fullmatch(schedule.strip()):
         parts = re.findall(r"([\d.]+)([hms])", every[1])
-        return (started or created) + timedelta(seconds=max(sum(float(n) * UNITS_S[unit] for n, unit in parts), 1.0))
+        return after + timedelta(seconds=max(sum(float(n) * UNITS_S[unit] for n, unit in parts), 1.0))
     fields = _fields(schedule)
     if zone:
-        return _next(fields, _zone(zone), started or created)
+        return _next(fields, _zone(zone), after)
     if started is not None and _next(fields, UTC, started - A_SECOND) == started:
-        return _next(fields, UTC, started)
-    times = [_next(fields, anywhere, started or created) for anywhere in ANYWHERE]
+        return _next(fields, UTC, after)
+    times = [_next(fields, anywhere, after) for anywhere in ANYWHERE]
     return max((time for time in times if time is not None), default=None)
 
 

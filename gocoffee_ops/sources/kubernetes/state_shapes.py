@@ -12,7 +12,7 @@ from gocoffee_ops.sources.kubernetes.workload_shapes import PodTemplateMeta
 
 
 class WrittenFields(Shape):
-    """Whether somebody owns a field below `spec.template`; the fields themselves are of no interest."""
+    """Which fields of the spec somebody owns, such as `f:template`; what is below them is of no interest."""
 
     spec: dict[str, msgspec.Raw] | None = msgspec.field(name="f:spec", default=None)
 
@@ -202,10 +202,16 @@ class CronJobStatus(Shape):
     last_successful_time: datetime | None = None
 
 
+class CronJobMeta(LabelledMeta):
+    """metadata of a CronJob, with who wrote it last."""
+
+    managed_fields: list[Write] | None = None
+
+
 class CronJob(Shape):
     """A CronJob."""
 
-    metadata: LabelledMeta
+    metadata: CronJobMeta
     spec: CronJobSpec = msgspec.field(default_factory=CronJobSpec)
     status: CronJobStatus = msgspec.field(default_factory=CronJobStatus)
 
