@@ -123,6 +123,20 @@ def test_this_environment_is_the_locked_one_where_make_built_it() -> None:
     assert wrong == {}
 
 
+def test_time_zones_are_known_where_the_system_has_none() -> None:
+    ask = (
+        "from datetime import UTC, datetime; from gocoffee_ops.checks.diagnosis.schedules import due_after; "
+        "print(due_after('0 3 * * *', 'Europe/Berlin', None, datetime(2026, 1, 5, 12, tzinfo=UTC)))"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", ask], env={**os.environ, "PYTHONTZPATH": ""}, capture_output=True, text=True, check=True
+    )
+
+    assert told.stdout == "2026-01-06 02:00:00+00:00\n"
+    assert "tzdata" in {requirement.name for requirement in declared()}
+    assert locked("run").keys() >= {"tzdata"}
+
+
 def test_environment_yml_asks_for_what_pyproject_and_the_locks_say() -> None:
     conda = yaml.safe_load((PROJECT / "environment.yml").read_text())
     plain = [entry for entry in conda["dependencies"] if isinstance(entry, str)]
