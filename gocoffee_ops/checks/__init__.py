@@ -41,7 +41,7 @@ from gocoffee_ops.checks.metrics import error_rate, latency, memory_trend, satur
 from gocoffee_ops.checks.node_savings import nodes_needed, savings_bankable
 from gocoffee_ops.checks.redis import redis_healthy, redis_memory, redis_replicas_follow
 from gocoffee_ops.checks.rightsizing import advice_held, requests_sized, usage_covered
-from gocoffee_ops.checks.rollouts import rollouts_done
+from gocoffee_ops.checks.rollouts import revisions_done, rollouts_done
 from gocoffee_ops.checks.sessions import nobody_blocked, servers_kept_running, sessions_moving
 from gocoffee_ops.checks.storage import indexes_useful, tables_indexed, tables_vacuumed, wraparound_far
 from gocoffee_ops.checks.workloads import (
@@ -113,6 +113,7 @@ __all__ = [
     "requested_against_used",
     "requests_sized",
     "resources_declared",
+    "revisions_done",
     "rollouts_done",
     "saturation",
     "savings_bankable",

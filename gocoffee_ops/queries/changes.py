@@ -25,7 +25,7 @@ from gocoffee_ops.sources.kubernetes.lists import (
     SECRET_METADATA,
     STATEFUL_SETS,
 )
-from gocoffee_ops.sources.kubernetes.state_shapes import Controller, ControllerRevision, Managed, Write
+from gocoffee_ops.sources.kubernetes.state_shapes import Controller, ControllerRevision, Managed, UpdateStrategy, Write
 
 CAUSE = "kubernetes.io/change-cause"
 TEMPLATE = "f:template"
@@ -50,8 +50,9 @@ ROLLOUT_TABLE = Schema(
             help="when the ReplicaSet was made; a revision rolled back to keeps its first time; without one, the Deployment",
         ),
         Column("written_at", "timestamp", optional=True, help="when the template was written"),
-        Column("desired", "Int64"),
-        Column("ready", "Int64"),
+        Column("wanted", "Int64", help="replicas that the Deployment wants"),
+        Column("desired", "Int64", help="of this revision"),
+        Column("ready", "Int64", help="of this revision"),
     ),
 )
 
@@ -108,6 +109,7 @@ def _rollout(one: Controller, deployment: Controller, before: datetime | None) -
         "changed_by": write.manager or None if write else None,
         "created_at": created,
         "written_at": write.time if write else None,
+        "wanted": deployment.spec.replicas,
         "desired": one.spec.replicas,
         "ready": one.status.ready_replicas,
     }
@@ -127,6 +129,7 @@ def _never_rolled_out(deployment: Controller) -> dict[str, Any]:
         "changed_by": write.manager or None if write else None,
         "created_at": deployment.metadata.creation_timestamp,
         "written_at": write.time if write else None,
+        "wanted": deployment.spec.replicas,
         "desired": deployment.spec.replicas,
         "ready": 0,
     }
@@ -180,6 +183,10 @@ REVISION_TABLE = Schema(
         Column("written_at", "timestamp", optional=True, help="when the template was written"),
         Column("desired", "Int64", help="pods that the controller wants, of whatever revision"),
         Column("pods", "Int64", optional=True, help="pods of this revision; missing where the API does not count them"),
+        Column("ready", "Int64", help="pods that are ready, of whatever revision"),
+        Column(
+            "kept_back", "Int64", help="pods that keep their revision until somebody decides: OnDelete, or a partition"
+        ),
     ),
 )
 
@@ -219,11 +226,13 @@ def _revisions(name: str, controller: Controller, made: Sequence[ControllerRevis
     wanted = max(made, key=lambda one: (one.metadata.name == status.update_revision, one.revision), default=None)
     unmade = wanted is None or (meta.generation > status.observed_generation and _is_older(wanted, writes))
     of_sets = name.startswith("statefulset/")
-    common = {
+    common: dict[str, Any] = {
         "namespace": meta.namespace,
         "controller": name,
         "desired": controller.spec.replicas if of_sets else status.desired_number_scheduled,
+        "ready": status.ready_replicas if of_sets else status.number_ready,
     }
+    common["kept_back"] = _kept_back(controller.spec.update_strategy, common["desired"])
     rows = [common | _template(controller, last, wanted)] if unmade else []
     before: datetime | None = None
     for one in sorted(made, key=lambda one: (_created(one), one.revision)):
@@ -246,6 +255,12 @@ def _revisions(name: str, controller: Controller, made: Sequence[ControllerRevis
         rows.append(common | row)
         before = created
     return rows
+
+
+def _kept_back(strategy: UpdateStrategy, desired: int) -> int:
+    if strategy.type == "OnDelete":
+        return desired
+    return min(strategy.rolling_update.partition, desired) if strategy.rolling_update else 0
 
 
 def _is_older(revision: ControllerRevision, writes: Iterable[Write]) -> bool:

@@ -323,7 +323,20 @@ TEMPLATE = {"service": "orders", "template": "could not reserve <num>", "levels"
 DELTA = {"queryid": "1", "statement": "SELECT 1", "calls": 9, "mean_exec_ms": 1.0, "window_s": 1.0}
 STORED = {"service": "orders", "line": "panic", "level": "error", "time": MOMENT}
 STORE = {"index": "logs-*", "lines": 9, "oldest_at": MOMENT - timedelta(hours=2), "newest_at": MOMENT}
+SET = {"controller": "statefulset/db", "revision": 3, "images": ("db:3",), "desired": 3, "pods": 3, "ready": 3}
 CASES += [
+    ("revisions_done", Status.OK, [table(changes.controller_revisions, SET, SET | {"newest": False, "pods": 0})]),
+    ("revisions_done", Status.OK, [table(changes.controller_revisions)]),
+    ("revisions_done", Status.OK, [table(changes.controller_revisions, SET | {"desired": 0, "pods": 0, "ready": 0})]),
+    ("revisions_done", Status.OK, [table(changes.controller_revisions, SET | {"pods": 0, "kept_back": 3})]),
+    ("revisions_done", Status.WARN, [table(changes.controller_revisions, SET | {"pods": 0, "kept_back": 2})]),
+    ("revisions_done", Status.WARN, [table(changes.controller_revisions, SET | {"pods": 2})]),
+    ("revisions_done", Status.WARN, [table(changes.controller_revisions, SET | {"ready": 2})]),
+    ("revisions_done", Status.WARN, [table(changes.controller_revisions, SET | {"ready": 2, "kept_back": 3})]),
+    ("revisions_done", Status.CRIT, [table(changes.controller_revisions, SET | {"ready": 0})]),
+    ("revisions_done", Status.UNKNOWN, [table(changes.controller_revisions, SET | {"revision": None, "pods": 0})]),
+    ("rollouts_done", Status.OK, [table(changes.rollouts, UNROLLED | {"desired": 0, "wanted": 0})]),
+    ("rollouts_done", Status.UNKNOWN, [table(changes.rollouts, UNROLLED | {"desired": 0, "wanted": 2})]),
     ("rollouts_done", Status.OK, [table(changes.rollouts, REVISION, OLDER)]),
     ("rollouts_done", Status.WARN, [table(changes.rollouts, REVISION | {"ready": 1}, OLDER)]),
     ("rollouts_done", Status.WARN, [table(changes.rollouts, REVISION, OLDER | {"desired": 1, "ready": 1})]),

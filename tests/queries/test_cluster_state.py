@@ -264,6 +264,33 @@ def test_revisions_of_statefulsets_and_daemonsets_tell_images_and_who(ops: Sessi
     assert (frame["pods"].fillna(-1)).tolist() == [0, -1, 0, 1]
 
 
+def test_a_rollout_of_a_statefulset_that_is_not_done_is_found_and_one_of_a_daemonset_without_nodes_is_done(
+    ops: Session, revised: str
+) -> None:
+    (found,) = checks.revisions_done(changes.controller_revisions(ops, namespace=revised))
+    assert (found.status, found.subject) == (Status.CRIT, "statefulset/db")
+    assert found.reason.startswith("revision 2 (db:2), written ")
+    assert found.reason.endswith("by kubectl-set: 0 of 1 pod of it, 0 of 1 pod ready")
+
+
+def test_pods_that_keep_their_revision_until_somebody_decides_are_counted(
+    ops: Session, cluster: Cluster, namespace: str
+) -> None:
+    strategies = {
+        "by-hand": "updateStrategy: {type: OnDelete}", "staged": "updateStrategy: {rollingUpdate: {partition: 2}}", "all": "",
+    }  # fmt: skip
+    documents = "".join(
+        REVISED.format(kind="StatefulSet", name=name, more=f"serviceName: db\n  replicas: 3\n  {more}", image="db:1")
+        for name, more in strategies.items()
+    )
+    cluster.kubectl("create", "-n", namespace, "-f", "-", stdin=documents)
+    _until_revisions(cluster, namespace, made=3)
+    kept = by(changes.controller_revisions(ops, namespace=namespace), "controller")
+    assert {name: row["kept_back"] for name, row in kept.items()} == {
+        "statefulset/by-hand": 3, "statefulset/staged": 2, "statefulset/all": 0,
+    }  # fmt: skip
+
+
 def test_a_changed_image_of_a_statefulset_or_daemonset_is_a_candidate(ops: Session, revised: str) -> None:
     frame = changes.controller_revisions(ops, namespace=revised)
     line = timeline.controller_revisions(frame)
@@ -366,6 +393,8 @@ def test_a_deployment_that_nobody_rolled_out_is_a_row_and_unknown(
     (found,) = checks.rollouts_done(frame)
     assert (found.status, found.subject) == (Status.UNKNOWN, "deployment/waits")
     assert "has no ReplicaSet" in found.reason
+    cluster.kubectl("scale", "deployment/waits", "--replicas=0", "-n", namespace)
+    assert [one.status for one in checks.rollouts_done(changes.rollouts(ops, namespace=namespace))] == [Status.OK]
 
 
 def test_containers_are_told_with_how_they_ended(ops: Session) -> None:

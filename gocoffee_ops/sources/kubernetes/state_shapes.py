@@ -76,6 +76,19 @@ class ControllerTemplate(Shape):
     metadata: PodTemplateMeta = msgspec.field(default_factory=PodTemplateMeta)
 
 
+class RollingUpdate(Shape):
+    """How a StatefulSet replaces its pods: those below the partition keep their revision."""
+
+    partition: int = 0
+
+
+class UpdateStrategy(Shape):
+    """When a StatefulSet or DaemonSet replaces its pods."""
+
+    type: str = ""
+    rolling_update: RollingUpdate | None = None
+
+
 class ControllerSpec(Shape):
     """spec of a Deployment, StatefulSet, DaemonSet or ReplicaSet."""
 
@@ -83,6 +96,7 @@ class ControllerSpec(Shape):
     replicas: int = 1
     paused: bool = False
     service_name: str = ""
+    update_strategy: UpdateStrategy = msgspec.field(default_factory=UpdateStrategy)
 
 
 class ControllerStatus(Shape):
