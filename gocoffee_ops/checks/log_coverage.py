@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from gocoffee_ops.checks.grading import concluded, counted
@@ -12,6 +13,7 @@ from gocoffee_ops.model import Finding, Status
 if TYPE_CHECKING:
     import pandas as pd
 
+WITH_IT = timedelta(minutes=1)  # after a workload was made, its first pods are there
 KEPT = ("deployment/", "statefulset/", "daemonset/")  # whose pods are replaced, rather than run once
 
 
@@ -20,7 +22,8 @@ def logs_covered(coverage: pd.DataFrame) -> list[Finding]:
 
     A log that begins later than the window though its container ran before may have been rotated: what is older is in a log
     store, if anywhere. One of which it was not learnt how far back it reaches is UNKNOWN. So is a workload all of whose pods
-    were made within the window: those that they replaced took their logs with them.
+    were made within the window: those that they replaced took their logs with them. Where the workload itself was made then, and
+    its first pods are there, they replaced none.
 
     >>> import pandas as pd
     >>> row = {"cluster": "eu", "namespace": "go-coffee", "owner": "deployment/orders", "pod": "orders-0", "container": "app",
@@ -67,12 +70,20 @@ def _replaced(table: Sequence[Mapping[str, Any]]) -> list[Finding]:
         start = rows[0]["window_start_at"]
         if None in made or min(made) <= start or any(_older_than_its_pod(row) for row in rows):
             continue
+        if _are_its_first(rows[0], min(made)):  # and so there were none before
+            continue
         reason = (
             f"no pod is older than {min(made):%Y-%m-%d %H:%M:%S} UTC, within the window: what was logged from "
             f"{start:%Y-%m-%d %H:%M:%S} UTC until then, by pods that are gone, is not on the nodes"
         )
         findings.append(Finding(Status.UNKNOWN, "logs_covered", owner, reason, {"pods": len(rows)}, cluster, namespace))
     return findings
+
+
+def _are_its_first(row: Mapping[str, Any], oldest: datetime) -> bool:
+    """Whether a workload was made within the window, and its oldest pod with it."""
+    made, start = row["owner_made_at"], row["window_start_at"]
+    return bool(made is not None and made > start and row["owner_first"] and oldest - made <= WITH_IT)
 
 
 def _older_than_its_pod(row: Mapping[str, Any]) -> bool:

@@ -47,6 +47,13 @@ LOG_COVERAGE = Schema(
         Column("started_at", "timestamp", optional=True, help="when this run of the container began"),
         Column("created_at", "timestamp", optional=True, help="when the pod was made"),
         Column(
+            "owner_made_at",
+            "timestamp",
+            optional=True,
+            help="when its owner was made; asked where none of the owner's pods is older than the window",
+        ),
+        Column("owner_first", "boolean", optional=True, help="whether the owner's template is still its first one"),
+        Column(
             "covered",
             "boolean",
             optional=True,

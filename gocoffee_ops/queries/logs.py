@@ -11,6 +11,7 @@ from gocoffee_ops.errors import NotFound, ParameterError, UsageError
 from gocoffee_ops.frames import Schema
 from gocoffee_ops.queries.cluster import owner as owner_of
 from gocoffee_ops.queries.listing import Lists
+from gocoffee_ops.queries.log_owners import Beginning, beginnings
 from gocoffee_ops.queries.log_reading import coverage_row, cut, spans, unread
 from gocoffee_ops.queries.log_schemas import LOG_COVERAGE, LOG_LINES, SHAPES
 from gocoffee_ops.queries.log_spool import Spool, Taken
@@ -67,8 +68,9 @@ def lines(  # noqa: PLR0913 - which logs, of what time, and three budgets
     what a kubelet keeps of a log by default (10 MiB), and two hours of a pod that writes 9 KiB/s.
 
     Columns: those of `LOG_LINES`, each log's lines in the order in which they were written.
-    API: core/v1 pods, pods/log. Permission: list pods and get pods/log in the namespace. Raises SourceError; NotFound when
-    no pod is selected; ParameterError for an empty list.
+    API: core/v1 pods, pods/log. Permission: list pods and get pods/log in the namespace; where all pods of an owner are younger
+    than the window, list its kind too (apps/v1), to tell whether there were others before: else that is not known. Raises
+    SourceError; NotFound when no pod is selected; ParameterError for an empty list.
     """
     window = window_of(ask.as_of, start, end, window_s)
     lists = Lists(ask)
@@ -87,8 +89,11 @@ def lines(  # noqa: PLR0913 - which logs, of what time, and three budgets
     finally:
         spool.close()
     made = {pod.metadata.name: _time(pod.metadata.creation_timestamp) for pod in pods}
+    began = beginnings(lists, namespace, [(owners[name], at) for name, at in made.items()], window.start)
     rows = [
-        coverage_row(one, taken[i], window, owners[wanted[i].pod], made[wanted[i].pod]) for i, one in enumerate(logs)
+        coverage_row(one, taken[i], window, owners[wanted[i].pod], made[wanted[i].pod])
+        | _beginning(began.get(owners[wanted[i].pod] or ""))
+        for i, one in enumerate(logs)
     ]
     shapes = [_shapes_row(wanted[i], taken[i]) for i in range(len(logs)) if taken[i].shapes]
     return Rows(
@@ -207,6 +212,12 @@ def _selected(of: str | Sequence[str]) -> tuple[tuple[str, ...], str, str]:
 
 def _itself(pod: LogPod) -> LogPod:
     return pod
+
+
+def _beginning(of: Beginning | None) -> dict[str, Any]:
+    if of is None:
+        return {}
+    return {"owner_made_at": of.made_at.isoformat() if of.made_at else None, "owner_first": of.first}
 
 
 # What came of them.

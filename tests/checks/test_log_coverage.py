@@ -20,6 +20,7 @@ ROW: dict[str, Any] = {
     "bytes": 700, "sha256": "a" * 64, "sha256_before": None, "created_at": MOMENT - 2 * HOUR,
     "window_start_at": MOMENT, "window_end_at": MOMENT + HOUR, "oldest_at": MOMENT,
     "newest_at": MOMENT, "oldest_there_at": MOMENT - HOUR, "started_at": MOMENT - 2 * HOUR, "covered": True,
+    "owner_made_at": None, "owner_first": None,
 }  # fmt: skip
 
 
@@ -85,3 +86,26 @@ def test_a_workload_whose_pods_were_all_replaced_within_the_window_has_lost_its_
     assert (finding.status, finding.subject) == (Status.UNKNOWN, "deployment/orders")
     older = [young, {"pod": "orders-2"}], [young | {"owner": "job/backup"}], [young | {"oldest_there_at": MOMENT}]
     assert [checks.logs_covered(coverage(*rows))[0].status for rows in older] == [Status.OK] * 3
+
+
+@pytest.mark.parametrize(
+    ("changes", "status"),
+    [
+        ({}, Status.OK),
+        ({"owner_first": False}, Status.UNKNOWN),
+        ({"owner_made_at": MOMENT + HOUR / 3}, Status.UNKNOWN),
+        ({"owner_made_at": MOMENT - HOUR}, Status.UNKNOWN),
+        ({"owner_made_at": None, "owner_first": None}, Status.UNKNOWN),
+    ],
+    ids=["its first pods", "of another revision", "made before its pods", "made before the window", "not told"],
+)
+def test_pods_of_a_workload_that_was_made_within_the_window_replaced_none(
+    changes: dict[str, Any], status: Status
+) -> None:
+    first = {"created_at": MOMENT + HOUR / 2, "owner_made_at": MOMENT + HOUR / 2, "owner_first": True} | dict.fromkeys(
+        ("started_at", "oldest_at", "oldest_there_at"), MOMENT + HOUR / 2
+    )
+    since = MOMENT + HOUR / 2 + HOUR / 4
+    later = {"pod": "orders-1"} | dict.fromkeys(("created_at", "started_at", "oldest_at", "oldest_there_at"), since)
+    (finding,) = checks.logs_covered(coverage(first | changes, first | later | changes))
+    assert finding.status is status

@@ -60,14 +60,17 @@ class Stage:
         ]
         self.cluster.kubectl("create", "-n", self.namespace, "-f", "-", stdin=yaml.safe_dump_all([*objects, *pods]))
         self._wait(len(pods))
-        names = [str(one["metadata"]["name"]) for one in pods if one["metadata"]["name"] in files]
+        for name in [str(one["metadata"]["name"]) for one in pods if one["metadata"]["name"] in files]:
+            self.written(name)
+
+    def written(self, name: str) -> None:
+        """Waits until a pod's kubelet gives its log: kwok sees a new Logs object a moment later."""
         until = time.monotonic() + STARTED_S
-        for name in names:  # kwok sees a new Logs object a moment later
-            while "no logs found" in (
-                said := self.cluster.kubectl_run("logs", "-n", self.namespace, name, "--all-containers").stderr
-            ):
-                assert time.monotonic() < until, said
-                time.sleep(0.1)
+        while "no logs found" in (
+            said := self.cluster.kubectl_run("logs", "-n", self.namespace, name, "--all-containers").stderr
+        ):
+            assert time.monotonic() < until, said
+            time.sleep(0.1)
 
     def _wait(self, count: int) -> None:
         until = time.monotonic() + STARTED_S

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 
+from gocoffee_ops import checks
 from gocoffee_ops.analysis import logs as log_analysis
 from gocoffee_ops.errors import Forbidden, NotFound, ParameterError, UsageError
 from gocoffee_ops.evidence.ledger import Ledger
@@ -196,6 +197,42 @@ def test_several_owners_are_read_at_once_and_one_without_pods_is_unknown(stage: 
         logs.lines(ops, namespace=stage.namespace, of=["gone", "lost"])
     with pytest.raises(ParameterError, match="of is an empty list"):
         logs.lines(ops, namespace=stage.namespace, of=[])
+
+
+def test_the_first_pods_of_a_workload_that_is_younger_than_the_window_replaced_none(stage: Stage) -> None:
+    now = datetime.now(UTC)
+    first = pod("orders")
+    orders = {
+        "apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "orders"},
+        "spec": {
+            "serviceName": "orders", "selector": {"matchLabels": {"app": "orders"}},
+            "template": {"metadata": {"labels": {"app": "orders"}}, "spec": first["spec"]},
+        },
+    }  # fmt: skip
+    stage.create([orders], {"orders-0": [{"logsFile": stage.write("first", cri(now, "hello"))}]})
+    stage.written("orders-0")
+
+    def covered(name: str, user: str = "reader") -> Any:
+        ops = session(stage, name, as_of=datetime.now(UTC) + timedelta(seconds=5), user=user)
+        read = logs.coverage(logs.lines(ops, namespace=stage.namespace, of="statefulset/orders"))
+        (found,) = checks.logs_covered(read)
+        return found, read.iloc[0]
+
+    found, row = covered("first")
+    assert (found.status, row["owner_first"]) == (Status.OK, True), found.reason
+    assert abs(row["owner_made_at"] - row["created_at"]) < timedelta(minutes=1)
+    rules = ["--verb=get,list", "--resource=pods,pods/log", "-n", stage.namespace]
+    stage.cluster.kubectl("create", "role", "logs-alone", *rules)
+    stage.cluster.kubectl(
+        "create", "rolebinding", "logs-alone", "--role=logs-alone", "--user=nobody", "-n", stage.namespace
+    )
+    found, row = covered("unread", "nobody")
+    assert (found.status, found.subject) == (Status.UNKNOWN, "statefulset/orders")
+    assert pd.isna(row["owner_made_at"])
+    change = '{"spec": {"minReadySeconds": 1}}'
+    stage.cluster.kubectl("patch", "statefulset", "orders", "-n", stage.namespace, "--type=merge", "-p", change)
+    found, row = covered("changed")
+    assert (found.status, row["owner_first"]) == (Status.UNKNOWN, False)
 
 
 def test_a_role_without_pods_log_is_forbidden(stage: Stage) -> None:
