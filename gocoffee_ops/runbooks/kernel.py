@@ -21,6 +21,7 @@ from gocoffee_ops.evidence.ledger import Ledger
 from gocoffee_ops.evidence.redact import Redactor
 from gocoffee_ops.model import Target
 from gocoffee_ops.runbooks import catalog, cells, parameters, run_folder
+from gocoffee_ops.runbooks import severity as severities
 from gocoffee_ops.runbooks.orientation import answers, answers_elsewhere, environments, runbooks
 from gocoffee_ops.runbooks.questions import questions
 from gocoffee_ops.session import Place, Session
@@ -34,14 +35,15 @@ __all__ = ["answers", "answers_elsewhere", "environments", "runbooks", "start"]
 RED, BOLD, PLAIN = "\x1b[31m", "\x1b[1m", "\x1b[0m"
 
 
-def start(runbook: str, env: str = "demo", *, others: bool = False) -> Session:
+def start(runbook: str, env: str = "demo", *, severity: str = "", others: bool = False) -> Session:
     """A new session of the runbook in the named environment; called again in one kernel, it replaces the one before.
 
     With `others`, the configuration's other environments are places too, which `answers_elsewhere` asks; the demo asks no real
     system, so it has none.
 
     Raises ConfigError when the environment does not exist, and ParameterError when papermill was given a parameter that
-    the notebook does not declare, or a value out of its type or range. A place that cannot be read does not raise here:
+    the notebook does not declare, or a value out of its type or range, and for a `severity` that the environment's contacts do
+    not name; nothing was contacted then, and no ledger begun. A place that cannot be read does not raise here:
     it costs the sections that ask it.
     """
     from gocoffee_ops.places import open_named
@@ -52,7 +54,9 @@ def start(runbook: str, env: str = "demo", *, others: bool = False) -> Session:
         parameters.check_injected(shell.user_ns.get("In", []), shell.user_ns)
     now = datetime.now(UTC)
     replay = os.environ.get(run_folder.REPLAY_VARIABLE, "")
-    opened = open_named(env, now=now, start=notebook_folder(), replay=Path(replay) if replay else None)
+    bundle = Path(replay) if replay else None
+    severities.check(severity, env, start=notebook_folder(), replay=bundle)
+    opened = open_named(env, now=now, start=notebook_folder(), replay=bundle)
     beside: tuple[Place, ...] = ()
     if others and not replay and not opened.demo:  # a replay's are in its bundle
         from gocoffee_ops.places.checked import elsewhere

@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from gocoffee_ops.errors import ParameterError, UsageError, unknown_name
+from gocoffee_ops.errors import ParameterError, UsageError
 from gocoffee_ops.evidence.ledger import read_entries
 from gocoffee_ops.evidence.redact import Redactor
-from gocoffee_ops.runbooks import catalog, parameters
+from gocoffee_ops.runbooks import catalog, parameters, severity
 from gocoffee_ops.runbooks.catalog import Runbook
 from gocoffee_ops.runbooks.execution import Limits
 from gocoffee_ops.runbooks.parameters import Value
@@ -58,7 +58,7 @@ def prepare(
     named = values.get("env")
     environment = named if isinstance(named, str) and named else "demo"
     limits, redactor = _checked_environment(environment, book, replay)
-    _check_severity(values.get("severity"), environment, book, replay)
+    severity.check(values.get("severity"), environment, start=book.path.parent, replay=replay)
     if not replay:  # the times of a run that is replayed were checked when it was run
         now = datetime.now(UTC)
         parameters.check_times(book.parameters, values, now=now, until=_latest(environment, now))
@@ -107,18 +107,6 @@ def _checked_environment(name: str, book: Runbook, replay: Path | None) -> tuple
         places.learn_secrets(system, redactor)
     limits = environment.limits
     return Limits(run_s=limits.run_deadline_s, cell_s=limits.cell_deadline_s), redactor
-
-
-def _check_severity(severity: object, environment: str, book: Runbook, replay: Path | None) -> None:
-    """One that the environment's contacts do not name is wrong usage; who names nobody hears of that in the run."""
-    if not severity:
-        return
-    from gocoffee_ops import places
-
-    contacts = places.contacts_of(environment, now=datetime.now(UTC), start=book.path.parent, replay=replay)
-    named = [step.severity for step in contacts.escalation] if contacts else []
-    if named and severity not in named:
-        raise unknown_name("severity", str(severity), named, ParameterError)
 
 
 def _recorded(book: Runbook, replay: Path) -> dict[str, Value]:

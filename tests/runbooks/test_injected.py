@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from gocoffee_ops.errors import ParameterError
+from gocoffee_ops.runbooks import catalog, kernel
 from gocoffee_ops.runbooks.parameters import assignments, check_injected
+from gocoffee_ops.runbooks.run_folder import REPORTS_VARIABLE
 from tests.runbooks.written import BIN, OK, environment, runbook
 
 DECLARED = 'namespace: str = ""  # one\nlimit: int = 20  # rows [1..100]'
@@ -52,4 +55,30 @@ def test_a_misspelt_parameter_ends_papermill_before_the_session_starts(
     )
     assert ended.returncode == status, ended.stderr
     assert "did you mean 'number'" in ended.stderr
+    assert not list(tmp_path.rglob("ledger.jsonl"))
+
+
+def test_a_severity_that_nobody_is_named_for_starts_no_session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(REPORTS_VARIABLE, str(tmp_path))
+    with pytest.raises(ParameterError, match=r"unknown severity 'P7'.*valid: P0, P1, P2, P3"):
+        kernel.start("start-here", severity="P7")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_severity_that_is_wrong_ends_plain_papermill_in_the_set_up_cell(tmp_path: Path) -> None:
+    command = [str(BIN / "papermill"), str(catalog.find("start-here").path), str(tmp_path / "out.ipynb")]
+    told = environment(**{REPORTS_VARIABLE: str(tmp_path / "reports")})
+    ended = subprocess.run(
+        [*command, "-p", "severity", "P7"],
+        cwd=tmp_path,
+        env=told,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert ended.returncode == 1, ended.stderr
+    assert "unknown severity 'P7'" in ended.stderr
+    cells = [cell for cell in json.loads((tmp_path / "out.ipynb").read_text())["cells"] if cell["cell_type"] == "code"]
+    assert [cell["execution_count"] for cell in cells if not cell["metadata"]["papermill"]["exception"]][-1] is None
     assert not list(tmp_path.rglob("ledger.jsonl"))
