@@ -38,6 +38,7 @@ from gocoffee_ops.checks.kept import dashboards_found, errors_stored, log_store_
 from gocoffee_ops.checks.log_coverage import logs_covered
 from gocoffee_ops.checks.logs import error_rate_below, errors_logged, nothing_new_in_logs
 from gocoffee_ops.checks.metrics import error_rate, latency, memory_trend, saturation
+from gocoffee_ops.checks.named import services_found
 from gocoffee_ops.checks.node_savings import nodes_needed, savings_bankable
 from gocoffee_ops.checks.redis import redis_healthy, redis_memory, redis_replicas_follow
 from gocoffee_ops.checks.rightsizing import advice_held, requests_sized, usage_covered
@@ -118,6 +119,7 @@ __all__ = [
     "saturation",
     "savings_bankable",
     "servers_kept_running",
+    "services_found",
     "sessions_moving",
     "settings_in_force",
     "since_previous_run",

@@ -71,7 +71,8 @@ def changed_before_onset(
         alone = (
             f"{seconds(before)} before {origin}" if before >= 0 else when
         )  # the sentence is read without its beginning
-        figures[LOOK_FIRST] = f"{first['subject']}{where}, {alone} {change}"
+        gap = "; not all that may have changed was read" if unread else ""
+        figures[LOOK_FIRST] = f"{first['subject']}{where}, {alone} {change}{gap}"
     else:
         reason, figures = f"nothing on the timeline changed in the hours before {origin}", {"changes": 0}
     if unread:

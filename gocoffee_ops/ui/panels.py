@@ -111,14 +111,13 @@ class VerdictPanel(FindingsPanel):
 
 
 def look_first(findings: Iterable[Finding]) -> list[tuple[Finding, str]]:
-    """What the findings say to look at first, each with its finding; one that lacks what was not read says so.
+    """What the findings say to look at first, each with its finding.
 
     >>> look_first([Finding(Status.OK, "c", "timeline", "reason", {"look_first": "deployment/a, 14.3 s before"})])[0][1]
     'deployment/a, 14.3 s before'
     """
     made = [part for finding in findings for part in finding.made if LOOK_FIRST in part.numbers]
-    gap = {Status.UNKNOWN: "; not all that may have changed was read"}
-    return [(finding, f"{finding.numbers[LOOK_FIRST]}{gap.get(finding.status, '')}") for finding in made]
+    return [(finding, str(finding.numbers[LOOK_FIRST])) for finding in made]
 
 
 def _answered(coverage: Coverage) -> str:

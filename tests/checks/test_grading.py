@@ -383,8 +383,8 @@ def test_every_check_can_say_unknown_but_the_news_of_changes() -> None:
     # tests/analysis/test_worth.py.
     apart = {"cluster_diagnosis", "logs_covered", "advice_held", "nodes_needed", "requests_sized", "usage_covered"}
     apart |= {"savings_bankable", "usage_up"}
-    # What they need beside a table is given in tests/checks/test_windows.py.
-    windowed = {"log_store_reaches", "servers_kept_running"}
+    # What they need beside a table is given in tests/checks/test_windows.py and test_named.py.
+    windowed = {"log_store_reaches", "servers_kept_running", "services_found"}
     news = {"changed_before_onset", "since_previous_run"}
     # That no statement ended is an answer: the server had nothing to do, or still does it.
     assert set(checks.__all__) - unknown - apart - windowed == news | {"statements_quick"}

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from gocoffee_ops import changes, checks, figures
+from gocoffee_ops import changes, checks, control_plane, figures
 from gocoffee_ops.analysis import timeline
 from gocoffee_ops.evidence.ledger import Ledger
 from gocoffee_ops.model import Finding, Target, Thresholds
@@ -29,6 +29,7 @@ STEPS = {  # the cells that rank what changed, and judge it
 SERVICE = "order-service"
 RELEASED = {"kind": "rollout", "subject": f"deployment/{SERVICE}", "service": SERVICE, "cluster": "eu"}
 BEGAN = {"kind": "error onset", "subject": "service/api-gateway", "service": "api-gateway", "cluster": "eu"}
+NOT_PLACED: dict[str, Any] = {"resolution_s": None}
 LOGGED = BEGAN | {"kind": "log onset", "subject": f"service/{SERVICE}", "service": SERVICE}
 
 
@@ -68,6 +69,7 @@ def test_a_release_hours_before_the_first_sign_is_named(name: str, tmp_path: Pat
     assert "look first at deployment/order-service" in said.reason
     assert "3 h before" in said.reason
     ((_, first),) = look_first([said])
+    assert "not all" not in first
     assert first.startswith("deployment/order-service, 3 h before the onset (rollout: it changed)")
 
 
@@ -112,6 +114,7 @@ LISTS: dict[str, tuple[str, list[dict[str, Any]]]] = {
         [{"metadata": {"name": "postgres", "namespace": "shop"}, "spec": {"template": {"spec": {"containers": []}}}}],
     ),
     "daemonsets": ("DaemonSetList", []),
+    "configmaps": ("PartialObjectMetadataList", []),
     "controllerrevisions": (
         "ControllerRevisionList",
         [
@@ -141,8 +144,17 @@ def test_a_new_image_of_a_database_in_the_cluster_is_on_the_timeline(name: str, 
     (step,) = [cell for cell in cells if "timeline.controller_revisions" in cell]
     with serving(_lists) as server:
         ops = live_session(tmp_path, clusters={"eu": write_kubeconfig(tmp_path / "config", server.url)})
-        exec(step, {"ops": ops, "changes": changes, "checks": checks, "timeline": timeline, "namespace": ""})
+        names = {"ops": ops, "changes": changes, "checks": checks, "timeline": timeline, "namespace": ""}
+        exec(step, names | {"control_plane": control_plane})
     line = ops.timeline()
     assert line[["kind", "subject", "service", "what"]].to_numpy().tolist() == [
         ["rollout", "statefulset/postgres", "postgres", "revision 2: postgres:18.2"]
     ]
+
+
+def test_beside_what_to_look_at_first_it_stands_that_not_all_was_read(tmp_path: Path) -> None:
+    rows = timeline.MOMENTS.from_rows([dict.fromkeys(timeline.MOMENTS.names, "x") | RELEASED | before(25) | NOT_PLACED])
+    candidates = timeline.candidates(rows, onset=END, service=SERVICE)
+    rows.attrs["gaps"] = ["cluster/us: changes.rollouts"]
+    (said,) = checks.changed_before_onset(rows, candidates)
+    assert str(said.numbers["look_first"]).endswith("; not all that may have changed was read")
