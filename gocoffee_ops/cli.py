@@ -125,28 +125,26 @@ def report(
 
 
 @commands.command(name="list")
+@click.argument("names", metavar="[RUNBOOK]...", nargs=-1)
+@click.option("--long", "in_full", is_flag=True, help="With parameters, for all of them.")
 @click.option("--json", "as_json", is_flag=True, help="For machines.")
-def list_(as_json: bool) -> None:
-    """The runbooks, what each is for, and its parameters."""
-    from gocoffee_ops.runbooks import catalog
+def list_(names: Sequence[str], in_full: bool, as_json: bool) -> None:
+    """The runbooks, a line each; of each RUNBOOK that is named, its parameters and owner too."""
+    from gocoffee_ops.runbooks import catalog, listing
 
-    books = catalog.runbooks()
+    books = [catalog.find(name) for name in names] or catalog.runbooks()
     if as_json:
         import json
         from dataclasses import asdict
 
         click.echo(json.dumps([{**asdict(book), "path": str(book.path)} for book in books], indent=1))
-        return
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table("chapter", "runbook", "symptom", "parameters", "owner", show_lines=True)
-    for book in books:
-        lines = [f"{p.name}: {p.type} = {p.default!r}  {p.help} ({p.allowed})" for p in book.parameters]
-        cells = (book.chapter, book.name, book.symptom, "\n".join(lines), book.owner)
-        table.add_row(*(Text(cell) for cell in cells))
-    Console(width=None if sys.stdout.isatty() else 140).print(table)
+    elif not (names or in_full):
+        listing.lines(books)
+        click.echo("\nlist RUNBOOK shows what one takes, list --long what all do")
+    else:
+        for n, book in enumerate(books):
+            click.echo("\n" * bool(n), nl=False)
+            listing.details(book)
 
 
 @commands.command()

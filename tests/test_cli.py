@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
@@ -9,9 +10,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from gocoffee_ops import __version__, cli
 from gocoffee_ops.errors import Unreachable
+from gocoffee_ops.runbooks import catalog, listing
 from tests.runbooks.written import OK, call, runbook
 
 
@@ -86,11 +89,43 @@ def test_help_and_version_end_with_0(capsys: pytest.CaptureFixture[str]) -> None
     assert "--replay" in capsys.readouterr().out
 
 
-def test_list_shows_runbooks_and_parameters_for_people_and_machines(capsys: pytest.CaptureFixture[str]) -> None:
+def test_list_has_a_line_for_each_runbook_the_page_to_start_from_and_the_most_urgent_first(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     assert main("list") == 0
-    assert "performance-review" in capsys.readouterr().out
+    head, *lines = capsys.readouterr().out.partition("\n\n")[0].splitlines()
+    assert head.split() == ["runbook", "when", "what", "for"]
+    assert len(lines) == len(catalog.runbooks())
+    assert [line.split()[:2] for line in lines[:2]] == [["start-here", "first"], ["service-down", "incident"]]
+    assert all(len(line) <= 140 for line in lines)
+
+
+def test_a_narrow_terminal_cuts_what_a_runbook_is_for_and_no_name() -> None:
+    written = io.StringIO()
+    listing.lines(catalog.runbooks(), Console(width=60, file=written))
+    _, *lines = written.getvalue().splitlines()
+    assert {line.split()[0] for line in lines} == {book.name for book in catalog.runbooks()}
+    assert all(len(line) <= 60 for line in lines)
+
+
+def test_list_shows_what_a_named_runbook_takes_and_with_long_what_all_do(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main("list", "service-down") == 0
+    one = capsys.readouterr().out
+    for said in ("service-down: Service down (P0)", "owner", "service-down.ipynb", "'order-service'", "a time, as 20"):
+        assert said in one
+    assert "forensics" not in one
+    assert main("list", "--long") == 0
+    every = capsys.readouterr().out
+    assert every.count("\n  owner ") == len(catalog.runbooks())
+    assert "baseline_hours" in every
+    assert main("list", "service-dwn") == 64
+    assert "did you mean 'service-down'" in capsys.readouterr().err
+
+
+def test_list_is_there_for_machines_too(capsys: pytest.CaptureFixture[str]) -> None:
     assert main("list", "--json") == 0
     found = {book["name"]: book for book in json.loads(capsys.readouterr().out)}
+    assert len(found) == len(catalog.runbooks())
     assert found["performance-review"]["chapter"] == "weekly"
     assert all(book["symptom"] and book["owner"] for book in found.values())
 

@@ -58,12 +58,12 @@ def runbooks() -> pd.DataFrame:
 
     Columns: runbook, symptom, chapter, title, owner. Read from: the notebooks.
     """
-    found = sorted((one for one in catalog.runbooks() if one.name != HERE), key=_urgency)
+    found = sorted((one for one in catalog.runbooks() if one.name != HERE), key=urgency)
     names = ("symptom", "chapter", "title", "owner")
     return RUNBOOKS.from_rows([{"runbook": one.name} | {name: getattr(one, name) for name in names} for one in found])
 
 
-def _urgency(book: Runbook) -> tuple[bool, int, str]:
+def urgency(book: Runbook) -> tuple[bool, int, str]:
     """Those of an incident of some severity first, as their titles tell it (P0, P1, …), then chapter by chapter."""
     severity = re.search(r"\(P(\d)\)", book.title)
     chapter = CHAPTERS.index(book.chapter) if book.chapter in CHAPTERS else len(CHAPTERS)
