@@ -17,6 +17,7 @@ from gocoffee_ops.ui import offers
 from gocoffee_ops.ui.display import show
 from gocoffee_ops.ui.offers import NAMESPACE
 from gocoffee_ops.ui.panels import FindingsPanel
+from gocoffee_ops.ui.tables import newest_last
 from gocoffee_ops.ui.text import duration, visible
 
 if TYPE_CHECKING:
@@ -67,9 +68,10 @@ def pickers(
     """A row of pickers, one for each of `arguments`, a button, and what was answered, with what `judge` shows of it.
 
     Texts are offered as they stand in the `known` tables, of the namespace that is picked; they may be typed too. Of a list of
-    names several are picked. Spans in seconds and times (in UTC, whatever the browser's zone) have pickers of their own. What
-    cannot be asked, as a span that ends before it starts or a text that nothing of what was read has, is told in the answer's
-    place, and nobody is asked; what was asked and not read is UNKNOWN, with the reason.
+    names several are picked. Spans in seconds and times (in UTC, whatever the browser's zone) have pickers of their own. Of rows
+    with a `time`, as log lines are, the newest are shown. What cannot be asked, as a span that ends before it starts or a text that
+    nothing of what was read has, is told in the answer's place, and nobody is asked; what was asked and not read is UNKNOWN, with
+    the reason.
     Raises UsageError for an argument that the question does not have, or whose kind has no picker.
     """
     import ipywidgets as widgets
@@ -111,7 +113,7 @@ def _answer(ask: Ask, offering: _Offered, picked: Mapping[str, Any], judge: Judg
         offers.askable(offering.question, picked, offering.known, offering.first)
         print(visible(offers.sentence(picked)))  # noqa: T201 - into the output below the pickers
         table = ask(picked)
-        show(table, demo=demo)
+        show(newest_last(table) if "time" in table else table, demo=demo)
         if gaps := table.attrs.get("gaps", ()):
             _unknown(offering.question, [gap.partition(": ")[::2] for gap in gaps], demo)
         if judge:

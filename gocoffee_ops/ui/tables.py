@@ -72,7 +72,7 @@ def html(frame: pd.DataFrame, *, rows: int = ROWS, demo: bool = False) -> str:
     same: dict[str, str] = {}
     if len(frame.columns) > WIDE:
         frame, same = _without_constants(frame)
-    shown = frame.head(rows)
+    shown = frame.tail(rows) if frame.attrs.get("newest_last") else frame.head(rows)
     columns = [_column(str_name(n), shown.iloc[:, i], _nobody(frame, n)) for i, n in enumerate(frame.columns)]
     named = list(frame.index.names) != [None] or type(frame.index).__name__ != "RangeIndex"
     heads = [f"<th scope='col'>{escaped(n or '')}</th>" for n in frame.index.names] if named else []
@@ -93,6 +93,13 @@ def html(frame: pd.DataFrame, *, rows: int = ROWS, demo: bool = False) -> str:
         f"<thead><tr>{''.join(heads)}</tr></thead><tbody>{''.join(body)}</tbody></table>"
     )
     return wrap(f"{banner}{_notes(frame)}<div class='gc-box'>{table}</div>")
+
+
+def newest_last(frame: pd.DataFrame) -> pd.DataFrame:
+    """The table by its column `time`, of which the newest rows are shown where there are more; rows without one stand before."""
+    ordered = frame.sort_values("time", kind="stable", na_position="first", ignore_index=True)
+    ordered.attrs = frame.attrs | {"newest_last": True}
+    return ordered
 
 
 def _without_constants(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, str]]:
@@ -133,7 +140,8 @@ def _caption(frame: pd.DataFrame, rows: int) -> str:
     part += f" · of {escaped(span)}" if (span := frame.attrs.get("span")) else ""
     total = len(frame)
     if total > rows:
-        return f"{source}first {rows:,} of {total:,} rows{part}"
+        which = "newest" if frame.attrs.get("newest_last") else "first"
+        return f"{source}{which} {rows:,} of {total:,} rows{part}"
     if (absent := frame.attrs.get("absent")) and not total:
         return f"{source}not in this report: {escaped(absent)}"
     if total == 0 and query and not frame.attrs.get("gaps"):

@@ -183,6 +183,7 @@ def test_database_slowdown_shows_one_applications_sessions_statements_in_another
 def test_forensics_shows_a_shorter_time_and_refuses_one_that_ends_before_it_starts(page: Page, url: str) -> None:
     (logs,) = opened(page, url, "forensics", "3256d64a", "74dbf416")
     hour = logs.ask()
+    assert re.search(r"newest 20 of [\d,]+ rows", hour)
     logs.pick(start=(END - timedelta(minutes=15)).strftime(SHOWN))
     assert hour != logs.ask()
     logs.pick(end=(END - timedelta(hours=2)).strftime(SHOWN))

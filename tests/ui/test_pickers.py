@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
@@ -90,6 +91,14 @@ def test_what_one_of_several_places_did_not_answer_is_unknown_below_the_others_t
     box.children[0].children[-1].click()
     assert capsys.readouterr().out.endswith("UNKNOWN cluster/us: not read: list pods [cluster/us]: refused\n")
     assert [table["pod"].tolist() for table in judged] == [["orders-0"]]
+
+
+def test_log_lines_are_shown_in_the_order_of_time(capsys: pytest.CaptureFixture[str]) -> None:
+    order = [*range(10, 30), *range(10)]  # as two logs stand one below the other
+    lines = pd.DataFrame({"time": [START + timedelta(seconds=n) for n in order], "line": [f"line-{n}" for n in order]})
+    (_, button), _ = parts(lambda _: lines, namespace="shop")
+    button.click()
+    assert re.findall(r"line-(\d+)", capsys.readouterr().out) == [str(n) for n in range(30)]
 
 
 def test_a_misspelt_argument_and_one_without_a_picker_are_wrong_usage() -> None:

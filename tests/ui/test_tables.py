@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from gocoffee_ops.frames import Column, Schema
-from gocoffee_ops.ui.tables import SQL_CHARACTERS, Table, html
+from gocoffee_ops.ui.tables import SQL_CHARACTERS, Table, html, newest_last
 
 SAME = "<b>eu"
 HOSTILE = "<script>alert(1)</script>\x1b[31m\u202e&amp;'\""
@@ -132,6 +132,18 @@ def test_hostile_column_names_index_values_and_attributes_are_text() -> None:
     frame = pd.DataFrame({HOSTILE: [1]}, index=pd.Index([HOSTILE], name=HOSTILE))
     frame.attrs = {"query": HOSTILE, "gaps": [HOSTILE], "truncated": [HOSTILE]}
     assert "script" not in cells(html(frame)).tags
+
+
+def test_of_rows_in_order_of_time_the_newest_are_shown_and_how_many_of_how_many() -> None:
+    times = pd.date_range("2026-11-25", periods=30, freq="min", tz="UTC")
+    frame = pd.DataFrame({"time": times, "line": [f"line {n}" for n in range(30)]}).iloc[::-1].reset_index(drop=True)
+    frame.loc[0, "time"] = pd.NaT  # the newest has none
+    frame.attrs["gaps"] = ["cluster/us: refused"]
+    shown = html(newest_last(frame))
+    assert [row[1] for row in cells(shown).rows[1:]] == [f"line {n}" for n in range(9, 29)]
+    assert "newest 20 of 30 rows" in shown
+    assert "cluster/us: refused" in shown
+    assert "3 rows" in html(newest_last(frame.head(3)))
 
 
 def test_the_cap_is_stated() -> None:
