@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 IMPACT = ("error_rate", "error_rate_below", "latency", "endpoints_healthy", "endpoints_fast", "dependencies_reachable")
 MOMENTS_SHOWN = 100
 CANDIDATES_SHOWN = 10
+PARTS = ("proximity", "overlap", "rarity")  # of a candidate's score
 QUESTIONS = (
     "Who noticed first, and how? Which alert should have told us earlier?",
     "What did users see that none of these figures shows?",
@@ -65,7 +66,7 @@ def draft(
     """The draft of a service's incident between `start` and `end`; `onset` is None where no symptom's beginning was found."""
     title = f"Postmortem (draft): {service}, {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC"
     parts = (
-        _summary(service, onset, findings, answered, asked),
+        _summary(timeline, onset, candidates, findings, answered, asked),
         _impact(findings),
         _timeline(timeline),
         _factors(candidates, onset),
@@ -75,7 +76,14 @@ def draft(
     return Postmortem(title, parts)
 
 
-def _summary(service: str, onset: datetime | None, findings: Sequence[Finding], answered: int, asked: int) -> Part:
+def _summary(
+    timeline: pd.DataFrame,
+    onset: datetime | None,
+    candidates: pd.DataFrame,
+    findings: Sequence[Finding],
+    answered: int,
+    asked: int,
+) -> Part:
     counts = Counter(finding.status for finding in findings)
     told = ", ".join(f"{counts[status]} {status.value}" for status in Status if counts[status]) or "no finding"
     began = (
@@ -83,10 +91,38 @@ def _summary(service: str, onset: datetime | None, findings: Sequence[Finding], 
     )
     verdict = worst(finding.status for finding in findings).value
     read = f"{answered} of {asked} questions were answered; what was not read may be anything."
-    return Part(
-        "Summary",
-        (began, f"Verdict {verdict}: {told}.", read if answered < asked else f"All {asked} questions were answered."),
+    read = read if answered < asked else f"All {asked} questions were answered."
+    return Part("Summary", (began, _first(timeline, candidates, onset), f"Verdict {verdict}: {told}.", read))
+
+
+def _first(timeline: pd.DataFrame, candidates: pd.DataFrame, onset: datetime | None) -> str:
+    """The change to look at first, with the parts of its score; that it stands first is all that is said of it."""
+    rows = records(candidates)
+    unread = timeline.attrs.get("gaps") or candidates.attrs.get("unread")
+    gap = " Not all that may have changed was read." if unread else ""
+    origin = "the onset" if onset else _origin(candidates)
+    if not rows:
+        return f"Nothing that was read changed in the hours before {origin}.{gap}"
+    first = rows[0]
+    where = f" of {first['cluster']}" if first["cluster"] else ""
+    before = first["before_onset_s"]
+    when = (
+        f"{_span(before)} before {origin}" if before >= 0 else f"{_span(-before)} after {origin}, as far as it is known"
     )
+    score = " x ".join(f"{name} {first[name]:.2f}" for name in PARTS)
+    return (
+        f"What to look at first of what changed around it: {first['subject']}{where}, {when} ({first['kind']}: {first['what']}); "
+        f"score {first['score']:.2f} = {score}. To have come first is not to be the cause.{gap}"
+    )
+
+
+def _span(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+
+
+def _origin(candidates: pd.DataFrame) -> str:
+    """What the minutes are counted back from where no onset was found."""
+    return "the window's end" if candidates.attrs.get("unseen") else "the first alert"
 
 
 def _impact(findings: Sequence[Finding]) -> Part:
@@ -115,8 +151,7 @@ def _factors(candidates: pd.DataFrame, onset: datetime | None) -> Part:
         "What changed before the onset, in the order in which to look at it. To have come first is not to be the cause."
     )
     if onset is None:
-        since = "the window's end" if candidates.attrs.get("unseen") else "the first alert"
-        counted = f" The minutes are counted back from {since}." if rows else ""
+        counted = f" The minutes are counted back from {_origin(candidates)}." if rows else ""
         sentence = f"Without an onset, no change can be said to have come before it.{counted}"
     shown = tuple(
         (f"{row['before_onset_s'] / 60:.1f}", row["kind"], row["subject"], row["what"], f"{row['score']:.2f}")

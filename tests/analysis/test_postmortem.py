@@ -44,8 +44,11 @@ RATE = Finding(
 UNREAD = Finding(Status.UNKNOWN, "alerts.alerts", "alertmanager/main", "not read: refused")
 
 
-def drafted(*findings: Finding, onset: datetime | None = ONSET, rows: tuple[dict[str, Any], ...] = ()) -> str:
+def drafted(
+    *findings: Finding, onset: datetime | None = ONSET, rows: tuple[dict[str, Any], ...] = (), gap: str = ""
+) -> str:
     moments = timeline.MOMENTS.from_rows(rows)
+    moments.attrs["gaps"] = [gap] if gap else []
     before = timeline.candidates(moments, onset=onset, otherwise=END, service="orders")
     options: dict[str, Any] = {
         "service": "orders",
@@ -74,6 +77,30 @@ def test_it_has_the_parts_that_a_postmortem_needs_and_quotes_with_evidence() -> 
     assert "| 3.0 | rollout | deployment/orders | revision 4 | 0.81 |" in text
     assert "3 of 4 questions were answered" in text
     assert "To have come first is not to be the cause" in text
+
+
+def summary(text: str) -> str:
+    return text.partition("### Summary")[2].partition("###")[0]
+
+
+def test_the_summary_names_what_to_look_at_first_with_its_score_and_claims_no_cause() -> None:
+    later, sooner = (ROLLOUT | {"time": ONSET - timedelta(minutes=n)} for n in (3, 9))
+    said = summary(drafted(rows=(sooner | {"subject": "deployment/menu", "service": "menu"}, later)))
+    assert (
+        "What to look at first of what changed around it: deployment/orders of eu, 3 min before the onset "
+        "(rollout: revision 4); score 0.81 = proximity 0.81 x overlap 1.00 x rarity 1.00. "
+        "To have come first is not to be the cause."
+    ) in said
+    assert "deployment/menu" not in said
+    assert "Not all" not in said
+
+
+def test_a_summary_without_a_change_or_an_onset_or_all_that_was_to_be_read_says_so() -> None:
+    assert "Nothing that was read changed in the hours before the onset." in summary(drafted())
+    gap = summary(drafted(gap="cluster/us: changes.rollouts"))
+    assert "before the onset. Not all that may have changed was read." in gap
+    without = summary(drafted(onset=None, rows=(ROLLOUT | {"time": END - timedelta(seconds=50)},)))
+    assert "50 s before the window's end (rollout: revision 4)" in without
 
 
 def test_what_is_unknown_stands_among_the_open_questions() -> None:
@@ -119,7 +146,7 @@ def test_nothing_that_was_read_is_markup(hostile: str) -> None:
     wrong = Finding(Status.WARN, "pods_ready", "deployment/orders", hostile)
     html = str(mistune.create_markdown(escape=False, plugins=["table"])(drafted(wrong, rows=(moment,))))
     shown = " ".join(hostile.split()).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    assert html.count(shown) == 3
+    assert html.count(shown) == 4
     for tag in ("<script", "<img", "<a ", "<code", "<h1"):
         assert tag not in html
 
