@@ -27,8 +27,9 @@ demo: $(VENV)/.run ## install, run the weekly performance review on the embedded
 test: $(VENV)/.dev ## install all that the tests need, and run them (PYTEST="tests/ui -x" and the like are handed on)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder $(PYTEST)
 
+# The settings keep JupyterLab from asking, over a corner of the page, whether it may fetch news, and from looking for updates.
 lab: $(VENV)/.lab ## JupyterLab on the notebooks (LAB="--no-browser" and the like are handed on)
-	$(BIN)/jupyter lab --notebook-dir=notebooks $(if $(filter 0,$(shell id -u)),--allow-root) $(LAB)
+	$(BIN)/jupyter lab --notebook-dir=notebooks "--LabApp.app_settings_dir=$(CURDIR)/deploy/jupyterlab" $(if $(filter 0,$(shell id -u)),--allow-root) $(LAB)
 
 check: $(VENV)/.dev ## linters, types, import contracts, notebook style
 	$(BIN)/ruff check .

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -30,6 +31,15 @@ FLAGS = [
     "--disable-sync",
 ]
 TOKEN = "of-the-test"
+NEWS = "/lab/api/(news|update)"  # of which the server asks Jupyter's
+PROJECT = Path(__file__).parent.parent.parent
+
+
+def settings() -> list[str]:
+    """What `make lab` gives JupyterLab, so that it neither asks for news nor looks for updates."""
+    said = subprocess.run(["make", "-n", "lab"], cwd=PROJECT, capture_output=True, text=True, check=True).stdout
+    (command,) = [line for line in said.splitlines() if "jupyter lab " in line]
+    return [word for word in shlex.split(command) if word.startswith("--LabApp.")]
 
 
 @contextmanager
@@ -41,13 +51,7 @@ def jupyterlab(configured: Configured) -> Iterator[str]:
     command = ["jupyterlab", "--no-browser", "--allow-root", f"--port={port}", f"--IdentityProvider.token={TOKEN}"]
     with log.open("w") as out:
         server = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                *command,
-                "--LabApp.news_url=",
-                "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
-            ],
+            [sys.executable, "-m", *command, *settings()],
             cwd=configured.folder,
             env=variables,
             stdout=out,
@@ -93,13 +97,17 @@ def test_run_all_reaches_the_verdict(dead: bool, whole: Configured, half: Config
     configured = half if dead else whole
     copy = copied(NOTEBOOK, configured)
     last = last_code_cell(copy)
+    fetched: list[str] = []
     with jupyterlab(configured) as url, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
         page = browser.new_page(viewport={"width": 1400, "height": 1000})
+        page.on("request", lambda one: fetched.append(one.url) if re.search(NEWS, one.url) else None)
         run_all(page, url, copy.name)
         saved = wait_for_verdict(page, copy, last)
         page.screenshot(path=str(configured.folder / "jupyterlab.png"))
+        expect(page.get_by_text("official Jupyter news")).to_have_count(0)
         browser.close()
+    assert fetched == []
     outputs = [output for cell in saved["cells"] for output in cell.get("outputs", [])]
     raised = [output["ename"] for output in outputs if output["output_type"] == "error"]
     assert any("application/vnd.plotly.v1+json" in output.get("data", {}) for output in outputs)
