@@ -14,6 +14,7 @@ from gocoffee_ops.sources.kubernetes import Cluster
 from gocoffee_ops.sources.kubernetes.inside import Probe, Said, run_probe
 from gocoffee_ops.sources.kubernetes.log_shapes import LOG_PODS, LogPod
 
+COMMANDS = tuple(map(str, Probe))  # all that can be run
 SHOWN = 300
 PROBE_S = 5.0  # of one pod: one that hangs costs the others nothing
 # That we may not ask is an answer too; redis-cli ends with 0 whatever it hears.

@@ -14,6 +14,7 @@ from gocoffee_ops.analysis import costs
 from gocoffee_ops.errors import UsageError, unknown_name
 from gocoffee_ops.model import Window
 from gocoffee_ops.queries.database import ORDERS
+from gocoffee_ops.queries.inside import COMMANDS
 from gocoffee_ops.ui.text import duration
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 NAMESPACE: Final = "namespace"
 NAMED: Final = 6  # offered texts that a sentence names
 WORDS: Final = MappingProxyType({"of": "logs of"})  # arguments whose name says little beside a field
+OWN_WORDS: Final = MappingProxyType({("probe", "of"): "in", ("probe", "run"): "ask"})  # of one question
 
 # A label selector, or one pod: whether there is one, what was read does not tell.
 UNTOLD: Final = re.compile(r"[=!(]|pod/")
@@ -50,7 +52,9 @@ COLUMNS: Final[Mapping[str, Mapping[str, Callable[[str], str]]]] = MappingProxyT
 )
 # Arguments whose values stand in no table, and never empty, by question and argument: where there are others, and where not.
 KEYS: Final = MappingProxyType({("aggregate", "by"): costs.KEYS})
-CHOICES: Final = MappingProxyType({("statements", "by"): ORDERS})
+CHOICES: Final = MappingProxyType({("statements", "by"): ORDERS, ("probe", "run"): COMMANDS})
+# Questions whose argument is a pod, and no workload as elsewhere.
+OF_PODS: Final = MappingProxyType({("probe", "of"): {"pod": "pod/{}".format}})
 
 
 def checked(question: Callable[..., Any], arguments: Mapping[str, Any]) -> None:
@@ -61,9 +65,10 @@ def checked(question: Callable[..., Any], arguments: Mapping[str, Any]) -> None:
             raise unknown_name("argument", name, valid)
 
 
-def words(name: str) -> str:
+def words(question: Callable[..., Any], name: str) -> str:
     """An argument as it is called beside its field."""
-    return WORDS.get(name, name.removesuffix("_s").replace("_", " "))
+    usual = WORDS.get(name, name.removesuffix("_s").replace("_", " "))
+    return OWN_WORDS.get((question.__name__, name), usual)
 
 
 def choices(question: Callable[..., Any], name: str) -> Sequence[str]:
@@ -82,7 +87,8 @@ def offered(
     """The texts that stand in the known tables for an argument, in one namespace if one is named; with names picked first."""
     if has_keys(question, name):
         return [*KEYS[question.__name__, name], *_label_keys(known)]
-    forms: dict[str, Callable[[str], str]] = {name: str, **COLUMNS.get(name, {})}
+    usual: dict[str, Callable[[str], str]] = {name: str, **COLUMNS.get(name, {})}
+    forms = OF_PODS.get((question.__name__, name), usual)
     found = set(first) if isinstance(first, list | tuple) else set()
     for table in known:
         within = bool(namespace) and name != NAMESPACE and NAMESPACE in table
@@ -100,25 +106,25 @@ def askable(
     for name, value in picked.items():
         default = inspect.signature(question).parameters[name].default
         if value is None and default is not None:
-            raise UsageError(f"{words(name)} is empty", hint="a date and a time, UTC")
+            raise UsageError(f"{words(question, name)} is empty", hint="a date and a time, UTC")
         if has_keys(question, name) or choices(question, name):
             continue
         if isinstance(value, str):
             there = offered(question, name, known, picked.get(NAMESPACE))
-            _named(words(name), value, there, optional=default == "")
+            _named(words(question, name), value, there, optional=default == "")
         if isinstance(value, list):
             there = offered(question, name, known, picked.get(NAMESPACE), first[name])
             for text in value or [""]:
-                _named(words(name).removesuffix("s"), text, there, optional=False)
+                _named(words(question, name).removesuffix("s"), text, there, optional=False)
 
 
-def sentence(picked: Mapping[str, Any]) -> str:
+def sentence(question: Callable[..., Any], picked: Mapping[str, Any]) -> str:
     """What is asked, in one line.
 
-    >>> sentence({"services": ["orders", "web"], "window_s": 300.0, "end": datetime(2026, 11, 25, 3, tzinfo=UTC)})
+    >>> sentence(offered, {"services": ["orders", "web"], "window_s": 300.0, "end": datetime(2026, 11, 25, 3, tzinfo=UTC)})
     'services: orders, web · window: 5 min · end: 2026-11-25 03:00 UTC'
     """
-    told = ((words(name), _said(name, value)) for name, value in picked.items() if value is not None)
+    told = ((words(question, name), _said(name, value)) for name, value in picked.items() if value is not None)
     return " · ".join(f"{name}: {value}" for name, value in told)
 
 

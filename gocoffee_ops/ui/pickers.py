@@ -96,7 +96,8 @@ def pickers(
 
     def moved(change: Any) -> None:
         for name, picker in made.items():
-            if name != NAMESPACE and isinstance(arguments[name], str | list | tuple):
+            named = isinstance(arguments[name], str | list | tuple) and not offers.choices(question, name)
+            if named and name != NAMESPACE:
                 picker.offer(offering.texts(name, change["new"].strip()))
 
     if NAMESPACE in made:
@@ -111,7 +112,7 @@ def pickers(
 def _answer(ask: Ask, offering: _Offered, picked: Mapping[str, Any], judge: Judge | None, demo: bool) -> None:
     try:
         offers.askable(offering.question, picked, offering.known, offering.first)
-        print(visible(offers.sentence(picked)))  # noqa: T201 - into the output below the pickers
+        print(visible(offers.sentence(offering.question, picked)))  # noqa: T201 - into the output below the pickers
         table = ask(picked)
         show(newest_last(table) if "time" in table else table, demo=demo)
         if gaps := table.attrs.get("gaps", ()):
@@ -139,14 +140,14 @@ def _refusal(error: OpsError) -> str:
 
 def _picker(name: str, value: Any, offering: _Offered) -> _Picker:
     if isinstance(value, list | tuple):
-        return _names(offers.words(name), value, offering.texts(name, offering.first.get(NAMESPACE)))
+        return _names(offers.words(offering.question, name), value, offering.texts(name, offering.first.get(NAMESPACE)))
     return _simple(_widget(name, value, offering))
 
 
 def _widget(name: str, value: Any, offering: _Offered) -> ipywidgets.Widget:  # noqa: PLR0911 - one for each kind
     import ipywidgets as widgets
 
-    words = offers.words(name)
+    words = offers.words(offering.question, name)
     field = {"description": words, "style": STYLE, "layout": widgets.Layout(margin=APART)}
     if isinstance(value, bool):
         return widgets.Checkbox(value=value, indent=False, **field)
