@@ -18,7 +18,9 @@ from pathlib import Path
 from gocoffee_ops.errors import Tampered, UsageError
 from gocoffee_ops.evidence.ledger import GENESIS, LEDGER, LOCK, TABLES, Entry, digest, parse_entry, serialized
 
+EVIDENCE = "evidence"  # the bundle's folder in a run's
 RUN_JSON = "run.json"
+REPORT = "report.html"
 MANIFEST = "manifest.json"  # how a bundle that is shipped was recorded
 
 
@@ -57,6 +59,8 @@ def problems(folder: Path, head: str | None = None) -> list[Problem]:
     found += _extras(folder, entries)
     if (path := _run_json(folder)) and not any(problem.file == RUN_JSON for problem in found):
         found += _beside(entries, path)
+    if path is None and folder.name == EVIDENCE and (folder.parent / REPORT).is_file():
+        found.append(Problem(f"is not covered: there is no {RUN_JSON} beside it", REPORT))
     return found
 
 
@@ -86,7 +90,7 @@ def _cited_problems(folder: Path, head: str | None) -> tuple[list[Entry], list[P
 
 def _run_json(folder: Path) -> Path | None:
     path = folder.parent / RUN_JSON
-    return path if folder.name == "evidence" and path.is_file() else None
+    return path if folder.name == EVIDENCE and path.is_file() else None
 
 
 def _entries(folder: Path) -> tuple[list[Entry], list[Problem]]:
@@ -172,13 +176,18 @@ def _beside(entries: Sequence[Entry], path: Path) -> Iterator[Problem]:
     except (ValueError, TypeError):
         yield Problem("is no record of a run", RUN_JSON)
         return
-    ended = [entry.body["status"] for entry in entries if entry.kind == "run"]
-    if ended and said.get("status") != ended[-1]:
-        yield Problem(f"was changed: it says {said.get('status')}, and the evidence {ended[-1]}", RUN_JSON)
+    ended = [entry.body for entry in entries if entry.kind == "run"]
+    if ended and said.get("status") != ended[-1]["status"]:
+        yield Problem(f"was changed: it says {said.get('status')}, and the evidence {ended[-1]['status']}", RUN_JSON)
     files = said.get("files", {})
     if not isinstance(files, dict):
         yield Problem("is no record of a run", RUN_JSON)
         return
+    well = ended and not (ended[-1].get("interrupted") or said.get("fault") or said.get("partial"))
+    if REPORT not in files and (path.parent / REPORT).is_file():
+        yield Problem(f"is not covered: {RUN_JSON} lists no hash of it", REPORT)
+    elif REPORT not in files and well:
+        yield Problem(f"lists no hash of {REPORT}, and a run that ended well has made one", RUN_JSON)
     for name, sha256 in files.items():
         file = path.parent / Path(name).name
         if not file.is_file():

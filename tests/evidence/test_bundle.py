@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -254,6 +255,44 @@ def test_the_status_in_run_json_and_the_report_are_held_against_the_run(bundle: 
     assert [str(problem) for problem in problems(evidence)] == ["run.json is no record of a run"]
     run_json.write_text("[1]")
     assert [problem.file for problem in problems(evidence, _head(evidence))] == ["run.json"]
+
+
+@pytest.mark.parametrize("files", [{}, {"files": {}}, {"files": {"other.html": "0" * 64}}])
+def test_a_report_whose_hash_was_taken_out_of_run_json_is_not_covered(
+    bundle: Path, tmp_path: Path, files: dict[str, Any]
+) -> None:
+    evidence = tmp_path / "evidence"
+    shutil.copytree(bundle, evidence)
+    Ledger(evidence).append("run", {"status": "CRIT", "exit_code": 2, "interrupted": False, "fault": ""})
+    (tmp_path / "other.html").write_bytes(b"")
+    said = {"head": _head(evidence), "status": "CRIT", "fault": "", "partial": False} | files
+    (tmp_path / "run.json").write_text(json.dumps(said))
+    (tmp_path / "report.html").write_text("0 CRIT")
+    uncovered = "report.html is not covered: run.json lists no hash of it"
+    assert uncovered in [str(problem) for problem in problems(evidence)]
+    assert uncovered in [str(problem) for problem in problems(evidence, _head(evidence))]
+    (tmp_path / "run.json").write_text(json.dumps(said | {"partial": True, "fault": "of our own"}))
+    assert uncovered in [str(problem) for problem in problems(evidence)]
+    (tmp_path / "run.json").unlink()
+    assert [str(problem) for problem in problems(evidence, _head(evidence))] == [
+        "report.html is not covered: there is no run.json beside it"
+    ]
+    (tmp_path / "run.json").write_text(json.dumps(said))
+    (tmp_path / "report.html").unlink()
+    lacking = "run.json lists no hash of report.html, and a run that ended well has made one"
+    assert lacking in [str(problem) for problem in problems(evidence)]
+
+
+def test_a_run_that_made_no_report_lists_none(bundle: Path, tmp_path: Path) -> None:
+    evidence = tmp_path / "evidence"
+    shutil.copytree(bundle, evidence)
+    said = {"head": _head(evidence), "status": "UNKNOWN"}
+    for ended in ({"partial": True}, {"fault": "no room to write it"}, {}):
+        (tmp_path / "run.json").write_text(json.dumps(said | ended))
+        assert problems(evidence) == []
+    Ledger(evidence).append("run", {"status": "UNKNOWN", "exit_code": 130, "interrupted": True, "fault": ""})
+    (tmp_path / "run.json").write_text(json.dumps(said | {"head": _head(evidence)}))
+    assert problems(evidence) == []
 
 
 def test_an_empty_or_missing_ledger_is_a_problem(tmp_path: Path) -> None:
