@@ -33,6 +33,7 @@ from gocoffee_ops.analysis.costs.schemas import (
     LOAD_BALANCERS,
     NODES,
     STORAGE,
+    SYSTEM,
     UNKNOWN,
     UNMOUNTED,
     USED,
@@ -153,7 +154,7 @@ class _Allocation:
             if things[0].kind == "pod":
                 self._pod(origin, money, things[0].row)
             else:
-                self._split(origin, money, things)
+                self._split(origin, money, things, pays=pays_for(charge, claim))
             return
         size: dict[str, Any] = {}
         self._doubtful |= {(thing.row["cluster"], _name(thing), charge["day"]) for thing in claim.rivals}
@@ -165,13 +166,17 @@ class _Allocation:
             home = self._planes.home(charge)
         self._line(claim.line, origin | money | home | size, share=1.0)
 
-    def _split(self, origin: Row, money: Mapping[str, Decimal | None], things: tuple[Thing, ...]) -> None:
-        """A node's charge among all that it was for."""
+    def _split(
+        self, origin: Row, money: Mapping[str, Decimal | None], things: tuple[Thing, ...], *, pays: bool
+    ) -> None:
+        """A node's charge among all that it was for; with its hours, if it `pays` for them."""
         parts: list[tuple[Row, Kind, Amounts, bool]] = []
         for thing in things:
             name = (thing.row["cluster"], _name(thing), origin["day"])
-            first = name not in self._billed  # an instance has several charges a day, and its hours are told once
-            self._billed.add(name)
+            first = (
+                pays and name not in self._billed
+            )  # an instance has several charges a day, and its hours are told once
+            self._billed |= {name} if pays else set()
             day = self._day(thing.row, origin["day"])
             parts += [(thing.row, kind, part, first) for kind, part in day.parts.items()]
         weights = [part.weigh(self._shares.rules.cpu_weight) for *_, part, _ in parts]
@@ -277,6 +282,9 @@ class _Allocation:
             return {}
         thing = claim.things[0]
         row = thing.row
+        if claim.line == SYSTEM:  # of a node, and no part of its price
+            clusters = {one.row["cluster"] for one in claim.things}
+            return {"cluster": row["cluster"]} if len(clusters) == 1 else {}
         if thing.kind == "node":
             return _of_node(row) if len(claim.things) == 1 else {"cluster": row["cluster"]}
         namespace, workload = _owner_of(thing)

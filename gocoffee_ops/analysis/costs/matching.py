@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
 
 from gocoffee_ops.analysis.costs.owners import label
+from gocoffee_ops.analysis.costs.resource_kinds import BALANCER, COMPUTE, DISK, ObjectKind, Row, resource_kinds
 from gocoffee_ops.analysis.costs.schemas import (
     CONTROL_PLANE,
     CORRECTION,
@@ -29,9 +29,6 @@ from gocoffee_ops.analysis.costs.schemas import (
     UNUSED_COMMITMENT,
     USED,
 )
-
-ObjectKind = Literal["node", "volume", "load balancer", "pod"]
-Row = Mapping[str, Any]
 
 # How providers mark what a cluster made for itself.
 CLUSTER_TAGS = re.compile(
@@ -57,8 +54,12 @@ SAME_ID = "two objects have this id: {} and {}"
 REQUESTS = re.compile(r"requests?|operations?|i/?os?|transactions?", re.IGNORECASE)
 GOOGLE_NODE = re.compile(r"gce://([^/]+)/([^/]+)/([^/]+)")
 SCALE_SET = re.compile(r"/virtualmachinescalesets/[^/]+$")
-BALANCER = re.compile(r"loadbalancer|forwardingrule", re.IGNORECASE)
-DISK = re.compile(r"(^|[/:])vol-|/disks/|:volume/", re.IGNORECASE)
+MEMBER = re.compile(r"/virtualmachinescalesets/[^/]+/virtualmachines/[^/]+$")
+# Services that bill an instance once more, beside the one that rents it out.
+BESIDE = re.compile(
+    r"licen[cs]e|defender|security|inspector|guardduty|monitor|watch|\blogs?\b|systems manager|backup", re.IGNORECASE
+)
+OF_A_NODE = "a disk of a node"
 
 BY_CATEGORY = {"Tax": TAX, "Credit": CREDIT, "Purchase": PURCHASE, "Adjustment": CORRECTION}
 
@@ -141,6 +142,9 @@ class Things:
         self._exact: defaultdict[str, list[Thing]] = defaultdict(list)
         self._short: defaultdict[str, list[Thing]] = defaultdict(list)
         self._members: list[tuple[str, Thing]] = []
+        self._with_disks: defaultdict[str, list[Thing]] = defaultdict(
+            list
+        )  # nodes, by what their disks are named after
         self._services: defaultdict[str, list[Thing]] = defaultdict(list)
         for node in nodes:
             self._learn(Thing("node", node), node["provider_id"])
@@ -160,8 +164,12 @@ class Things:
             self._exact[key].append(thing)
         if path and thing.kind == "node":
             self._members.append((path, thing))
-        if len(tail(identity)) > 5:
+        if len(tail(identity)) > 5 and not MEMBER.search(path):  # a member's last part is its number
             self._short[tail(identity)].append(thing)
+        if path and thing.kind == "node":
+            scale_set = path.split("/")[-3] if MEMBER.search(path) else tail(identity)
+            for name in {scale_set, thing.row["node"].lower()}:
+                self._with_disks[name].append(thing)
 
     def find(self, charge: Row) -> tuple[Thing, ...]:
         """What a row of the bill is for: one object, the nodes of one scale set, or nothing."""
@@ -180,12 +188,30 @@ class Things:
         named = self._named(charge)
         return named if len(named) > 1 else ()
 
+    def disk_of(self, charge: Row) -> tuple[Thing, ...]:
+        """The nodes after which a row's disk is named: Google calls it as the instance, Azure puts more behind an underscore."""
+        if "volume" not in resource_kinds(charge):
+            return ()
+        path = _path(charge["resource_id"] or "")
+        for name in filter(None, (tail(charge["resource_id"] or ""), (charge["resource_name"] or "").lower())):
+            owners = (name[:end] for end in (len(name), *(at.start() for at in re.finditer("_", name))))
+            found = [thing for owner in owners for thing in self._with_disks.get(owner, ())]
+            if own := _of_account(charge, [thing for thing in found if not _apart(path, _lies(thing))]):
+                return tuple(own)
+        return ()
+
     def _named(self, charge: Row) -> tuple[Thing, ...]:
-        identity = charge["resource_id"] or ""
+        """By a whole path; else by a name, of those things alone that are of a kind of which the row can be."""
+        identity, kinds = charge["resource_id"] or "", resource_kinds(charge)
         path = _path(identity)
-        keys = [self._exact.get(identity.lower()), self._exact.get(path)]
         short = [*self._shortened(identity), self._short.get((charge["resource_name"] or "").lower())]
-        keys += [_of_account(charge, [one for one in found or () if not _apart(path, _lies(one))]) for found in short]
+        if path or re.search("[/:.]", identity):
+            keys = [self._exact.get(identity.lower()), self._exact.get(path)]
+        else:
+            keys, short = [], [self._exact.get(identity.lower()), *short]
+        for found in short:
+            alike = [one for one in found or () if one.kind in kinds and not _apart(path, _lies(one))]
+            keys.append(_of_account(charge, alike))
         keys.append(self._services.get(first_tag(charge, SERVICE_TAGS) or ""))
         return tuple(next(filter(None, keys), ()))
 
@@ -243,6 +269,8 @@ def _of_nothing_sure(charge: Row, things: Things) -> Claim:
     """What a row is for that names no single object of a cluster that was read."""
     if rivals := things.rivals(charge):
         return Claim(UNKNOWN, why=SAME_ID.format(*map(called, rivals[:2])), rivals=rivals)
+    if owners := things.disk_of(charge):
+        return Claim(SYSTEM, owners, OF_A_NODE)
     of_none = _of_none(charge)
     doubtful = things.unread and may_be_of_cluster(charge) and of_none.line != CONTROL_PLANE
     return Claim(UNKNOWN, why=NOT_READ) if doubtful else of_none
@@ -261,15 +289,20 @@ def may_be_of_cluster(charge: Row) -> bool:
 
 
 def pays_for(charge: Row, claim: Claim) -> bool:
-    """Whether a row is what its objects cost: traffic of an instance, and requests to a disk, are paid beside them.
+    """Whether a row is what its objects cost. Traffic and disks of an instance, what watches it, and requests are paid beside them.
 
     >>> disk = Claim(STORAGE)
-    >>> [pays_for({"pricing_unit": None, "usage_unit": unit}, disk) for unit in ("GB-Month", "10K Operations", None)]
+    >>> row = {"service": "EBS", "pricing_unit": None}
+    >>> [pays_for(row | {"usage_unit": unit}, disk) for unit in ("GB-Month", "10K Operations", None)]
     [True, False, True]
+    >>> of = ("Virtual Machines", "Virtual Machines Licenses", "Microsoft Defender for Cloud", "AmazonCloudWatch")
+    >>> [pays_for(row | {"service": service, "usage_unit": "Hours"}, Claim(USED)) for service in of]
+    [True, False, False, False]
     """
     units = re.split(r"[^a-z/]+", f"{charge['pricing_unit'] or charge['usage_unit'] or ''}".lower())
-    asked = claim.line in (STORAGE, UNMOUNTED) and any(REQUESTS.fullmatch(unit) for unit in units)
-    return claim.line != NETWORK and not asked
+    asked = claim.line in (STORAGE, UNMOUNTED, USED) and any(REQUESTS.fullmatch(unit) for unit in units)
+    beside = claim.line == USED and BESIDE.search(charge["service"])
+    return claim.line not in (NETWORK, SYSTEM) and not asked and not beside
 
 
 def _of_things(charge: Row, found: Sequence[Thing]) -> Claim:
@@ -304,7 +337,7 @@ def _of_none(charge: Row) -> Claim:
         return Claim(NETWORK)
     if ours:
         gone = Claim(RESIDUAL, why="it bears a cluster's tag, and no object that was read has its id")
-        return Claim(SYSTEM, why="a disk of a node") if DISK.search(identity) else gone
+        return Claim(SYSTEM, why=OF_A_NODE) if DISK.search(identity) else gone
     if identity or charge["team"]:
         return Claim(OUTSIDE)
     return Claim(RESIDUAL, why="it names no resource and no team")
@@ -357,4 +390,4 @@ def _is_traffic(charge: Row) -> bool:
 
 
 def _compute(charge: Row) -> bool:
-    return bool(re.search(r"(^|[/:])i-|/instances/|virtualmachine", charge["resource_id"] or "", re.IGNORECASE))
+    return bool(COMPUTE.search(charge["resource_id"] or ""))

@@ -112,7 +112,9 @@ def _priced(node: Mapping[str, Any], lines: Sequence[Mapping[str, Any]], cpu_wei
     names = ("cluster", "node", "pool", "instance_type", "capacity_type")
     row: dict[str, Any] = dict.fromkeys(NODE_PRICES.names) | {name: node[name] for name in names}
     cores, gib = _size_of(node)
-    sources = {line["price_from"] for line in lines} - {None}
+    sources = {line["price_from"] for line in lines if line["core_hours"]} - {
+        None
+    }  # what is paid beside a node has no hours
     sources = {BILL} if BILL in sources else sources
     seen = {
         line["day"] for line in lines if line["core_hours"]
