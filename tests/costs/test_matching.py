@@ -98,7 +98,9 @@ TAGGED = {"tags": ("kubernetes.io/cluster/eu=owned",)}
         ({"charge_category": "Purchase", "commitment": "Used"}, "purchase"),
         ({"charge_category": "Rebate"}, "residual"),
         ({"resource_id": "vol-0abc123"}, "storage"),
-        ({"resource_id": "pvc-1"}, "outside the cluster"),
+        ({"resource_id": "pvc-1"}, "unmounted storage"),
+        ({"resource_id": "pvc-1", "service": "S3"}, "outside the cluster"),
+        ({"resource_id": "0"}, "outside the cluster"),
         (
             {"resource_id": "//compute.googleapis.com/projects/shop/zones/europe-west3-a/disks/pvc-1"},
             "unmounted storage",

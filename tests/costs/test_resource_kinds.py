@@ -156,3 +156,10 @@ def test_a_bucket_whose_name_is_a_volumes_handle_is_no_volume() -> None:
     ]
 
     assert [line["line"] for (line,) in found] == ["outside the cluster", "unmounted storage"]
+
+
+def test_a_node_of_a_short_name_is_found_by_it() -> None:
+    table = nodes({"node": "n1", "provider_id": "gce://shop/europe-west3-a/n1"})
+    row = {"resource_id": f"{GOOGLE}/instances/77", "resource_name": "n1", "service": "Compute Engine"}
+
+    assert {line["line"] for line in lines_of(row, hour_rows=hours("web"), node_table=table)} == {"used", "idle"}

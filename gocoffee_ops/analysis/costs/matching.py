@@ -164,7 +164,7 @@ class Things:
             self._exact[key].append(thing)
         if path and thing.kind == "node":
             self._members.append((path, thing))
-        if len(tail(identity)) > 5 and not MEMBER.search(path):  # a member's last part is its number
+        if not MEMBER.search(path):  # a member's last part is its number
             self._short[tail(identity)].append(thing)
         if path and thing.kind == "node":
             scale_set = path.split("/")[-3] if MEMBER.search(path) else tail(identity)
