@@ -49,10 +49,12 @@ def fee_names(charge: Row) -> list[str]:
     >>> arn, path = "arn:aws:eks:eu-central-1:1:cluster/Prod", "//container.googleapis.com/projects/p/locations/l/clusters/shop"
     >>> [fee_names({"tags": (), "resource_id": one, "resource_name": None}) for one in (arn, path, "0f3a-fee", None)]
     [['prod'], ['shop'], [], []]
+    >>> fee_names({"tags": (), "resource_id": None, "resource_name": "projects/123/locations/l/clusters/Shop"})
+    ['shop']
     """
     identity = charge["resource_id"] or ""
     by_id = [tail(identity)] if CLUSTER_ID.search(identity) else []
-    return [*cluster_names(charge), *by_id, *filter(None, [(charge["resource_name"] or "").lower()])]
+    return [*cluster_names(charge), *by_id, *filter(None, [tail(charge["resource_name"] or "")])]
 
 
 def fees_in(charge: Row) -> int | None:
