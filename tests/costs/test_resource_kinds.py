@@ -163,3 +163,12 @@ def test_a_node_of_a_short_name_is_found_by_it() -> None:
     row = {"resource_id": f"{GOOGLE}/instances/77", "resource_name": "n1", "service": "Compute Engine"}
 
     assert {line["line"] for line in lines_of(row, hour_rows=hours("web"), node_table=table)} == {"used", "idle"}
+
+
+@pytest.mark.parametrize("account", ["S", "/subscriptions/S", "/SUBSCRIPTIONS/s/"])
+def test_nodes_of_one_name_are_told_apart_by_the_subscription_however_it_is_written(account: str) -> None:
+    place = "azure:///subscriptions/{}/resourceGroups/g/providers/Microsoft.Compute/virtualMachines/worker-1"
+    table = nodes({"provider_id": place.format("S")}, {"cluster": "us", "provider_id": place.format("T")})
+    row = {"resource_id": None, "resource_name": "worker-1", "service": "Virtual Machines", "account": account}
+
+    assert {line["cluster"] for line in lines_of(row, node_table=table)} == {"eu"}

@@ -231,7 +231,8 @@ def _lies(thing: Thing) -> str:
 
 def _of_account(charge: Row, things: list[Thing]) -> list[Thing]:
     """Of things of one name those of the charge's own project or subscription; all of them where none is known to be."""
-    own = [thing for thing in things if _lies(thing).split("/")[1:2] == [(charge["account"] or "").lower()]]
+    account = tail(charge["account"] or "")  # Azure's is a path: /subscriptions/ID
+    own = [thing for thing in things if _lies(thing).split("/")[1:2] == [account]]
     return own or things
 
 
