@@ -172,3 +172,23 @@ def test_nodes_of_one_name_are_told_apart_by_the_subscription_however_it_is_writ
     row = {"resource_id": None, "resource_name": "worker-1", "service": "Virtual Machines", "account": account}
 
     assert {line["cluster"] for line in lines_of(row, node_table=table)} == {"eu"}
+
+
+def test_c09_a_public_ip_of_azure_is_its_services_and_no_list_price_stands_beside_it() -> None:
+    address = {
+        "resource_id": f"{AZURE.replace('Compute', 'Network')}/publicIPAddresses/kubernetes-a1",
+        "service": "Virtual Network",
+    }
+    tables = {"node_table": nodes(), "balancer_table": load_balancers({"service": "web"}, {"service": "api"})}
+    found = records(
+        allocated(charges(LISTED | address | {"tags": ("k8s-azure-service=go-coffee/web",)}), objects(**tables))
+    )
+    shared = lines_of(address | {"tags": ("k8s-azure-service=go-coffee/web,go-coffee/api",)}, **tables)
+
+    assert [(line["line"], line["workload"]) for line in found] == [
+        ("load balancer", "service/web"),
+        ("unknown", "service/api"),
+    ]
+    assert [(line["line"], line["why"]) for line in shared] == [
+        ("unknown", "two objects have this id: load balancer eu/go-coffee/web and load balancer eu/go-coffee/api")
+    ]

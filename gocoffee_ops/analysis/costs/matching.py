@@ -39,7 +39,7 @@ CLUSTER_TAGS = re.compile(
 CLUSTER_ID = re.compile(r"[:/](managed)?clusters?/[^/:]+/?$", re.IGNORECASE)  # of an ARN, of a path of Google or Azure
 OF_USERS = "user:"  # stands before tags in some exports
 CLAIM_TAGS = ("kubernetes.io/created-for/pvc/name", "kubernetes.io-created-for-pvc-name")
-SERVICE_TAGS = ("kubernetes.io/service-name",)
+SERVICE_TAGS = ("kubernetes.io/service-name", "k8s-azure-service")  # of AWS, and of a public IP of Azure
 KUBERNETES = re.compile(r"kubernetes|\bEKS\b|\bAKS\b|\bGKE\b", re.IGNORECASE)
 SERVERLESS = re.compile(r"cpu|[gm]i?b\b|fargate|autopilot", re.IGNORECASE)
 # How providers name a pod that they bill by itself: an id of EKS, tags of EKS and of GKE.
@@ -212,7 +212,8 @@ class Things:
         for found in short:
             alike = [one for one in found or () if one.kind in kinds and not _apart(path, _lies(one))]
             keys.append(_of_account(charge, alike))
-        keys.append(self._services.get(first_tag(charge, SERVICE_TAGS) or ""))
+        served = (first_tag(charge, SERVICE_TAGS) or "").split(",")  # Services of Azure may share an address
+        keys.append([thing for name in served for thing in self._services.get(name.strip(), ())])
         return tuple(next(filter(None, keys), ()))
 
     def _shortened(self, identity: str) -> Iterator[list[Thing] | None]:
