@@ -18,6 +18,7 @@ from gocoffee_ops.sources.deadline import Deadline
 from gocoffee_ops.sources.focus.looking import WHAT, Look, Looked
 from gocoffee_ops.sources.focus.scanning import scan_all
 from gocoffee_ops.sources.focus.shelf import BillFile, Shelf, Stock
+from gocoffee_ops.sources.focus.tags import MACROS
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -102,6 +103,7 @@ class Bill:
             watchdog.start()
             try:
                 connection.execute(SETTINGS)
+                connection.execute(MACROS)
                 look = Look(connection, self.target)
                 for file in stock.files:
                     if file not in self._looked:

@@ -14,6 +14,7 @@ from gocoffee_ops.errors import Malformed
 from gocoffee_ops.frames import DECIMAL_DIGITS, DECIMAL_PLACES
 from gocoffee_ops.sources.focus.columns import ALSO_MANDATORY, CATEGORIES, CLASSES, FIELDS, STATUSES, Field, version_of
 from gocoffee_ops.sources.focus.shelf import BillFile
+from gocoffee_ops.sources.focus.tags import as_tags, broken_tags
 
 MONEY = f"DECIMAL({DECIMAL_DIGITS}, {DECIMAL_PLACES})"
 # Below it a product with 10^12 is off by less than a half, so that the nearest integer is the decimal that was meant.
@@ -122,8 +123,8 @@ def expression(holds: str, value: str, kind: str) -> str:
     if holds == "time":
         zoned = kind == "VARCHAR" or "TIME ZONE" in kind
         return f"CAST({value} AS TIMESTAMPTZ) AT TIME ZONE 'UTC'" if zoned else f"CAST({value} AS TIMESTAMP)"
-    if holds == "tags" and kind not in {"", "VARCHAR", "JSON"}:
-        return f"CAST(to_json({value}) AS VARCHAR)"
+    if holds == "tags":
+        return as_tags(value, kind)
     return f"CAST({value} AS VARCHAR)"
 
 
@@ -165,8 +166,8 @@ def rules(table: Table) -> list[Rule]:
             found.append(Rule(name, f"{value} IS NOT NULL AND try_cast({value} AS {wanted}) IS NULL", words))
         if field.holds == "money" and kind in FLOATING:
             found.append(Rule(name, f"NOT {_amount(value)}", "is no amount"))
-        if field.holds == "tags" and kind in {"VARCHAR", "JSON"}:
-            found.append(Rule(name, f"NOT json_valid({value})", "is no JSON"))
+        if field.holds == "tags":
+            found += [Rule(name, condition, words) for condition, words in broken_tags(value, kind)]
         if field.name in ALLOWED:
             allowed = ALLOWED[field.name]
             words = f"is none of {', '.join(allowed)}"

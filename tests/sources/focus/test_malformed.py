@@ -49,6 +49,11 @@ CSV_ROWS = {
     "a currency that is none": ({"BillingCurrency": "dollars"}, "BillingCurrency 'dollars' is no code of a currency"),
     "another currency": ({"BillingCurrency": "EUR"}, "BillingCurrency 'EUR' is another currency than USD"),
     "tags that are no JSON": ({"Tags": "team=orders"}, "Tags 'team=orders' is no JSON"),
+    "tags that are a text": ({"Tags": '"orders"'}, "Tags '\"orders\"' is no JSON object, nor a list of objects with key and value"),
+    "tags that are a number": ({"Tags": "7"}, "Tags '7' is no JSON object"),
+    "tags that are a list of texts": ({"Tags": '["team=orders"]'}, "Tags '[\"team=orders\"]' is no JSON object"),
+    "tags with a key alone": ({"Tags": '[{"key": "team"}]'}, "Tags '[{\"key\": \"team\"}]' is no JSON object"),
+    "tags with one that is none": ({"Tags": "[{}, 1]"}, "Tags '[{}, 1]' is no JSON object"),
 }  # fmt: skip
 
 
