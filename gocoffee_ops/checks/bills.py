@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,8 @@ QUESTIONS = ("bills.files", "bills.periods", "bills.charges")
 # What is the same of one charge in two bills, whatever a bill's tags and the names of its columns are. The region is, too, but not
 # every bill tells it.
 CHARGE = ("day", "billing_account", "account", "service", "resource_id", "sku_id", "charge_category", "charge_class",
-          "commitment", "currency", "billed", "effective")  # fmt: skip
+          "commitment", "currency")  # fmt: skip
+Charge = tuple[str, Decimal, Decimal]  # region ("" for none told), billed, effective
 
 
 def bill_files_sound(files: pd.DataFrame, charges: pd.DataFrame | None = None) -> list[Finding]:
@@ -107,19 +108,20 @@ def charges_in_two(charges: pd.DataFrame) -> Iterator[Finding]:
     """The bills that have charges of one account, region, service, resource, SKU, day and costs with another bill in common."""
     if charges["bill"].nunique() < 2:
         return
-    having: defaultdict[tuple[Any, ...], defaultdict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
-    for row in records(charges[["bill", "region", *CHARGE]]):
+    having: defaultdict[tuple[Any, ...], defaultdict[str, list[Charge]]] = defaultdict(lambda: defaultdict(list))
+    for row in records(charges[["bill", "region", "billed", "effective", *CHARGE]]):
         if row["billed"] or row["effective"]:
-            having[tuple(row[name] for name in CHARGE)][row["bill"]].add(row["region"] or "")
-    shared: defaultdict[tuple[str, str], list[tuple[Any, ...]]] = defaultdict(list)
-    for charge, bills in having.items():
+            of = tuple(row[name] for name in CHARGE)
+            having[of][row["bill"]].append((row["region"] or "", row["billed"], row["effective"]))
+    shared: defaultdict[tuple[str, str], list[tuple[str, Decimal]]] = defaultdict(list)
+    for (*_, currency), bills in having.items():
         for first, second in combinations(sorted(bills), 2):
-            shared[first, second] += [charge] * _alike(bills[first], bills[second])
+            shared[first, second] += [(currency, billed) for billed in in_both(bills[first], bills[second])]
     for (first, second), found in sorted(shared.items()):
         if not found:
             continue
         sums: defaultdict[str, Decimal] = defaultdict(Decimal)
-        for *_, currency, billed, _ in found:
+        for currency, billed in found:
             sums[currency] += billed
         money = " and ".join(f"{amount:,.2f} {currency}" for currency, amount in sorted(sums.items()))
         reason = (
@@ -130,13 +132,55 @@ def charges_in_two(charges: pd.DataFrame) -> Iterator[Finding]:
         yield Finding(Status.UNKNOWN, "bill_files_sound", f"bill/{first}", reason, numbers)
 
 
-def _alike(regions: set[str], others: set[str]) -> int:
+def in_both(some: Sequence[Charge], others: Sequence[Charge]) -> list[Decimal]:
+    """What is billed for the charges of one account, service, … and day that two bills may share.
+
+    A bill may tell apart what another has in one row, as by tags: so sums are held against sums too; what explains most counts.
+
+    >>> eu, us = ("eu", Decimal(1), Decimal(1)), ("us", Decimal(2), Decimal(2))
+    >>> in_both([eu, eu, us], [eu, eu]), in_both([eu, us], [("", Decimal(3), Decimal(3))]), in_both([eu], [us])
+    ([Decimal('1'), Decimal('1')], [Decimal('3')], [])
+    """
+    found = [_matched(some, others), _matched(_summed(some), _summed(others))]
+    if any(not region for region, *_ in (*some, *others)):
+        found.append(_matched(*(_summed([("", one[1], one[2]) for one in each]) for each in (some, others))))
+    best = max(found, key=lambda each: sum(abs(billed) + abs(effective) for billed, effective in each))
+    return [billed for billed, _ in best]
+
+
+def _summed(charges: Sequence[Charge]) -> list[Charge]:
+    """The charges of a region as one; those that cancel each other out are none."""
+    sums: defaultdict[str, list[Decimal]] = defaultdict(lambda: [Decimal(0), Decimal(0)])
+    for region, billed, effective in charges:
+        sums[region][0] += billed
+        sums[region][1] += effective
+    return [(region, billed, effective) for region, (billed, effective) in sums.items() if billed or effective]
+
+
+def _matched(some: Sequence[Charge], others: Sequence[Charge]) -> list[tuple[Decimal, Decimal]]:
+    """The costs that both have, as often as both have them."""
+    regions: defaultdict[tuple[Decimal, Decimal], tuple[Counter[str], Counter[str]]] = defaultdict(
+        lambda: (Counter(), Counter())
+    )
+    for side, charges in enumerate((some, others)):
+        for region, billed, effective in charges:
+            regions[billed, effective][side][region] += 1
+    return [costs for costs, both in regions.items() for _ in range(_alike(*both))]
+
+
+def _alike(regions: Counter[str], others: Counter[str]) -> int:
     """Of charges that differ by region alone, how many two bills may have in common; "" is none told, and may be any.
 
-    >>> _alike({"eu"}, {"us"}), _alike({"eu", "us"}, {"us", "ap"}), _alike({"eu", "us"}, {""})
-    (0, 1, 1)
+    >>> _alike(Counter(["eu"]), Counter(["us"])), _alike(Counter(["eu", "us"]), Counter(["us", "ap"]))
+    (0, 1)
+    >>> _alike(Counter(["eu", "us"]), Counter([""]))
+    1
     """
-    return min(len(some if "" in rest else some & {*rest, ""}) for some, rest in ((regions, others), (others, regions)))
+    same = +Counter({region: n for region, n in (regions & others).items() if region})
+    told, rest = (each - same for each in (regions, others))
+    any_told, any_rest = told.pop("", 0), rest.pop("", 0)
+    to_rest, to_told = min(any_told, rest.total()), min(any_rest, told.total())
+    return same.total() + to_rest + to_told + min(any_told - to_rest, any_rest - to_told)
 
 
 def _odd(row: dict[str, Any]) -> list[str]:

@@ -229,3 +229,32 @@ def test_charges_of_two_regions_are_no_copies_and_one_that_is_not_told_may_be_an
     found = checks.bill_files_sound(of_bills.files.schema.empty(), table)
 
     assert [one.numbers["charges"] for one in found if one.subject == "bill/aws"] == [alike] * bool(alike)
+
+
+FINER: dict[str, dict[str, Any]] = {"tags": {"Tags": '{"team": "shop"}'}, "a name": {"ResourceName": "x"}}
+
+
+@pytest.mark.parametrize("other", FINER.values(), ids=FINER)
+def test_a_copy_that_tells_more_apart_is_one_and_each_of_its_charges_counts(
+    tmp_path: Path, other: dict[str, Any]
+) -> None:
+    """Its charges are two where the bill has one of their sum; two of the same costs are two."""
+    day = {"ChargePeriodStart": AS_OF - 3 * DAY, "ChargePeriodEnd": AS_OF - 2 * DAY, "BilledCost": "3"}
+    write_csv(tmp_path / "aws" / "a.csv", [charge(**day), charge(**day | other)])
+    write_csv(tmp_path / "coarse" / "a.csv", [charge(**day), charge(**day)])
+    write_csv(tmp_path / "same" / "a.csv", [charge(**day), charge(**day | other)])
+    write_csv(tmp_path / "less" / "a.csv", [charge(**day | {"BilledCost": "2"}), charge(**day)])
+
+    def copied(*names: str) -> list[str]:
+        places = {Target("bill", one): Bill(f"bill/{one}", Folder(f"bill/{one}", tmp_path / one)) for one in names}
+        ops = live_session(tmp_path / "-".join(names), as_of=AS_OF, sources=places)
+        table = of_bills.charges(ops, days=16)
+        return [
+            one.reason
+            for one in checks.bill_files_sound(of_bills.files(ops, days=16), table)
+            if "look the same" in one.reason
+        ]
+
+    assert [said.partition(" of bill")[0] for said in copied("aws", "coarse")] == ["1 charge (billed: 6.00 USD)"]
+    assert [said.partition(" of bill")[0] for said in copied("aws", "same")] == ["2 charges (billed: 6.00 USD)"]
+    assert copied("coarse", "less") == []
