@@ -43,6 +43,11 @@ class Table:
         lower = self._by_lower
         return next((lower[name.lower()] for name in field.focus if name.lower() in lower), None)
 
+    def cell(self, name: str) -> str:
+        """A column of the file as SQL; an empty text is none, as it is in csv."""
+        empty_is_text = self.file.kind == "parquet" and self.columns[name] in {"VARCHAR", "JSON"}
+        return f"nullif({quoted(name)}, '')" if empty_is_text else quoted(name)
+
     @cached_property
     def _by_lower(self) -> dict[str, str]:
         return {name.lower(): name for name in self.columns}
@@ -105,7 +110,7 @@ def _selected(table: Table, *, counted: bool) -> str:
     parts = []
     for field in FIELDS:
         name = table.column(field)
-        value, kind = ("NULL", "") if name is None else (quoted(name), table.columns[name])
+        value, kind = ("NULL", "") if name is None else (table.cell(name), table.columns[name])
         if counted and field.holds == "money" and kind in FLOATING:
             found = f"CASE WHEN {_amount(value)} THEN {value} END"
         else:
@@ -158,7 +163,7 @@ def rules(table: Table) -> list[Rule]:
         name = table.column(field)
         if name is None:
             continue
-        value, kind = quoted(name), table.columns[name]
+        value, kind = table.cell(name), table.columns[name]
         if field.required and field.name != "charge_class":
             found.append(Rule(name, f"{value} IS NULL", "is missing"))
         if kind == "VARCHAR" and field.holds in WANTED:

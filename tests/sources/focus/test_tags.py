@@ -107,3 +107,24 @@ def test_a_column_that_holds_no_tags_is_named_with_its_row(tmp_path: Path, value
 def test_a_list_in_a_csv_is_read_as_one_in_parquet(tmp_path: Path) -> None:
     write_csv(tmp_path / "bill.csv.gz", [CHARGE | {"Tags": json.dumps(LISTED)}])
     assert asked(tmp_path) == ([("orders", ["env=prod", "on=", "team=orders"])], ["orders"])
+
+
+def test_an_empty_text_in_parquet_is_none_as_it_is_in_a_csv(tmp_path: Path) -> None:
+    nothing = {"SubAccountId": "", "ChargeClass": "", "CommitmentDiscountStatus": "", "Tags": "", "ResourceId": ""}
+    read = []
+    for name, write in (("a.parquet", write_parquet), ("a.csv", write_csv)):
+        write(tmp_path / name[2:] / name, [charge(**nothing)])
+        bill = Bill("bill/aws", Folder("bill/aws", tmp_path / name[2:]))
+        values = {"start": START, "end": END, "team": "/team", "most": 1000}
+        read += bill.ask("charges", START.date(), Deadline.after(20), **values).table.to_pylist()
+    assert read[0] == read[1]
+    assert (read[0]["account"], read[0]["resource_id"], read[0]["tags"]) == (CHARGE["BillingAccountId"], None, [])
+
+
+@pytest.mark.parametrize(
+    "name", ["ServiceName", "ProviderName", "BillingAccountId", "BillingCurrency", "ChargeCategory"]
+)
+def test_an_empty_text_that_must_be_there_is_missing_in_parquet_too(tmp_path: Path, name: str) -> None:
+    write_parquet(tmp_path / "bill.parquet", [charge(), charge(**{name: ""})])
+    with pytest.raises(Malformed, match=rf"bill.parquet, row 2: {name} '' is "):
+        asked(tmp_path)
