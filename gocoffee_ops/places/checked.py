@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -10,12 +11,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gocoffee_ops.checks.bills import charges_in_two
+from gocoffee_ops.checks.bills import bill_days_present, bill_files_sound
 from gocoffee_ops.checks.database import reader_role
 from gocoffee_ops.checks.endpoints import dependencies_reachable, endpoints_healthy
 from gocoffee_ops.errors import OpsError
 from gocoffee_ops.evidence.ledger import Ledger
-from gocoffee_ops.model import Finding, Status, Target, Thresholds
+from gocoffee_ops.model import Finding, Status, Target, Thresholds, worst
 from gocoffee_ops.places.opening import open_places
 from gocoffee_ops.queries import (
     alerts,
@@ -32,7 +33,7 @@ from gocoffee_ops.queries import (
     opencost,
     redis,
 )
-from gocoffee_ops.queries.query import Query
+from gocoffee_ops.queries.query import Query, Question
 from gocoffee_ops.session import Place, Session
 
 if TYPE_CHECKING:
@@ -67,6 +68,8 @@ JUDGES: Mapping[str, Callable[[Any, Thresholds], Sequence[Finding]]] = {
 # The kinds of which each question costs money: asked where somebody says so, and UNKNOWN otherwise. That credentials are good would
 # be no proof that they may ask.
 PAID: Mapping[str, str] = {"cost_explorer": cost_explorer.NOT_ASKED}
+
+BILL_DAYS = 16  # of a bill's days, those that the weekly cost analysis reads
 
 ANSWER_SHARE = 0.8  # of the time that there is, so that what hangs is told beside what answered
 
@@ -127,12 +130,13 @@ def check_environment(
 
     Windows end at `now`; left out, that is when it is called. What costs money to ask is asked if `paid`, else it is UNKNOWN.
 
-    What it answered is judged too: a role that sees too little or could do more than read, an address that is down, and a bill of
-    which some charges stand in another one are not OK. The exit status of it all is that of the worst: see `Status.exit_code`.
+    What it answered is judged too: a role that sees too little or could do more than read, an address that is down, an answer of
+    which a part did not come back, and a bill that lacks days, has a file without rows, holds rows twice or has charges of another
+    one are not OK. The exit status of it all is that of the worst: see `Status.exit_code`.
     """
     opened = open_places(environment, now=now or datetime.now(UTC))
     sources: dict[Target, Any] = {}
-    checked: list[Checked] = []
+    checked, found = list[Checked](), list[Finding]()
     with tempfile.TemporaryDirectory(prefix="gocoffee-ops-check-") as folder:
         ledger = Ledger(Path(folder), opened.redactor)
         session = Session(
@@ -145,25 +149,28 @@ def check_environment(
             demo=opened.demo,
             held=opened.held,
         )
-        judged: dict[str, Finding] = {}
         unheard: set[str] = set()
         kinds = [one for one in dict.fromkeys(place.target.kind for place in opened.places) if paid or one not in PAID]
-        session.ahead(*(PROBES[kind] for kind in kinds))  # all at once: one that hangs costs the others no time
-        for kind in kinds:
+        probed = [kind for kind in kinds if kind != "bill"]
+        session.ahead(
+            *(PROBES[kind] for kind in probed), *_of_bills(session)
+        )  # one that hangs costs the others no time
+        for kind in probed:
             try:
                 table = PROBES[kind](session)
             except OpsError:
                 continue  # every target's own error stands in the ledger, read below
             unheard |= {f"{kind}/{name}" for name in silent(table)[kind]}
             if kind in JUDGES:
-                found = JUDGES[kind](table, opened.thresholds)
-                judged |= {finding.subject: finding for finding in found if finding.status is not Status.OK}
-        judged |= _copies(session)
+                found += JUDGES[kind](table, opened.thresholds)
+        found += _bills(session)
         answers: dict[str, Any] = {}
         for body in (entry.body for entry in ledger.entries() if entry.kind == "query"):
-            answers[body["target"]] = max(
-                body, answers.get(body["target"], body), key=lambda one: one["error"] is not None
-            )
+            answers[body["target"]] = max(answers.get(body["target"], body), body, key=_lack)
+    judged: defaultdict[str, list[Finding]] = defaultdict(list)
+    for finding in found:
+        if finding.status is not Status.OK:
+            judged[finding.subject].append(finding)
     for place in opened.places:
         where = opened.redactor.text(place.detail)
         if place.target.kind not in kinds:
@@ -171,34 +178,46 @@ def check_environment(
             checked.append(Checked(str(place.target), where, Status.UNKNOWN, result, answered=False))
             continue
         body = answers[str(place.target)]
-        error = body["error"]
-        result = (
-            f"answered in {body['seconds']:.1f} s"
-            if error is None
-            else ": ".join(filter(None, (error["what"], error["why"])))
-        )
-        if error is not None and error["hint"]:
-            result += f". Try: {error['hint']}"
-        status = Status.UNKNOWN if error else Status.OK
-        if error is None and (close := getattr(sources.get(place.target), "close", None)):
+        if body["error"] is None and (close := getattr(sources.get(place.target), "close", None)):
             close()  # what has not answered may be waited for still
-        if finding := judged.get(str(place.target)):
-            status = finding.status
-            result = finding.reason if str(place.target) in unheard else f"{result}; {finding.reason}"
-        checked.append(
-            Checked(str(place.target), where, status, result, error is None and str(place.target) not in unheard)
-        )
+        heard = str(place.target) not in unheard
+        status, result = _told(body, judged[str(place.target)], heard=heard)
+        checked.append(Checked(str(place.target), where, status, result, heard and body["error"] is None))
     return checked
 
 
-def _copies(session: Session) -> dict[str, Finding]:
-    """Of several bills those with charges of another one; what could not be compared stands in the ledger as what was not read."""
-    if len(session.targets("bill")) < 2:
-        return {}
-    try:
-        return {found.subject: found for found in charges_in_two(bills.charges(session))}
-    except OpsError:
-        return {}
+def _lack(body: Mapping[str, Any]) -> tuple[bool, bool]:
+    """Of two answers the worse one: an error, else one of which a part did not come back."""
+    return body["error"] is not None, bool(body["unread"])
+
+
+def _told(body: Mapping[str, Any], findings: Sequence[Finding], *, heard: bool) -> tuple[Status, str]:
+    """What a place's line says: the error, or that it answered, and what of the answer is not OK."""
+    if error := body["error"]:
+        hint = f". Try: {error['hint']}" if error["hint"] else ""
+        return Status.UNKNOWN, ": ".join(filter(None, (error["what"], error["why"]))) + hint
+    said = [f"answered in {body['seconds']:.1f} s"] if heard else []
+    said += [f"a part of the answer is lacking: {body['unread']}"] if body["unread"] else []
+    statuses = [Status.UNKNOWN if body["unread"] else Status.OK, *(finding.status for finding in findings)]
+    return worst(statuses), "; ".join([*said, *(finding.reason for finding in findings)])
+
+
+def _of_bills(session: Session) -> list[Question]:
+    """What bills are judged by: their days, their files and, of several, what they have in common."""
+    count = len(session.targets("bill"))
+    asked = [bills.periods.given(days=BILL_DAYS), bills.files.given(days=BILL_DAYS)] if count else []
+    return asked + ([bills.charges.given(days=BILL_DAYS)] if count > 1 else [])
+
+
+def _bills(session: Session) -> list[Finding]:
+    """Are a bill's days there and its files sound, and is it no other one's copy? What was not read stands in the ledger."""
+    tables: list[pd.DataFrame] = []
+    for question in _of_bills(session):
+        try:
+            tables.append(question.query(session, *question.args, **question.kwargs))
+        except OpsError:
+            return []  # nothing of any bill, then: each one's error is its line
+    return [*bill_days_present(tables[0]), *bill_files_sound(*tables[1:])] if tables else []
 
 
 def silent(table: pd.DataFrame) -> pd.DataFrame:
