@@ -333,8 +333,20 @@ def test_an_invoice_that_credits_bring_to_nothing_must_be_explained_too() -> Non
 
     assert found.status is CRIT
     assert found.reason.startswith(
-        "50.0 % of 1 day is residual: 50.00 EUR of 100.00 EUR that credits cancel out as billed"
+        "50.0 % of 1 day is residual: 50.00 EUR of 100.00 EUR without signs (0.00 EUR with credits) as billed"
     )
+
+
+@pytest.mark.parametrize("credit", ["-100", "-99.99", "-50", "-150"])
+@pytest.mark.parametrize(("odd", "status"), [("0.02", OK), ("20", CRIT)])
+def test_credits_beside_what_they_pay_for_swing_no_verdict(credit: str, odd: str, status: Status) -> None:
+    back = {"resource_id": None, "charge_category": "Credit", "effective": Decimal(credit), "billed": Decimal(credit)}
+    bill = charges(bucket("100"), back, loose(odd) | {"billed": Decimal(odd)})
+    lines = allocated(bill, objects([], node_table=nodes()))
+    (found,) = checks.bill_reconciled(reconciliation(lines), coverage(lines), thresholds=LIMITS)
+
+    assert found.status is status
+    assert f"EUR without signs ({Decimal(100) + Decimal(credit) + Decimal(odd):,.2f} EUR with credits)" in found.reason
 
 
 def test_only_the_largest_parts_and_names_of_each_currency_are_told() -> None:
