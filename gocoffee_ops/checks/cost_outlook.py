@@ -73,7 +73,7 @@ def _day(row: Mapping[str, Any], thresholds: Thresholds) -> Status:
 
 
 def forecast_holds(forecast: pd.DataFrame, *, thresholds: Thresholds) -> list[Finding]:
-    """Is there a forecast of the month, and how wrong was the same method last week?
+    """Is there a forecast of the month, and how wrong was the same method about the sum of the last week?
 
     >>> import pandas as pd
     >>> row = {"by": "team", "key": "shop", "month": "2026-11", "backtest_error": None, "effective_expected": None,
@@ -87,7 +87,7 @@ def forecast_holds(forecast: pd.DataFrame, *, thresholds: Thresholds) -> list[Fi
     for row in table:
         subject, error = f"{row['by']}/{row['key'] or NONE}", row["backtest_error"]
         status = grade(error, thresholds.cost_forecast_error_warn, thresholds.cost_forecast_error_crit)
-        reason = f"its forecast of the last week was wrong by {percent(error or 0.0)}"
+        reason = f"its forecast of the last week's sum was wrong by {percent(error or 0.0)}"
         if row["why"]:
             status, reason = Status.UNKNOWN, f"{row['month']} cannot be told ahead: {row['why']}"
         elif error is None:
@@ -99,7 +99,7 @@ def forecast_holds(forecast: pd.DataFrame, *, thresholds: Thresholds) -> list[Fi
         findings,
         check="forecast_holds",
         subject="forecast",
-        fine=f"{counted(len(table), 'forecast')} of the last week wrong by {percent(most)} at most",
+        fine=f"{counted(len(table), 'forecast')} of the last week's sum wrong by {percent(most)} at most",
         read=len(table),
         none="no complete day was read",
     )

@@ -65,8 +65,7 @@ def bill_reconciled(reconciliation: pd.DataFrame, coverage: pd.DataFrame, *, thr
     clusters cost has a price, as then the bill, or what was matched with it, lacks more than a residual could show, and when that
     cannot be told, as of a volume's class nobody has a price; when it is not known of more than the rest what for; and while a
     bill was not read. How much has a price is told in money: `priced_of_money`. Of billed and effective cost the one of which
-    more is residual is judged: an invoice must be explained too. Each is a share of
-    the cost without signs: credits make neither the bill nor what is to be explained smaller.
+    more is residual is judged: an invoice must be explained too. Each is a share of what was charged, before any credit.
 
     >>> import pandas as pd
     >>> row = {"currency": "EUR", "estimated": False, "line": "bill", "days": 7, "effective": Decimal(100)}
@@ -117,7 +116,7 @@ def _reconciled(
     unlike = sorted({one for row in covered for one in row.get("unlike") or ()})
     about = _about(priced, lacking, unlike)
     whole, residual = settled["bill"], settled["residual"]
-    wholes = {basis: whole[f"{basis}_unsigned"] for basis in ("effective", "billed") if f"{basis}_unsigned" in whole}
+    wholes = {basis: charged(whole, basis) for basis in ("effective", "billed") if f"{basis}_unsigned" in whole}
     if not any(wholes.values()):
         return found(Status.UNKNOWN, "the bill has no cost")
     shares = {basis: float(residual[f"{basis}_unsigned"] / amount) for basis, amount in wholes.items() if amount}
@@ -125,7 +124,7 @@ def _reconciled(
     share, rest = shares[basis], residual[f"{basis}_unsigned"]
     reason = f"{share * 100:.1f} % of {counted(whole['days'], 'day')} is residual: "
     reason += f"{money(rest, currency)} of {money(wholes[basis], currency)}"
-    signed = f" without signs ({money(whole[basis], currency)} with credits)"
+    signed = f" charged ({money(whole[basis], currency)} with credits)"
     reason += "" if abs(whole[basis]) == wholes[basis] else signed
     reason += " as billed" if basis == "billed" else ""
     status = above(share, thresholds.cost_residual_warn, thresholds.cost_residual_crit)
@@ -182,11 +181,20 @@ def priced_of_money(lines: Mapping[str, Mapping[str, Any]], coverage: Sequence[M
     return priced / whole if whole else None
 
 
+def charged(line: Mapping[str, Any], basis: str) -> Decimal:
+    """What was charged, before any credit; of what is mostly credits, these.
+
+    >>> charged({"billed": Decimal(50), "billed_unsigned": Decimal(150)}, "billed")
+    Decimal('100')
+    """
+    return (line[f"{basis}_unsigned"] + abs(line[basis])) / 2
+
+
 def unseen_share(lines: Mapping[str, Mapping[str, Any]]) -> float:
     """Of a bill, by its reconciliation's lines, the share, without signs, of which it is not known what for."""
     if "unknown" not in lines:
         return 0.0
-    whole = lines["bill"]["effective_unsigned"]
+    whole = charged(lines["bill"], "effective")
     return float(lines["unknown"]["effective_unsigned"] / whole) if whole else 0.0
 
 

@@ -333,7 +333,7 @@ def test_an_invoice_that_credits_bring_to_nothing_must_be_explained_too() -> Non
 
     assert found.status is CRIT
     assert found.reason.startswith(
-        "50.0 % of 1 day is residual: 50.00 EUR of 100.00 EUR without signs (0.00 EUR with credits) as billed"
+        "100.0 % of 1 day is residual: 50.00 EUR of 50.00 EUR charged (0.00 EUR with credits) as billed"
     )
 
 
@@ -346,7 +346,7 @@ def test_credits_beside_what_they_pay_for_swing_no_verdict(credit: str, odd: str
     (found,) = checks.bill_reconciled(reconciliation(lines), coverage(lines), thresholds=LIMITS)
 
     assert found.status is status
-    assert f"EUR without signs ({Decimal(100) + Decimal(credit) + Decimal(odd):,.2f} EUR with credits)" in found.reason
+    assert f"EUR charged ({Decimal(100) + Decimal(credit) + Decimal(odd):,.2f} EUR with credits)" in found.reason
 
 
 def test_only_the_largest_parts_and_names_of_each_currency_are_told() -> None:

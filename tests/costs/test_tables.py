@@ -327,7 +327,7 @@ def test_a_forecast_of_what_brings_money_back_is_as_wrong_as_of_what_costs_as_mu
     assert {row["key"]: row["backtest_error"] for row in records(months)} == {"paid": 4.0, "back": 4.0}
     found = checks.forecast_holds(months, thresholds=Thresholds())
     assert [(one.status, one.reason) for one in found] == [
-        (Status.CRIT, "its forecast of the last week was wrong by 400 %")
+        (Status.CRIT, "its forecast of the last week's sum was wrong by 400 %")
     ] * 2
 
 

@@ -38,7 +38,11 @@ FORECAST = Schema(
         Column("days_unread", "Int64", help="gone by, and in no bill that was read: predicted too"),
         Column("days_left", "Int64", help="to come, or within the billing lag"),
         Column(
-            "backtest_error", "Float64", "ratio", help="of the last week, predicted from the days before", optional=True
+            "backtest_error",
+            "Float64",
+            "ratio",
+            help="of the last week's sum, predicted from the days before",
+            optional=True,
         ),
         Column("why", "string", help="for a month that is not predicted", optional=True),
     ),
