@@ -187,7 +187,8 @@ def charged(line: Mapping[str, Any], basis: str) -> Decimal:
     >>> charged({"billed": Decimal(50), "billed_unsigned": Decimal(150)}, "billed")
     Decimal('100')
     """
-    return (line[f"{basis}_unsigned"] + abs(line[basis])) / 2
+    unsigned: Decimal = line[f"{basis}_unsigned"]
+    return (unsigned + abs(line[basis])) / 2
 
 
 def unseen_share(lines: Mapping[str, Mapping[str, Any]]) -> float:
@@ -243,6 +244,8 @@ def costs_covered(coverage: pd.DataFrame, *, thresholds: Thresholds) -> list[Fin
 def _covered(row: Mapping[str, Any], thresholds: Thresholds) -> Finding:
     priced, unseen = row["priced_share"], row["unseen_share"]
     reason = f"{row['total'] - row['unpriced']:,.0f} of {row['total']:,.0f} have a price ({_share(priced)})"
+    if unlike := row.get("unlike"):
+        reason += f"; what {' and '.join(unlike)} cost, nothing says"
     reason += f"; what {_share(unseen)} of them were for was not seen" if unseen else ""
     if priced < thresholds.cost_priced_crit:
         status = Status.CRIT
