@@ -174,7 +174,8 @@ SOURCE_TABLE = Schema(
         Column("catalog_source", "string"),
         Column("state", "string", optional=True, help="of the connection; missing: none was made"),
         Column("said", "string", optional=True, help="what is wrong with the source itself"),
-        Column("since_s", "Float64", "s", help="since its connection changed, or it was made"),
+        Column("state_s", "Float64", "s", "since that last changed, which it does at each attempt", optional=True),
+        Column("age_s", "Float64", "s", help="since it was made"),
     ),
 )
 
@@ -193,7 +194,8 @@ def catalog_sources(ask: Ask[Cluster], *, namespace: str = "") -> Rows:
             "catalog_source": one.metadata.name,
             "state": one.status.connection_state.last_observed_state or None,
             "said": told(DatedCondition("", "", one.status.reason, one.status.message)),
-            "since_s": ago_s(one.status.connection_state.last_connect or one.metadata.creation_timestamp, ask.as_of),
+            "state_s": ago_s(one.status.connection_state.last_connect, ask.as_of),
+            "age_s": ago_s(one.metadata.creation_timestamp, ask.as_of),
         }
         for one in lists.all_there_may_be(CATALOG_SOURCES, namespace=namespace)
     ]

@@ -145,7 +145,7 @@ PLAN = {
     "namespace": "shop", "plan": "install-a", "versions": ("etcd.v1",), "approval": "Automatic", "approved": True,
     "phase": "Complete", "since_s": 9_999.0,
 }  # fmt: skip
-CATALOG_SOURCE = {"namespace": "shop", "catalog_source": "hub", "state": "READY", "since_s": 9_999.0}
+CATALOG_SOURCE = {"namespace": "shop", "catalog_source": "hub", "state": "READY", "state_s": 9_999.0, "age_s": 99_999.0}
 OPERATOR_GROUP = {"namespace": "shop", "operator_group": "all"}
 DIGEST = f"@sha256:{'0a' * 32}"
 CATALOG = {

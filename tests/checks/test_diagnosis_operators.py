@@ -64,7 +64,15 @@ NOBODY = "nobody has looked at it"
         (WARN, "installplan/install-a", "RequiresApproval", {operators.install_plans: [WAITING | {"approved": True}]}),
         (WARN, "catalogsource/hub", "nobody has connected", {operators.catalog_sources: [CATALOG_SOURCE | {"state": None}]}),
         (WARN, "catalogsource/hub", "SpecInvalidError", {operators.catalog_sources: [
-            CATALOG_SOURCE | {"said": "SpecInvalidError: image and address unset"} | YOUNG]}),
+            CATALOG_SOURCE | {"said": "SpecInvalidError: image and address unset", "age_s": 5.0}]}),
+        (WARN, "catalogsource/hub", "its connection is TRANSIENT_FAILURE, for 40.0 s", {operators.catalog_sources: [
+            CATALOG_SOURCE | {"state": "TRANSIENT_FAILURE", "state_s": 40.0}]}),
+        (WARN, "catalogsource/hub", "its connection is SHUTDOWN, and nothing says since when", {operators.catalog_sources: [
+            CATALOG_SOURCE | {"state": "SHUTDOWN", "state_s": None}]}),
+        (UNKNOWN, "catalogsource/hub", "cannot be told: its connection is CONNECTING, for 5.0 s", {operators.catalog_sources: [
+            CATALOG_SOURCE | {"state": "CONNECTING", "state_s": 5.0}]}),
+        (UNKNOWN, "catalogsource/hub", "cannot be told: its connection is IDLE, for 5.0 s", {operators.catalog_sources: [
+            CATALOG_SOURCE | {"state": "IDLE", "state_s": 5.0}]}),
         (WARN, "clustercatalog/hub", f"is not served: {NOBODY}; does not get on: {NOBODY}", {operators.catalogs: [
             CATALOG | {"serving": None, "progress": None, "resolved": None}]}),
         (WARN, "clustercatalog/hub", "no image is named", {operators.catalogs: [CATALOG | {"resolved": ""}]}),
@@ -91,7 +99,7 @@ def test_what_is_wrong_is_told_at_its_object(status: Status, subject: str, says:
         {operators.install_plans: [PLAN | {"phase": "Installing"} | YOUNG]},
         {operators.install_plans: [WAITING], operators.subscriptions: [MANUAL]},
         {operators.catalog_sources: [CATALOG_SOURCE | {"state": "IDLE"}]},
-        {operators.catalog_sources: [CATALOG_SOURCE | {"state": "CONNECTING"} | YOUNG]},
+        {operators.catalog_sources: [CATALOG_SOURCE | {"state": "TRANSIENT_FAILURE", "state_s": 5.0, "age_s": 60.0}]},
         {operators.groups: [OPERATOR_GROUP, OPERATOR_GROUP | {"namespace": "other"}]},
         {operators.catalogs: [CATALOG | {"wanted": False, "serving": False, "resolved": None}]},
         {operators.catalogs: [CATALOG | {"image": "localhost:5000/a__b/c-d:v1@sha512:" + "0a" * 64}]},
@@ -106,7 +114,7 @@ def test_what_is_wrong_is_told_at_its_object(status: Status, subject: str, says:
         "a version that is being installed", "a component that has just become unhealthy", "a phase that is not known yet",
         "an upgrade that has just begun", "a resolution that has just failed", "a plan before the one that is had",
         "a plan that is being carried out", "a plan that waits for approval", "an idle connection",
-        "a connection that is being made",
+        "a catalog that was just made and is not up yet",
         "a group in each namespace", "a catalog that is switched off", "an image of a port and a digest",
         "a catalog that was just made", "the catalog's own policy", "an extension that was just made", "no such API",
     ],

@@ -34,7 +34,8 @@ OF_COMPONENTS = {
     "NeedsReinstall",
 }
 OF_GROUPS = {"TooManyOperatorGroups"}
-CONNECTED = ("READY", "IDLE")  # an idle connection is made anew by the next question
+CONNECTED = "READY"
+BETWEEN = ("IDLE", "CONNECTING")  # of a connection that is well and of one that is tried for ever, for a moment each
 BLOCKED = "Blocked"  # nothing is tried any more
 POLICIES = ("CatalogProvided", "SelfCertified")
 _HOST = r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::\d+)?"
@@ -71,16 +72,27 @@ def _late(since_s: float, picture: Picture) -> bool:
 
 def _sources(picture: Picture) -> Iterator[Problem]:
     for row in picture.rows(SOURCES):
-        at, since = Ref(row["namespace"], f"catalogsource/{row['catalog_source']}"), row["since_s"]
-        if row["said"]:
-            reason = f"is not right: {short(row['said'])}"
-        elif row["state"] not in CONNECTED and _late(since, picture):
-            told = f"its connection is {row['state']}" if row["state"] else "nobody has connected to it"
-            reason = f"is not reached: {told}, for {seconds(since)}"
-        else:
+        at, told = Ref(row["namespace"], f"catalogsource/{row['catalog_source']}"), _connection(row, picture)
+        status, reason = (Status.WARN, f"is not right: {short(row['said'])}") if row["said"] else told
+        if status is None:
             continue
         server = (Cause(WORKLOADS, at), Cause(SERVICES, service_at(*at._replace(subject=row["catalog_source"]))))
-        yield Problem(OPERATORS, Status.WARN, at, reason, (SOURCES,), (server,), f"{at.subject} (not reached)")
+        yield Problem(OPERATORS, status, at, reason, (SOURCES,), (server,), f"{at.subject} (not reached)")
+
+
+def _connection(row: Row, picture: Picture) -> tuple[Status | None, str]:
+    """By the age of the source: of a catalog that is down for good, the state changes with every attempt."""
+    state, tried = row["state"], row["state_s"]
+    since = f"for {seconds(tried)}" if tried is not None else "and nothing says since when"
+    if state == CONNECTED or not _late(row["age_s"], picture):
+        return None, ""
+    if state is None:
+        return Status.WARN, f"is not reached: nobody has connected to it, for {seconds(row['age_s'])}"
+    if state in BETWEEN and (tried is None or not _late(tried, picture)):
+        return Status.UNKNOWN, f"whether it is reached cannot be told: its connection is {state}, {since}"
+    if state == "IDLE":
+        return None, ""  # nobody has asked it for long; the next question makes the connection anew
+    return Status.WARN, f"is not reached: its connection is {state}, {since}"
 
 
 def _groups(picture: Picture) -> Iterator[Problem]:
