@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from gocoffee_ops.frames import Column, Schema
@@ -18,6 +19,7 @@ from gocoffee_ops.sources.kubernetes.lists import (
     SERVICE_VERSIONS,
     SUBSCRIPTIONS,
 )
+from gocoffee_ops.sources.kubernetes.operator_shapes import Phase, ServiceVersion
 from gocoffee_ops.sources.kubernetes.pod_shapes import DatedCondition
 
 COPIED = "olm.copiedFrom"
@@ -37,7 +39,10 @@ VERSION_TABLE = Schema(
         Column("phase", "string", optional=True, help="missing: nobody has looked at it"),
         Column("reason", "string", optional=True),
         Column("said", "string", optional=True, help="reason and message"),
-        Column("since_s", "Float64", "s", help="since it changed, or was made"),
+        Column(
+            "since_s", "Float64", "s", help="since it last succeeded, or was made; of one that is well: since it is"
+        ),
+        Column("failure", "string", optional=True, help="reason and message of its last failure in that time"),
         Column("deployments", "list[string]"),
         Column("copied_from", "string", optional=True, help="the namespace of the one of which this is a copy"),
     ),
@@ -52,20 +57,43 @@ def versions(ask: Ask[Cluster], *, namespace: str = "") -> Rows:
     cluster. Raises SourceError; NotFound when there is no such namespace.
     """
     lists = Lists(ask)
-    rows = [
-        {
-            "namespace": one.metadata.namespace,
-            "version": one.metadata.name,
-            "phase": one.status.phase or None,
-            "reason": one.status.reason or None,
-            "said": told(DatedCondition("", "", one.status.reason, one.status.message)),
-            "since_s": ago_s(one.status.last_transition_time or one.metadata.creation_timestamp, ask.as_of),
-            "deployments": [each.name for each in one.spec.install.spec.deployments or ()],
-            "copied_from": (one.metadata.labels or {}).get(COPIED),
-        }
-        for one in lists.all_there_may_be(SERVICE_VERSIONS, namespace=namespace)
-    ]
+    rows = []
+    for one in lists.all_there_may_be(SERVICE_VERSIONS, namespace=namespace):
+        since, failure = _since_well(one)
+        rows.append(
+            {
+                "namespace": one.metadata.namespace,
+                "version": one.metadata.name,
+                "phase": one.status.phase or None,
+                "reason": one.status.reason or None,
+                "said": _said(one.status),
+                "since_s": ago_s(since, ask.as_of),
+                "failure": failure,
+                "deployments": [each.name for each in one.spec.install.spec.deployments or ()],
+                "copied_from": (one.metadata.labels or {}).get(COPIED),
+            }
+        )
     return Rows(rows, notes=lists.notes())
+
+
+def _since_well(one: ServiceVersion) -> tuple[datetime | None, str | None]:
+    """Since when it is not well, and its last failure since: each attempt goes through all the phases, which says nothing.
+
+    The first phase that is not Succeeded ended the last that was; where the history knows none, it was never well.
+    """
+    now, born = one.status, one.metadata.creation_timestamp
+    history = now.conditions or []
+    if now.phase == "Succeeded":
+        return now.last_transition_time or born, None
+    well = max((i for i, each in enumerate(history) if each.phase == "Succeeded"), default=-1)
+    unwell = history[well + 1 :] or [now]
+    failures = [each for each in unwell if each.phase == "Failed"]
+    since = born if well < 0 else unwell[0].last_transition_time or history[well].last_transition_time
+    return since or now.last_transition_time or born, _said(failures[-1]) if failures else None
+
+
+def _said(phase: Phase) -> str | None:
+    return told(DatedCondition("", "", phase.reason, phase.message))
 
 
 SUBSCRIPTION_TABLE = Schema(

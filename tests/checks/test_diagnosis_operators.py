@@ -29,6 +29,7 @@ from tests.checks.diagnosis_tables import (
 )
 
 YOUNG = {"since_s": 5.0}
+FAILS = {"failure": "InstallComponentFailed: forbidden"}
 UNHEALTHY = {
     "phase": "Failed",
     "reason": "ComponentUnhealthy",
@@ -48,8 +49,13 @@ NOBODY = "nobody has looked at it"
     ("status", "subject", "says", "rows"),
     [
         (CRIT, "clusterserviceversion/etcd.v1", "failed: ComponentUnhealthy", {operators.versions: [VERSION | UNHEALTHY]}),
-        (WARN, "clusterserviceversion/etcd.v1", "is Pending for 2 h 46 min: RequirementsNotMet", {operators.versions: [
+        (WARN, "clusterserviceversion/etcd.v1", "is Pending, and not well for 2 h 46 min: Req", {operators.versions: [
             VERSION | {"phase": "Pending", "reason": "RequirementsNotMet", "said": "RequirementsNotMet"}]}),
+        (CRIT, "clusterserviceversion/etcd.v1", "NeedsReinstall; it failed before: InstallComponentFailed: forbidden", {
+            operators.versions: [VERSION | {"phase": "Pending", "reason": "NeedsReinstall", "said": "NeedsReinstall"} | FAILS]}),
+        (CRIT, "clusterserviceversion/etcd.v1", "failed: InstallComponentFailed: forbidden", {operators.versions: [
+            VERSION | {"phase": "Failed", "reason": "InstallComponentFailed", "deployments": ("web", "gone")} | FAILS
+            | {"said": "InstallComponentFailed: forbidden"} | YOUNG]}),
         (WARN, "clusterserviceversion/etcd.v1", NOBODY, {operators.versions: [VERSION | {"phase": None}]}),
         (UNKNOWN, "clusterserviceversion/etcd.v1", "its phase is Unknown", {operators.versions: [VERSION | {"phase": "Unknown"}]}),
         (UNKNOWN, "clusterserviceversion/etcd.v1", "its phase is Dancing", {operators.versions: [VERSION | {"phase": "Dancing"}]}),
@@ -92,6 +98,7 @@ def test_what_is_wrong_is_told_at_its_object(status: Status, subject: str, says:
     [
         {operators.versions: [VERSION | {"phase": "Installing"} | YOUNG]},
         {operators.versions: [VERSION | UNHEALTHY | YOUNG]},
+        {operators.versions: [VERSION | {"phase": "Installing"} | FAILS | YOUNG]},
         {operators.versions: [VERSION | {"phase": "Unknown"} | YOUNG]},
         {operators.subscriptions: [SUBSCRIPTION | {"state": "UpgradePending", "state_since_s": 5.0}]},
         {operators.subscriptions: [SUBSCRIPTION | {"faults": ("ResolutionFailed: x",), "faulty_s": 5.0}]},
@@ -111,7 +118,8 @@ def test_what_is_wrong_is_told_at_its_object(status: Status, subject: str, says:
             operators.catalogs, operators.extensions)},
     ],
     ids=[
-        "a version that is being installed", "a component that has just become unhealthy", "a phase that is not known yet",
+        "a version that is being installed", "a component that has just become unhealthy",
+        "a second attempt", "a phase that is not known yet",
         "an upgrade that has just begun", "a resolution that has just failed", "a plan before the one that is had",
         "a plan that is being carried out", "a plan that waits for approval", "an idle connection",
         "a catalog that was just made and is not up yet",

@@ -29,10 +29,11 @@ def server(listed: Answer, *, groups: Any = GROUPS, resources: Answer | None = N
     return answer
 
 
-def read(script: Script, tmp_path: Path) -> list[dict[str, Any]]:
+def read(script: Script, tmp_path: Path, question: Any = operators.subscriptions) -> list[dict[str, Any]]:
     with serving(script) as at:
         ops = live_session(tmp_path, clusters={"eu": write_kubeconfig(tmp_path / "config", at.url)})
-        return operators.subscriptions(ops).to_dict("records")
+        rows: list[dict[str, Any]] = question(ops).to_dict("records")
+        return rows
 
 
 def listing(**status: Any) -> Answer:
@@ -59,6 +60,55 @@ def test_a_subscription_is_read_with_the_first_of_what_its_conditions_say_is_wro
     )
     assert list(row["faults"]) == ["ResolutionFailed: ConstraintsNotSatisfiable"]
     assert row["faulty_s"] > 0
+
+
+def one(kind: str, **status: Any) -> Answer:
+    return says(
+        {"kind": f"{kind}List", "metadata": {"resourceVersion": "7"}, "items": [{"metadata": META, "status": status}]}
+    )
+
+
+def test_a_catalog_is_as_old_as_its_object_however_often_its_connection_is_tried(tmp_path: Path) -> None:
+    """The state is set anew with each attempt."""
+    tried = {"lastObservedState": "TRANSIENT_FAILURE", "lastConnect": "2026-11-22T08:00:00Z"}
+    (row,) = read(server(one("CatalogSource", connectionState=tried)), tmp_path, operators.catalog_sources)
+    assert row["age_s"] - row["state_s"] == pytest.approx(2 * 86_400)
+
+
+def phases(*names: str) -> list[dict[str, Any]]:
+    """A history of a phase an hour, which begins a day after the object was made."""
+    return [
+        {
+            "phase": name,
+            "reason": f"Is{name}",
+            "message": f"no. {hour}",
+            "lastTransitionTime": f"2026-11-21T{hour:02}:00:00Z",
+        }
+        for hour, name in enumerate(names, 8)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("names", "hours_after_it_was_made", "failure"),
+    [
+        (("Pending", "Installing", "Failed", "Pending", "InstallReady", "Installing", "Failed", "Pending"), 0, "IsFailed: no. 14"),
+        (("Installing", "Succeeded", "Failed", "Pending", "Installing"), 26, "IsFailed: no. 10"),
+        (("Failed", "Succeeded", "Pending"), 26, None),
+        (("Failed", "Pending", "Succeeded"), 26, None),
+        (("Pending",), 0, None),
+        ((), 0, None),
+    ],
+    ids=["never well", "well once", "on its way anew", "well", "just made", "nobody has looked at it"],
+)  # fmt: skip
+def test_a_version_is_not_well_since_it_last_succeeded_or_since_it_was_made(
+    names: tuple[str, ...], hours_after_it_was_made: int, failure: str | None, tmp_path: Path
+) -> None:
+    history = phases(*names)
+    script = server(one("ClusterServiceVersion", **(history[-1] | {"conditions": history} if history else {})))
+    (row,) = read(script, tmp_path, operators.versions)
+    (source,) = read(server(one("CatalogSource")), tmp_path, operators.catalog_sources)
+    assert (row["failure"], row["phase"]) == (failure, names[-1] if names else None)
+    assert (source["age_s"] - row["since_s"]) / 3600 == pytest.approx(hours_after_it_was_made, abs=0.1)
 
 
 @pytest.mark.parametrize("status", [403, 404])

@@ -23,6 +23,7 @@ from gocoffee_ops.model import Status
 VERSIONS, SUBSCRIPTIONS, PLANS = "operators.versions", "operators.subscriptions", "operators.install_plans"
 SOURCES, GROUPS = "operators.catalog_sources", "operators.groups"
 CATALOGS, EXTENSIONS = "operators.catalogs", "operators.extensions"
+DEPLOYMENTS = "controllers.deployments"
 TABLES = (VERSIONS, SUBSCRIPTIONS, PLANS, SOURCES, GROUPS, CATALOGS, EXTENSIONS)
 
 MOMENTS = ("Pending", "InstallReady", "Installing", "Replacing", "Deleting")  # phases that a version goes through
@@ -139,10 +140,12 @@ def _versions(picture: Picture) -> Iterator[Problem]:
         elif phase == "Failed":
             reason = f"failed: {said}"
         elif phase in MOMENTS:
-            reason = f"is {phase} for {seconds(row['since_s'])}: {said}"
+            reason = f"is {phase}, and not well for {seconds(row['since_s'])}: {said}"
         else:
             reason = f"whether it is installed cannot be told: its phase is {phase}: {said}"
-        tables = (VERSIONS, "controllers.deployments") if because else (VERSIONS,)
+        if row["failure"] and phase != "Failed":
+            reason += f"; it failed before: {short(row['failure'])}"
+        tables = (VERSIONS, DEPLOYMENTS) if because else (VERSIONS,)
         effect = f"{at.subject} ({phase or 'not looked at'})"
         yield Problem(OPERATORS, status, at, reason, tables, (tuple(because),) if because else (), effect)
 
@@ -152,11 +155,19 @@ def _status_of_version(row: Row, picture: Picture) -> Status | None:
     phase, late = row["phase"], _late(row["since_s"], picture)
     if phase == "Succeeded":
         return None
-    if phase == "Failed":
-        return Status.CRIT if late or row["reason"] not in OF_COMPONENTS else None
+    if phase == "Failed" and (row["reason"] not in OF_COMPONENTS or _not_made(row, picture)):
+        return Status.CRIT
     if not late:
         return None
+    if phase == "Failed" or (phase in MOMENTS and row["failure"]):
+        return Status.CRIT
     return Status.WARN if phase is None or phase in MOMENTS else Status.UNKNOWN
+
+
+def _not_made(row: Row, picture: Picture) -> bool:
+    """Whether one of its Deployments is not there, which is no component that may become healthy by itself."""
+    of = [Ref(row["namespace"], f"deployment/{one}") for one in row["deployments"]]
+    return picture.has(DEPLOYMENTS) and any(one not in picture.controllers for one in of)
 
 
 def _plan(namespace: str, name: str) -> Ref:

@@ -37,13 +37,19 @@ class VersionSpec(Shape):
     install: Install = msgspec.field(default_factory=Install)
 
 
-class Phased(Shape):
-    """status of a version of an operator; its conditions are its history, and not decoded."""
+class Phase(Shape):
+    """A phase that a version of an operator was in, and from when on."""
 
     phase: str = ""
     reason: str = ""
     message: str = ""
     last_transition_time: datetime | None = None
+
+
+class Phased(Phase):
+    """status of a version of an operator: the phase that it is in, and the last twenty of them, oldest first."""
+
+    conditions: list[Phase] | None = None
 
 
 class ServiceVersion(Shape):
