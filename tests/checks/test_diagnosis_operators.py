@@ -37,6 +37,7 @@ UNHEALTHY = {
 }
 WAITING = PLAN | {"approval": "Manual", "approved": False, "phase": "RequiresApproval", "versions": ("etcd.v2",)}
 MANUAL = SUBSCRIPTION | {"approval": "Manual", "state": "UpgradePending", "current": "etcd.v2"}
+GONE: dict[str, Any] = {"faults": ("InstallPlanMissing: ReferencedInstallPlanNotFound",), "faulty_s": 9_999.0}
 NO_CATALOG = {
     "faults": ("CatalogSourcesUnhealthy: UnhealthyCatalogSourceFound",),
     "faulty_s": 9_999.0,
@@ -65,6 +66,10 @@ NOBODY = "nobody has looked at it"
         (WARN, "subscription/etcd", "UpgradeFailed", {operators.subscriptions: [SUBSCRIPTION | {"state": "UpgradeFailed"}]}),
         (WARN, "subscription/etcd", "no operator found", {operators.subscriptions: [SUBSCRIPTION | {
             "faults": ("ResolutionFailed: ConstraintsNotSatisfiable: no operator found",), "faulty_s": 9_999.0}]}),
+        (WARN, "subscription/etcd", "is not kept up to date: InstallPlanMissing", {operators.subscriptions: [
+            SUBSCRIPTION | GONE | {"state": "UpgradePending", "current": "etcd.v2"}]}),
+        (WARN, "subscription/etcd", "is not kept up to date: ResolutionFailed: x", {operators.subscriptions: [
+            SUBSCRIPTION | GONE | {"faults": (*GONE["faults"], "ResolutionFailed: x")}]}),
         (WARN, "installplan/install-a", "Installing for 2 h 46 min", {operators.install_plans: [PLAN | {"phase": "Installing"}]}),
         (WARN, "installplan/install-a", NOBODY, {operators.install_plans: [PLAN | {"phase": None}]}),
         (WARN, "installplan/install-a", "RequiresApproval", {operators.install_plans: [WAITING | {"approved": True}]}),
@@ -102,6 +107,7 @@ def test_what_is_wrong_is_told_at_its_object(status: Status, subject: str, says:
         {operators.versions: [VERSION | {"phase": "Unknown"} | YOUNG]},
         {operators.subscriptions: [SUBSCRIPTION | {"state": "UpgradePending", "state_since_s": 5.0}]},
         {operators.subscriptions: [SUBSCRIPTION | {"faults": ("ResolutionFailed: x",), "faulty_s": 5.0}]},
+        {operators.subscriptions: [SUBSCRIPTION | GONE], operators.install_plans: []},
         {operators.install_plans: [PLAN, PLAN | {"plan": "install-old", "phase": "Failed"}]},
         {operators.install_plans: [PLAN | {"phase": "Installing"} | YOUNG]},
         {operators.install_plans: [WAITING], operators.subscriptions: [MANUAL]},
@@ -120,7 +126,8 @@ def test_what_is_wrong_is_told_at_its_object(status: Status, subject: str, says:
     ids=[
         "a version that is being installed", "a component that has just become unhealthy",
         "a second attempt", "a phase that is not known yet",
-        "an upgrade that has just begun", "a resolution that has just failed", "a plan before the one that is had",
+        "an upgrade that has just begun", "a resolution that has just failed", "a plan that did its work and is gone",
+        "a plan before the one that is had",
         "a plan that is being carried out", "a plan that waits for approval", "an idle connection",
         "a catalog that was just made and is not up yet",
         "a group in each namespace", "a catalog that is switched off", "an image of a port and a digest",

@@ -201,8 +201,9 @@ def _subscriptions(picture: Picture) -> Iterator[Problem]:
         undecided = row["plan"] and (
             _plan(space, row["plan"]) in waiting or (row["approval"] == "Manual" and not picture.has(PLANS))
         )
-        if row["faults"] and _late(row["faulty_s"], picture):
-            reason = f"{of} is not kept up to date: {'; '.join(map(short, row['faults']))}"
+        faults = _faults(row)
+        if faults and _late(row["faulty_s"], picture):
+            reason = f"{of} is not kept up to date: {'; '.join(map(short, faults))}"
         elif state == "UpgradeFailed":
             reason = f"{of} was not upgraded to {row['current'] or 'what is newest'}: UpgradeFailed"
         elif state == "AtLatestKnown" or undecided or not _late(row["state_since_s"], picture):
@@ -228,6 +229,12 @@ def _subscriptions(picture: Picture) -> Iterator[Problem]:
             (tuple(because),),
             f"{at.subject} (not up to date)",
         )
+
+
+def _faults(row: Row) -> list[str]:
+    """Without that of an install plan which is gone, where it did what it had to: old plans are cleared away."""
+    done = row["state"] == "AtLatestKnown" and row["installed"] and row["installed"] == row["current"]
+    return [fault for fault in row["faults"] if not (done and fault.startswith("InstallPlanMissing"))]
 
 
 def _catalogs(picture: Picture) -> Iterator[Problem]:
