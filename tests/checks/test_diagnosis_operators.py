@@ -66,6 +66,10 @@ NOBODY = "nobody has looked at it"
         (WARN, "subscription/etcd", "UpgradeFailed", {operators.subscriptions: [SUBSCRIPTION | {"state": "UpgradeFailed"}]}),
         (WARN, "subscription/etcd", "no operator found", {operators.subscriptions: [SUBSCRIPTION | {
             "faults": ("ResolutionFailed: ConstraintsNotSatisfiable: no operator found",), "faulty_s": 9_999.0}]}),
+        (WARN, "subscription/etcd", "for 2 h 46 min: etcd.v1 is installed, which is next is not said", {
+            operators.subscriptions: [SUBSCRIPTION | {"state": "UpgradeAvailable"}]}),
+        (WARN, "subscription/etcd", "for 2 h 46 min: nothing is installed, etcd.v1 is next", {
+            operators.subscriptions: [SUBSCRIPTION | {"state": "UpgradePending", "installed": None}]}),
         (WARN, "subscription/etcd", "is not kept up to date: InstallPlanMissing", {operators.subscriptions: [
             SUBSCRIPTION | GONE | {"state": "UpgradePending", "current": "etcd.v2"}]}),
         (WARN, "subscription/etcd", "is not kept up to date: ResolutionFailed: x", {operators.subscriptions: [

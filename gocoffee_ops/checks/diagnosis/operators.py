@@ -211,10 +211,7 @@ def _subscriptions(picture: Picture) -> Iterator[Problem]:
         elif state is None:
             reason = f"nobody has looked at it for {seconds(row['state_since_s'])}, so that {of} is not kept up to date"
         else:
-            is_at = f"{row['installed']} is installed" if row["installed"] else "nothing is installed"
-            reason = (
-                f"{of} is {state} for {seconds(row['state_since_s'])}: {is_at}, {row['current'] or 'nothing'} is next"
-            )
+            reason = f"{of} is {state} for {seconds(row['state_since_s'])}: {_versions_of(row)}"
         because = [Cause(OPERATORS, _plan(space, row["plan"]))] if row["plan"] else []
         because += [Cause(OPERATORS, _version(space, name)) for name in (row["current"], row["installed"]) if name]
         if row["unhealthy_catalogs"]:
@@ -229,6 +226,15 @@ def _subscriptions(picture: Picture) -> Iterator[Problem]:
             (tuple(because),),
             f"{at.subject} (not up to date)",
         )
+
+
+def _versions_of(row: Row) -> str:
+    installed, current = row["installed"], row["current"]
+    if not installed:
+        return f"nothing is installed, {current or 'nothing'} is next"
+    return f"{installed} is installed, " + (
+        f"{current} is next" if current and current != installed else "which is next is not said"
+    )
 
 
 def _faults(row: Row) -> list[str]:
