@@ -194,3 +194,9 @@ def test_a_kind_that_was_not_read_is_unknown_and_the_others_are_judged(query: An
     found = judged({operators.groups: [OPERATOR_GROUP, OPERATOR_GROUP | {"operator_group": "b"}]}, missing=(query,))
     assert wrong(found) == [(WARN, "operators_work", "operatorgroup/all"), (UNKNOWN, "operators_work", "operators")]
     assert any(one.reason.endswith(f"{query.name} could not be read") for one in found)
+
+
+def test_without_the_subscriptions_a_plan_that_failed_may_be_history_and_one_that_does_not_get_on_is_told() -> None:
+    plans = [PLAN | {"phase": "Installing"}, PLAN | {"plan": "install-old", "phase": "Failed"}]
+    found = judged({operators.install_plans: plans}, missing=(operators.subscriptions,))
+    assert wrong(found) == [(WARN, "operators_work", "installplan/install-a"), (UNKNOWN, "operators_work", "operators")]

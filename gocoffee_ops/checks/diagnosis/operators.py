@@ -175,12 +175,13 @@ def _plan(namespace: str, name: str) -> Ref:
 
 
 def _plans(picture: Picture) -> Iterator[Problem]:
-    """Of plans that a subscription has; those before it are history."""
+    """Of plans that a subscription has; those before it are history, which without the subscriptions cannot be told."""
     rows = picture.rows(SUBSCRIPTIONS)
     had = {_plan(row["namespace"], row["plan"]) for row in rows if row["plan"]}
     for row in picture.rows(PLANS):
         at, phase = _plan(row["namespace"], row["plan"]), row["phase"]
-        if (picture.has(SUBSCRIPTIONS) and at not in had) or phase == "Complete" or waits_for_approval(row):
+        history = at not in had if picture.has(SUBSCRIPTIONS) else phase == "Failed"
+        if history or phase == "Complete" or waits_for_approval(row):
             continue
         what = ", ".join(row["versions"]) or "nothing named"
         said = short(row["said"] or "nothing says why")
