@@ -34,10 +34,10 @@ class Lists:
         """A whole list. An empty one in a namespace that does not exist raises NotFound: a misspelt name is no answer."""
         return self.each(kind, _itself, namespace=namespace, field_selector=field_selector)
 
-    def all_there_may_be(self, kind: Kind[T], *, namespace: str = "") -> list[T]:
+    def all_there_may_be(self, kind: Kind[T], *, namespace: str = "", label_selector: str = "") -> list[T]:
         """A whole list of what not every cluster has: of a resource that is not served there are none."""
         try:
-            return self.all(kind, namespace=namespace)
+            return self.each(kind, _itself, namespace=namespace, label_selector=label_selector)
         except (Unsupported, Forbidden):
             if self._ask.source.serves(kind, self._ask.deadline):
                 raise

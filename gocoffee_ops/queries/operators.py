@@ -22,7 +22,7 @@ from gocoffee_ops.sources.kubernetes.lists import (
 from gocoffee_ops.sources.kubernetes.operator_shapes import Phase, ServiceVersion
 from gocoffee_ops.sources.kubernetes.pod_shapes import DatedCondition
 
-COPIED = "olm.copiedFrom"
+ORIGINALS = "!olm.copiedFrom"  # a copy in each namespace that an operator is for says nothing of its own
 FAULTS = (
     "ResolutionFailed",
     "InstallPlanFailed",
@@ -44,21 +44,20 @@ VERSION_TABLE = Schema(
         ),
         Column("failure", "string", optional=True, help="reason and message of its last failure in that time"),
         Column("deployments", "list[string]"),
-        Column("copied_from", "string", optional=True, help="the namespace of the one of which this is a copy"),
     ),
 )
 
 
 @query("cluster", VERSION_TABLE)
 def versions(ask: Ask[Cluster], *, namespace: str = "") -> Rows:
-    """Which operators are installed, in which version, and did that succeed?
+    """Which operators are installed, in which version, and did that succeed? Copies for other namespaces are not asked for.
 
     API: operators.coreos.com/v1alpha1 clusterserviceversions. Permission: list them, in `namespace` or in the whole
     cluster. Raises SourceError; NotFound when there is no such namespace.
     """
     lists = Lists(ask)
     rows = []
-    for one in lists.all_there_may_be(SERVICE_VERSIONS, namespace=namespace):
+    for one in lists.all_there_may_be(SERVICE_VERSIONS, namespace=namespace, label_selector=ORIGINALS):
         since, failure = _since_well(one)
         rows.append(
             {
@@ -70,7 +69,6 @@ def versions(ask: Ask[Cluster], *, namespace: str = "") -> Rows:
                 "since_s": ago_s(since, ask.as_of),
                 "failure": failure,
                 "deployments": [each.name for each in one.spec.install.spec.deployments or ()],
-                "copied_from": (one.metadata.labels or {}).get(COPIED),
             }
         )
     return Rows(rows, notes=lists.notes())

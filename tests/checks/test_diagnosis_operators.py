@@ -60,8 +60,6 @@ NOBODY = "nobody has looked at it"
         (WARN, "clusterserviceversion/etcd.v1", NOBODY, {operators.versions: [VERSION | {"phase": None}]}),
         (UNKNOWN, "clusterserviceversion/etcd.v1", "its phase is Unknown", {operators.versions: [VERSION | {"phase": "Unknown"}]}),
         (UNKNOWN, "clusterserviceversion/etcd.v1", "its phase is Dancing", {operators.versions: [VERSION | {"phase": "Dancing"}]}),
-        (CRIT, "clusterserviceversion/etcd.v1", "failed", {operators.versions: [
-            VERSION | {"phase": "Failed", "copied_from": "not-read"}]}),
         (WARN, "subscription/etcd", NOBODY, {operators.subscriptions: [SUBSCRIPTION | {"state": None}]}),
         (WARN, "subscription/etcd", "UpgradeFailed", {operators.subscriptions: [SUBSCRIPTION | {"state": "UpgradeFailed"}]}),
         (WARN, "subscription/etcd", "no operator found", {operators.subscriptions: [SUBSCRIPTION | {
@@ -175,16 +173,6 @@ def test_what_comes_from_a_cause_that_was_read_is_named_by_it(
     found = [one for one in judged(rows) if one.status is not OK and one.check != "services_answered"]
     assert wrong(found) == [(CRIT if "installplan" not in at[1] else WARN, *at)]
     assert [text for text in effects if text not in found[0].reason] == []
-
-
-def test_copies_of_a_version_are_not_told_beside_it() -> None:
-    copies: list[dict[str, Any]] = [VERSION | {"namespace": f"team-{i}", "copied_from": "shop"} for i in range(9)]
-    found = judged(
-        {operators.versions: [one | {"phase": "Failed", "reason": "OwnerConflict"} for one in (VERSION, *copies)]}
-    )
-    assert [(one.namespace, one.subject) for one in found if one.status is not OK] == [
-        ("shop", "clusterserviceversion/etcd.v1")
-    ]
 
 
 @pytest.mark.parametrize(

@@ -141,12 +141,12 @@ def operators_that_are_not_well(stage: Stage) -> None:
 
 @scenario()
 def operators_that_are_well(stage: Stage) -> None:
-    """With a copy of a version, an old plan that failed, a plan that waits for approval, and a catalog that is switched off."""
+    """With a copy of a version that failed, an old plan that failed, a plan that waits for approval, and a catalog switched off."""
     group(stage, "all")
     stage.create(deployment("runs"))
     stage.condition("deployment", "runs", "Available", "True")
     version(stage, "runs.v1", "Succeeded", "InstallSucceeded", of="runs")
-    version(stage, "copy.v1", "Succeeded", "Copied", labels={"olm.copiedFrom": "elsewhere"})
+    version(stage, "copy.v1", "Failed", "Copied", labels={"olm.copiedFrom": "elsewhere"})
     source(stage, "READY")
     plan(stage, "install-old", "runs.v0", "Failed", condition("Installed", "False", "InstallComponentFailed"))
     plan(stage, "install-runs", "runs.v1", "Complete", condition("Installed", "True", ""))

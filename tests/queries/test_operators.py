@@ -111,6 +111,21 @@ def test_a_version_is_not_well_since_it_last_succeeded_or_since_it_was_made(
     assert (source["age_s"] - row["since_s"]) / 3600 == pytest.approx(hours_after_it_was_made, abs=0.1)
 
 
+def test_copies_of_a_version_are_not_asked_for(tmp_path: Path) -> None:
+    """There may be one in each namespace."""
+    listed = one("ClusterServiceVersion", phase="Succeeded")
+
+    def answer(asked: Asked) -> Answer:
+        return (
+            listed
+            if asked.query.get("labelSelector") == "!olm.copiedFrom"
+            else refusal(400, "BadRequest", "all of them")
+        )
+
+    (row,) = read(answer, tmp_path, operators.versions)
+    assert row["version"] == "etcd"
+
+
 @pytest.mark.parametrize("status", [403, 404])
 def test_where_it_is_not_installed_there_are_none(status: int, tmp_path: Path) -> None:
     assert read(server(refusal(status, "", "no"), groups={"kind": "APIGroupList", "groups": []}), tmp_path) == []

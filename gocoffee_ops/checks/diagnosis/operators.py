@@ -118,14 +118,10 @@ def _version(namespace: str, name: str) -> Ref:
 
 
 def _versions(picture: Picture) -> Iterator[Problem]:
-    rows = picture.rows(VERSIONS)
-    originals = {_version(row["namespace"], row["version"]) for row in rows if not row["copied_from"]}
     groups: dict[str, list[str]] = {}
     for row in picture.rows(GROUPS):
         groups.setdefault(row["namespace"], []).append(row["operator_group"])
-    for row in rows:
-        if row["copied_from"] and _version(row["copied_from"], row["version"]) in originals:
-            continue  # as it is with that one, so it is with its copies
+    for row in picture.rows(VERSIONS):
         at, status = _version(row["namespace"], row["version"]), _status_of_version(row, picture)
         if status is None:
             continue
