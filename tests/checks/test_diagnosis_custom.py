@@ -67,6 +67,26 @@ def test_how_many_were_not_judged_is_said() -> None:
     assert said.numbers == {"read": 1, "not_looked_at": 2}
 
 
+def test_those_that_were_not_judged_are_named_beside_one_that_failed() -> None:
+    said = [one for one in judged(custom(SILENT, CUSTOM | UNREADY)) if one.check == "custom_resources_well"]
+    assert [(one.status, one.subject) for one in said] == [(WARN, "widget.example.com/w"), (OK, "custom resources")]
+    assert said[1].reason == (
+        "beside what is told of custom resources: 1 not looked at: widgets.example.com (whose status says nothing that is known)"
+    )
+    assert said[1].numbers == {"not_looked_at": 1}
+
+
+def test_a_resource_of_which_nothing_could_be_judged_is_unknown() -> None:
+    gadget = SILENT | {"resource": "gadgets.example.com"}
+    said = [one for one in judged(custom(gadget, gadget)) if one.check == "custom_resources_well"]
+    assert [(one.status, one.subject, one.numbers) for one in said] == [
+        (UNKNOWN, "crd/gadgets.example.com", {"not_looked_at": 2})
+    ]
+    assert said[0].reason == "cannot be told: of 2 objects none has a status that says anything that is known"
+    assert wrong(judged(custom(gadget, gadget | {"judged": True}))) == []
+    assert wrong(judged(custom(gadget | {"age_s": 5.0}))) == []
+
+
 def test_a_resource_that_could_not_be_read_is_unknown_by_name_beside_the_others() -> None:
     found = [one for one in judged(custom(UNREAD, CUSTOM | UNREADY)) if one.status is not OK]
     assert {(one.status, one.subject) for one in found} == {

@@ -44,15 +44,28 @@ def test_all_together_are_told_only_where_each_fits_alone() -> None:
             WIDE | KARPENTER,
             "(none looked at); 1 not looked at: those of cluster cluster, where nodes are added by Karpenter, as it",
         ),
-        (WIDE | NOT_FOUND, "(none looked at); 1 not looked at: hpa/web of shop (none of its pods was found)"),
         (ROOM, "what autoscalers may add fits onto the nodes (1 looked at)"),
     ],
-    ids=["nodes are added", "no pod", "room"],
+    ids=["nodes are added", "room"],
 )
 def test_where_nothing_is_told_it_is_said_why(row: dict[str, Any], said: str) -> None:
     (reason,) = room(row)
     assert said in reason
     assert wrong(judged({autoscaling.autoscaled: [row]})) == []
+
+
+def test_where_no_autoscaler_could_be_judged_nothing_is_known() -> None:
+    found = judged({autoscaling.autoscaled: [WIDE | NOT_FOUND]})
+    assert wrong(found) == [(UNKNOWN, "autoscalers_fit", "cluster/cluster")]
+    assert room(WIDE | NOT_FOUND) == [
+        "whether what autoscalers may add fits cannot be told of any: hpa/web of shop (none of its pods was found)"
+    ]
+
+
+@pytest.mark.parametrize("row", [ROOM, WIDE], ids=["all is well", "another lacks room"])
+def test_one_that_could_not_be_judged_is_named_beside_the_others(row: dict[str, Any]) -> None:
+    said = room(row, WIDE | NOT_FOUND | {"hpa": "lost"})
+    assert said[-1].endswith("1 not looked at: hpa/lost of shop (none of its pods was found)")
 
 
 def test_room_that_a_node_out_of_service_would_give_is_that_nodes_matter() -> None:

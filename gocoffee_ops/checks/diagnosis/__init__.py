@@ -65,7 +65,7 @@ class Area:
     looked_at: tuple[str, ...] = ()  # the tables whose rows are counted, if not all
     needs_some: bool = False  # having read none of them is no good sign
     told: Callable[[Row], str] | None = None  # what is said of each row though it is well
-    unseen: Callable[[Row], str] | None = None  # the name of what a row tells of and nobody looked at; "" for all else
+    unseen: Callable[[Picture], Iterator[str]] | None = None  # what nobody looked at, and no finding is of, by name
     undecided: Callable[[Row], str] | None = None  # the name of what waits for somebody's decision; "" for all else
 
     @property
@@ -275,7 +275,10 @@ def _for_want_of(cluster: str, queries: Iterable[str]) -> tuple[str, ...]:
 def _concluded(
     area: Area, pictures: Sequence[Picture], findings: Iterable[Finding], state: Tables
 ) -> Iterator[Finding]:
-    """UNKNOWN where the area could not be read; OK where it was, and nothing about it was found."""
+    """UNKNOWN where the area could not be read; OK where it was, and nothing about it was found.
+
+    What nobody looked at is named either way: in that OK, or in a line of its own beside what was found.
+    """
     blind = False
     for picture in pictures:
         if not picture.tables:
@@ -291,15 +294,17 @@ def _concluded(
             yield Finding(Status.UNKNOWN, area.check, area.subject, reason, cluster=picture.cluster, because=because)
     if not pictures:
         yield Finding(Status.UNKNOWN, area.check, area.subject, "no cluster was read")
-    elif not blind and not any(finding.check in area.checks for finding in findings):
+        return
+    unseen = [name for picture in pictures for name in (area.unseen(picture) if area.unseen else ())]
+    untold = f"{len(unseen):,} not looked at: {short(', '.join(sorted(set(unseen))))}"
+    evidence = tuple(one for picture in pictures for one in state.evidence(picture.cluster, area.tables))
+    if not blind and not any(finding.check in area.checks for finding in findings):
         rows = [row for picture in pictures for row in picture.rows(*(area.looked_at or area.tables))]
-        unseen = [name for row in rows if area.unseen and (name := area.unseen(row))]
         read = len(rows) - len(unseen)
         said = f": {', '.join(sorted({area.told(row) for row in rows}))}" if area.told else ""
-        besides = f"; {len(unseen)} not looked at: {short(', '.join(sorted(set(unseen))))}" if unseen else ""
+        besides = f"; {untold}" if unseen else ""
         undecided = sorted({name for row in rows if area.undecided and (name := area.undecided(row))})
         besides += f"; waiting for approval, which is a decision: {short(', '.join(undecided))}" if undecided else ""
-        evidence = tuple(one for picture in pictures for one in state.evidence(picture.cluster, area.tables))
         yield Finding(
             Status.OK,
             area.check,
@@ -308,3 +313,7 @@ def _concluded(
             {"read": read} | ({"not_looked_at": len(unseen)} if unseen else {}),
             evidence=evidence,
         )
+    elif unseen:
+        reason = f"beside what is told of {area.subject}: {untold}"
+        numbers = {"not_looked_at": len(unseen)}
+        yield Finding(Status.OK, area.check, area.subject, reason, numbers, evidence=evidence)

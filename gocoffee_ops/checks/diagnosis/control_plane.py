@@ -61,16 +61,13 @@ def _webhooks(picture: Picture) -> Iterator[Problem]:
         )
 
 
-def not_looked_at(webhook: Row) -> str:
-    """A webhook whose answer is nobody's in the cluster, and which no table tells of; "" for one that a Service answers.
-
-    >>> not_looked_at({"webhook": "pods.example.com", "service": None, "service_exists": None, "ready_endpoints": None})
-    'pods.example.com (called by URL)'
-    """
-    if webhook["service"] is None:
-        return f"{webhook['webhook']} (called by URL)"
-    outside = webhook["service_exists"] and webhook["ready_endpoints"] is None
-    return f"{webhook['webhook']} (its Service points outside)" if outside else ""
+def not_looked_at(picture: Picture) -> Iterator[str]:
+    """Webhooks whose answer is nobody's in the cluster, and which no table tells of."""
+    for webhook in picture.rows("control_plane.webhooks"):
+        if webhook["service"] is None:
+            yield f"{webhook['webhook']} (called by URL)"
+        elif webhook["service_exists"] and webhook["ready_endpoints"] is None:
+            yield f"{webhook['webhook']} (its Service points outside)"
 
 
 def _admission_policies(picture: Picture) -> Iterator[Problem]:

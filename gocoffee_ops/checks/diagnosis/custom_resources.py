@@ -2,33 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from gocoffee_ops.checks.diagnosis.problem import CUSTOM_RESOURCES, Picture, Problem, Ref, Row, short
-from gocoffee_ops.checks.grading import seconds
+from gocoffee_ops.checks.grading import counted, seconds
 from gocoffee_ops.model import Status
 
 TABLES = ("custom_resources.states",)
+KNOWN = "a status that says anything that is known"
 
 
 def problems(picture: Picture) -> Iterator[Problem]:
-    """What is wrong with the custom resources that the environment names."""
+    """What is wrong with the custom resources that the environment names, and those of which nothing can be told."""
     for row in picture.rows(*TABLES):
         if row["unread"] is not None:
-            at, reason = Ref("", f"crd/{row['resource'].partition('/')[0]}"), f"cannot be told: {short(row['unread'])}"
-            yield Problem(CUSTOM_RESOURCES, Status.UNKNOWN, at, reason, TABLES)
+            reason = f"cannot be told: {short(row['unread'])}"
+            yield Problem(CUSTOM_RESOURCES, Status.UNKNOWN, _kind(row["resource"]), reason, TABLES)
         elif (found := _found(row, picture.thresholds.stuck_s)) is not None:
             yield Problem(CUSTOM_RESOURCES, found[0], Ref(row["namespace"] or "", row["object"]), found[1], TABLES)
+    for resource, silent in _silent(picture).items():
+        if _untold(resource, silent, picture):
+            reason = f"cannot be told: of {counted(len(silent), 'object')} none has {KNOWN}"
+            numbers = {"not_looked_at": len(silent)}
+            yield Problem(CUSTOM_RESOURCES, Status.UNKNOWN, _kind(resource), reason, TABLES, numbers=numbers)
 
 
-def not_judged(row: Row) -> str:
-    """Of which resource an object's status says nothing that is known; "" for one that was judged, if by its deletion.
+def not_judged(picture: Picture) -> Iterator[str]:
+    """Of each object whose status says nothing that is known its resource, but where a finding says that of all."""
+    for resource, silent in _silent(picture).items():
+        if not _untold(resource, silent, picture):
+            yield from [f"{resource} (whose status says nothing that is known)"] * len(silent)
 
-    >>> not_judged({"resource": "widgets.example.com", "judged": False, "deletion_overdue_s": None})
-    'widgets.example.com (whose status says nothing that is known)'
-    """
-    known = row["judged"] or row["deletion_overdue_s"] is not None
-    return "" if known else f"{row['resource']} (whose status says nothing that is known)"
+
+def _silent(picture: Picture) -> dict[str, list[Row]]:
+    """Objects that are there to stay and could not be judged, by resource."""
+    found: dict[str, list[Row]] = {}
+    for row in picture.rows(*TABLES):
+        known = row["unread"] is not None or row["judged"] or row["deletion_overdue_s"] is not None
+        if not known and row["namespace"] not in picture.going:
+            found.setdefault(row["resource"], []).append(row)
+    return found
+
+
+def _untold(resource: str, silent: Sequence[Row], picture: Picture) -> bool:
+    """Whether nothing is known of any object of a resource, though one had the time to say something."""
+    if any(row["judged"] for row in picture.rows(*TABLES) if row["resource"] == resource):
+        return False
+    return any(_old(row, picture.thresholds.stuck_s) for row in silent)
+
+
+def _kind(resource: str) -> Ref:
+    return Ref("", f"crd/{resource.partition('/')[0]}")
+
+
+def _old(row: Row, stuck_s: float) -> bool:
+    return row["age_s"] is None or bool(row["age_s"] >= stuck_s)
 
 
 def _found(row: Row, stuck_s: float) -> tuple[Status, str] | None:
@@ -39,7 +67,7 @@ def _found(row: Row, stuck_s: float) -> tuple[Status, str] | None:
             return None
         keep = ", ".join(row["finalizers"]) or "no finalizer, and it is there still"
         return Status.WARN, f"is stuck in deletion for {seconds(overdue)}: {short(keep)}"
-    old = row["age_s"] is None or row["age_s"] >= stuck_s
+    old = _old(row, stuck_s)
     failed = [*(row["words"] if old else ()), *(row["failed"] if (row["failed_s"] or 0.0) >= stuck_s else ())]
     if failed:
         return Status.WARN, "; ".join(map(short, failed))

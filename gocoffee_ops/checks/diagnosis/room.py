@@ -13,6 +13,7 @@ from gocoffee_ops.checks.diagnosis.problem import (
     Problem,
     Ref,
     Row,
+    short,
 )
 from gocoffee_ops.checks.grading import counted
 from gocoffee_ops.model import Status
@@ -29,17 +30,25 @@ def problems(picture: Picture) -> Iterator[Problem]:
         yield _alone(row, picture)
     if rows and not alone:
         yield from _together(rows, picture)
+    if not rows and (lost := [_lost(row) for row in picture.rows(*TABLES) if row["nodes_added"] is None]):
+        reason = f"whether what autoscalers may add fits cannot be told of any: {short(', '.join(lost))}"
+        at, numbers = Ref("", f"cluster/{picture.cluster}"), {"not_looked_at": len(lost)}
+        yield Problem(AUTOSCALERS_FIT, Status.UNKNOWN, at, reason, TABLES, numbers=numbers)
 
 
-def not_judged(row: Row) -> str:
-    """What nobody is told of: autoscalers where nodes are added, and those whose pods were not found; "" for all else.
+def not_judged(picture: Picture) -> Iterator[str]:
+    """What nobody is told of: autoscalers where nodes are added; where others are judged, those whose pods were not found."""
+    rows = picture.rows(*TABLES)
+    judged = any(row["fits"] is not None for row in rows)
+    for row in rows:
+        if row["nodes_added"] is not None:
+            yield f"those of cluster {row['cluster']}, where nodes are added {row['nodes_added']}"
+        elif row["fits"] is None and judged:
+            yield _lost(row)
 
-    >>> not_judged({"nodes_added": None, "fits": None, "namespace": "shop", "hpa": "web"})
-    'hpa/web of shop (none of its pods was found)'
-    """
-    if row["nodes_added"] is not None:
-        return f"those of cluster {row['cluster']}, where nodes are added {row['nodes_added']}"
-    return f"hpa/{row['hpa']} of {row['namespace']} (none of its pods was found)" if row["fits"] is None else ""
+
+def _lost(row: Row) -> str:
+    return f"hpa/{row['hpa']} of {row['namespace']} (none of its pods was found)"
 
 
 def _more(row: Row) -> int:
