@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -13,14 +14,41 @@ from gocoffee_ops.queries.listing import Lists
 from gocoffee_ops.queries.objects import ago_s, one_line
 from gocoffee_ops.queries.query import Ask, Rows, query
 from gocoffee_ops.sources.kubernetes import Cluster, custom
-from gocoffee_ops.sources.kubernetes.custom_shapes import CustomResource
+from gocoffee_ops.sources.kubernetes.custom_shapes import CustomMeta, CustomResource
 
-# Conditions that are True of what is well, and parts of the names of those that are not.
-GOOD = ("Ready", "Available", "Healthy", "Synced", "Accepted", "Reconciled", "Succeeded")
-BAD = ("failed", "failure", "error", "degraded", "stalled", "unhealthy")
+# Conditions that are True of what is well, and words in the names of those that are True of what is not.
+GOOD = frozenset(
+    ("ready", "available", "healthy", "synced", "accepted", "reconciled", "succeeded", "programmed", "established")
+)
+BAD = frozenset(("failed", "failure", "failures", "error", "errors", "degraded", "stalled", "unhealthy"))
+DENIED = frozenset(("no", "not", "non", "never", "without"))
+# With these a condition's name tells of what is over, or of a means against it, and says nothing that is sure.
+OVER = frozenset(
+    ("cleared", "cleaned", "resolved", "recovered", "fixed", "handled", "ignored", "enabled", "detection", "tolerance",
+     "tolerated", "recovery", "reporting", "policy")
+)  # fmt: skip
+AT_REST = frozenset(("suspended", "paused"))  # reasons that are somebody's decision
 FAILED = frozenset(
-    ("failed", "failure", "error", "errored", "degraded", "unhealthy", "missing", "lost", "invalid", "rejected", "red")
-)  # words of a phase, a state or a health
+    (
+        "failed",
+        "failure",
+        "error",
+        "errored",
+        "err",
+        "degraded",
+        "unhealthy",
+        "missing",
+        "lost",
+        "invalid",
+        "rejected",
+        "red",
+        "offline",
+        "unreachable",
+        "backoff",
+        "pending",
+    )
+)  # last words of a phase, a state or a health
+WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 
 TABLE = Schema(
     "custom resources",
@@ -36,7 +64,8 @@ TABLE = Schema(
         Column("failed", "list[string]", help="conditions that say that it is not well"),
         Column("failed_s", "Float64", "s", "since the first of these changed, or it was made", optional=True),
         Column("words", "list[string]", help="a phase, a state or a health that says so"),
-        Column("unsure", "list[string]", help="what its controller says that it does not know"),
+        Column("unsure", "list[string]", help="why its status does not tell how it is"),
+        Column("unsure_s", "Float64", "s", "since the first of these changed, or it was made", optional=True),
     ),
 )
 
@@ -75,7 +104,7 @@ def _row(one: CustomResource, as_of: datetime) -> dict[str, Any]:
     meta, said = one.metadata, _Said()
     if isinstance(one.status, dict):
         said.hear(one.status)
-    since = [time or meta.creation_timestamp for time in said.times]
+        said.compare(one.status, meta)
     return {
         "unread": None,
         "namespace": meta.namespace or None,
@@ -84,10 +113,16 @@ def _row(one: CustomResource, as_of: datetime) -> dict[str, Any]:
         "finalizers": meta.finalizers or [],
         "judged": said.understood,
         "failed": said.failed,
-        "failed_s": max((ago for time in since if (ago := ago_s(time, as_of)) is not None), default=None),
+        "failed_s": _longest(said.failed_at, meta, as_of),
         "words": said.words,
         "unsure": said.unsure,
+        "unsure_s": _longest(said.unsure_at, meta, as_of),
     }
+
+
+def _longest(times: Iterable[datetime | None], meta: CustomMeta, as_of: datetime) -> float | None:
+    since = (ago_s(time or meta.creation_timestamp, as_of) for time in times)
+    return max((ago for ago in since if ago is not None), default=None)
 
 
 @dataclass
@@ -96,13 +131,20 @@ class _Said:
 
     understood: bool = False
     failed: list[str] = field(default_factory=list)
-    times: list[datetime | None] = field(default_factory=list)
+    failed_at: list[datetime | None] = field(default_factory=list)
     words: list[str] = field(default_factory=list)
     unsure: list[str] = field(default_factory=list)
+    unsure_at: list[datetime | None] = field(default_factory=list)
 
     def hear(self, status: dict[str, Any]) -> None:
-        for one in _conditions(status.get("conditions")):
-            self._condition(one, one["type"], one["status"])
+        conditions = status.get("conditions")
+        if not isinstance(conditions, list | None):
+            self._doubt("its conditions are no list")
+        for one in conditions if isinstance(conditions, list) else ():
+            if isinstance(one, dict) and isinstance(one.get("type"), str):
+                self._condition(one, one["type"])
+            else:
+                self._doubt("one of its conditions has no type")
         health = status.get("health")
         words = {
             "phase": status.get("phase"),
@@ -113,31 +155,67 @@ class _Said:
             if isinstance(word, str) and word:
                 self._word(name, word)
 
-    def _condition(self, condition: dict[str, Any], kind: str, status: str) -> None:
-        good = kind in GOOD
-        if not good and not any(part in kind.lower() for part in BAD):
+    def compare(self, status: dict[str, Any], meta: CustomMeta) -> None:
+        """A status of an older generation says nothing of the present one, whatever it says."""
+        seen = status.get("observedGeneration")
+        if isinstance(seen, int) and seen < meta.generation:
+            wanted = [one.time for one in meta.managed_fields or () if one.time and one.subresource != "status"]
+            self._doubt(
+                f"its controller looked last at generation {seen} of {meta.generation}", max(wanted, default=None)
+            )
+
+    def _condition(self, condition: dict[str, Any], kind: str) -> None:
+        if (good := _good(kind)) is None:
             return
-        reasons = (condition.get("reason"), condition.get("message"))
-        why = one_line(": ".join(part for part in reasons if isinstance(part, str) and part)) or "nothing says why"
-        if status == ("False" if good else "True"):
-            self.failed.append(f"{kind} is {status}: {why}")
-            self.times.append(_moment(condition.get("lastTransitionTime")))
-        elif status not in {"True", "False"}:
-            self.unsure.append(f"{kind} is {status or 'empty'}: {why}")
+        status, since = condition.get("status"), _moment(condition.get("lastTransitionTime"))
+        reasons = [part for name in ("reason", "message") if isinstance(part := condition.get(name), str) and part]
+        why = one_line(": ".join(reasons)) or "nothing says why"
         self.understood = True
+        if not isinstance(status, str):
+            self._doubt(f"{kind} is neither True nor False: {why}", since)
+        elif status not in {"True", "False"}:
+            self._doubt(f"{kind} is {status or 'empty'}: {why}", since)
+        elif good != (status == "True") and not (good and reasons and reasons[0].lower() in AT_REST):
+            self.failed.append(f"{kind} is {status}: {why}")
+            self.failed_at.append(since)
 
     def _word(self, name: str, word: str) -> None:
         self.understood = True
-        if word.lower() in FAILED or word.lower().endswith(("failed", "_err", "error")):
-            self.words.append(f"its {name} is {one_line(word)}")
-        elif word.lower() == "unknown":
-            self.unsure.append(f"its {name} is {one_line(word)}")
+        said, parts = f"its {name} is {one_line(word)}", _words(word)
+        if parts[-1:] == ["unknown"]:
+            self._doubt(said)
+        elif _good(word) is False or (FAILED & {*parts[-1:], "".join(parts[-2:])} and not DENIED.intersection(parts)):
+            self.words.append(said)
+
+    def _doubt(self, why: str, since: datetime | None = None) -> None:
+        self.understood = True
+        self.unsure.append(why)
+        self.unsure_at.append(since)
 
 
-def _conditions(found: Any) -> Iterator[dict[str, Any]]:
-    for one in found if isinstance(found, list) else ():
-        if isinstance(one, dict) and isinstance(one.get("type"), str) and isinstance(one.get("status"), str):
-            yield one
+def _words(name: str) -> list[str]:
+    """The words of a name in camel case, or with anything between them.
+
+    >>> _words("ErrorsCleared"), _words("create_err"), _words("APIError")
+    (['errors', 'cleared'], ['create', 'err'], ['api', 'error'])
+    """
+    return [word.lower() for word in WORD.findall(name)]
+
+
+def _good(condition: str) -> bool | None:
+    """Whether a condition should be True, or False; None where its name does not say.
+
+    >>> [_good(name) for name in ("Ready", "NotReady", "InstallFailed", "NoErrors", "ErrorsCleared", "FailoverReady")]
+    [True, False, False, True, None, None]
+    """
+    words = _words(condition)
+    denied = bool(DENIED.intersection(words))
+    plain = [word for word in words if word not in DENIED]
+    if len(plain) == 1 and plain[0] in GOOD:
+        return not denied
+    if BAD.intersection(plain) and not OVER.intersection(plain):
+        return denied
+    return None
 
 
 def _moment(text: Any) -> datetime | None:

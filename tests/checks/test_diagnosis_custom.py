@@ -28,7 +28,11 @@ def custom(*rows: dict[str, object]) -> Rows:
         (WARN, "is stuck in deletion for 15 min: no finalizer", {"deletion_overdue_s": 900.0, **UNREADY}),
         (WARN, "its phase is Failed; Ready is False: NoDisk", {"words": ("its phase is Failed",), **UNREADY}),
         (WARN, "Ready is False: NoDisk", UNREADY),
-        (UNKNOWN, "does not know how it is: Ready is Unknown", {"unsure": ("Ready is Unknown: x",)}),
+        (
+            UNKNOWN,
+            "how it is cannot be told: Ready is Unknown",
+            {"unsure": ("Ready is Unknown: x",), "unsure_s": 900.0},
+        ),
     ],
 )
 def test_what_is_wrong_is_one_finding_at_its_object(status: Status, says: str, row: dict[str, object]) -> None:
@@ -45,7 +49,7 @@ def test_what_is_wrong_is_one_finding_at_its_object(status: Status, says: str, r
         {"deletion_overdue_s": 5.0, "finalizers": ("a/b",)},
         UNREADY | {"failed_s": 5.0},
         {"words": ("its phase is Failed",), "age_s": 5.0},
-        {"unsure": ("Ready is Unknown: x",), "age_s": 5.0},
+        {"unsure": ("Ready is Unknown: x",), "unsure_s": 5.0},
     ],
     ids=["just deleted", "not ready since a moment", "just made", "not known yet"],
 )

@@ -46,4 +46,4 @@ def custom_resources_that_are_well(stage: Stage) -> None:
         {"conditions": [condition("Ready", "True", "")], "phase": "Bound", "health": {"status": "Healthy"}},
     )
     widget(stage, "new")
-    widget(stage, "odd", {"conditions": {"Ready": False}, "phase": 3, "health": ["red"]})
+    widget(stage, "odd", {"phase": 3, "health": ["red"]})

@@ -102,6 +102,19 @@ def test_what_lies_in_no_namespace_is_read_whole(tmp_path: Path) -> None:
         ({"health": "red"}, [], ["its health is red"], []),
         ({"health": {"status": "Unknown"}}, [], [], ["its health is Unknown"]),
         ({"health": {"status": "Progressing"}}, [], [], []),
+        ({"phase": "Pending"}, [], ["its phase is Pending"], []),
+        ({"phase": "CrashLoopBackOff", "state": "Offline"}, [], ["its phase is CrashLoopBackOff", "its state is Offline"], []),
+        ({"state": "create_err"}, [], ["its state is create_err"], []),
+        ({"phase": "NoError"}, [], [], []),
+        ({"phase": "NotReady"}, [], ["its phase is NotReady"], []),
+        ({"conditions": [{"type": "NotReady", "status": "True"}]}, ["NotReady is True: nothing says why"], [], []),
+        ({"conditions": [{"type": "Programmed", "status": "False"}]}, ["Programmed is False: nothing says why"], [], []),
+        ({"conditions": [{"type": "NoErrors", "status": "True"}]}, [], [], []),
+        ({"conditions": [{"type": "NoErrors", "status": "False"}]}, ["NoErrors is False: nothing says why"], [], []),
+        ({"conditions": [{"type": "Ready", "status": "False", "reason": "Suspended"}]}, [], [], []),
+        ({"conditions": {"Ready": "False"}}, [], [], ["its conditions are no list"]),
+        ({"conditions": [7]}, [], [], ["one of its conditions has no type"]),
+        ({"conditions": [{"type": "Ready", "status": False}]}, [], [], ["Ready is neither True nor False: nothing says why"]),
     ],
 )  # fmt: skip
 def test_a_status_says_how_it_is(
@@ -114,8 +127,8 @@ def test_a_status_says_how_it_is(
 
 @pytest.mark.parametrize(
     "status",
-    [None, {}, "Failed", 3, {"conditions": {"Ready": False}}, {"conditions": [{"type": "Ready"}, 7]}, {"phase": {"a": 1}},
-     {"conditions": [{"type": "Ready", "status": False}]}],
+    [None, {}, "Failed", 3, {"conditions": None}, {"conditions": [{"type": "ErrorsCleared", "status": "True"}]},
+     {"phase": {"a": 1}}],
     ids=str,
 )  # fmt: skip
 def test_a_status_that_says_nothing_that_is_known_is_not_judged(status: Any, tmp_path: Path) -> None:
@@ -131,6 +144,27 @@ def test_a_condition_is_as_old_as_it_says_and_else_as_its_object(tmp_path: Path)
     ]
     rows = certificates(listing(*statuses), tmp_path)
     assert [row["age_s"] - row["failed_s"] for row in rows] == [3_600.0, 0.0, 0.0, 0.0]
+
+
+def test_what_is_not_known_is_so_since_its_condition_changed(tmp_path: Path) -> None:
+    said = {"type": "Ready", "status": "Unknown"}
+    times = ("2026-11-20T09:00:00Z", None)
+    rows = certificates(listing(*({"conditions": [said | {"lastTransitionTime": time}]} for time in times)), tmp_path)
+    assert [row["age_s"] - row["unsure_s"] for row in rows] == [3_600.0, 0.0]
+
+
+@pytest.mark.parametrize(("written", "later_s"), [([], 0.0), ([("", 9), ("status", 10)], 3_600.0)])
+def test_a_status_of_an_older_generation_says_nothing_of_the_present(
+    written: list[tuple[str, int]], later_s: float, tmp_path: Path
+) -> None:
+    """It counts since what is wanted was last written, and else since the object was made."""
+    status = {"observedGeneration": 1, "conditions": [{"type": "Ready", "status": "True"}]}
+    writes = [{"subresource": part, "time": f"2026-11-20T{hour:02}:00:00Z"} for part, hour in written]
+    (row,) = certificates(listing(status, generation=9, managedFields=writes), tmp_path)
+    assert list(row["unsure"]) == ["its controller looked last at generation 1 of 9"]
+    assert row["age_s"] - row["unsure_s"] == later_s
+    (row,) = certificates(listing(status, generation=1), tmp_path)
+    assert list(row["unsure"]) == []
 
 
 @pytest.mark.parametrize(

@@ -71,6 +71,6 @@ def _found(row: Row, stuck_s: float) -> tuple[Status, str] | None:
     failed = [*(row["words"] if old else ()), *(row["failed"] if (row["failed_s"] or 0.0) >= stuck_s else ())]
     if failed:
         return Status.WARN, "; ".join(map(short, failed))
-    if row["unsure"] and old:
-        return Status.UNKNOWN, f"its controller does not know how it is: {'; '.join(map(short, row['unsure']))}"
+    if row["unsure"] and (row["unsure_s"] is None or row["unsure_s"] >= stuck_s):
+        return Status.UNKNOWN, f"how it is cannot be told: {'; '.join(map(short, row['unsure']))}"
     return None

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from gocoffee_ops.sources.kubernetes.shapes import Shape
+from gocoffee_ops.sources.kubernetes.state_shapes import Write
 
 
 class CustomMeta(Shape):
@@ -16,6 +17,8 @@ class CustomMeta(Shape):
     creation_timestamp: datetime | None = None
     deletion_timestamp: datetime | None = None
     finalizers: list[str] | None = None
+    generation: int = 0
+    managed_fields: list[Write] | None = None
 
 
 class CustomResource(Shape):
