@@ -71,7 +71,7 @@ def test_what_one_thing_has_made_wrong_is_one_finding() -> None:
     ]
     told = {one.subject: one for one in found}
     assert told["ciliumidentity/5000"].reason.endswith(
-        "; the same with 8 others: 5001, 5002, 5003, 5004, 5005, and 3 more"
+        "; the same with 8 others: 5001, 5002, 5003, 5004, 5005, 5006, and 2 more"
     )
     assert told["ciliumidentity/5000"].numbers == {"affected": 9}
     assert told["ciliumendpoint/w-0"].reason.endswith("; the same with 2 others: w-1, w-2")

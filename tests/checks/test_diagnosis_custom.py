@@ -57,6 +57,32 @@ def test_a_moment_is_no_finding(row: dict[str, object]) -> None:
     assert wrong(judged(custom(CUSTOM | row))) == []
 
 
+def test_what_many_have_by_one_cause_is_told_once() -> None:
+    many = [
+        CUSTOM | {"namespace": f"n{i % 2}", "object": f"widget.example.com/w{i}", "failed_s": 900.0,
+                  "failed": (f"Ready is False: NoDisk: disk {i} of w{i} is full",)}
+        for i in range(10)
+    ]  # fmt: skip
+    other = {"object": "widget.example.com/x", "failed": ("Ready is False: NoNode: none",), "failed_s": 900.0}
+    gadget = many[0] | {"resource": "gadgets.example.com", "object": "gadget.example.com/g"}
+    found = [one for one in judged(custom(*many, CUSTOM | other, gadget)) if one.status is not OK]
+    assert {(one.subject, one.numbers["affected"]) for one in found} == {
+        ("widget.example.com/w0", 10), ("widget.example.com/x", 1), ("gadget.example.com/g", 1),
+    }  # fmt: skip
+    (told,) = [one for one in found if one.subject.endswith("/w0")]
+    assert told.reason == (
+        "Ready is False: NoDisk: disk 0 of w0 is full; the same with 9 others: widget.example.com/w2, widget.example.com/w4, "
+        "widget.example.com/w6, widget.example.com/w8, n1/widget.example.com/w1, n1/widget.example.com/w3, and 3 more"
+    )
+    assert len(told.problem) == 10
+
+
+def test_one_that_goes_with_its_namespace_does_not_stand_for_those_that_stay() -> None:
+    stays = CUSTOM | UNREADY | {"namespace": "stays", "object": "widget.example.com/z"}
+    found = judged(custom(CUSTOM | UNREADY, stays) | {control_plane.namespaces: [GOING]})
+    assert (WARN, "custom_resources_well", "widget.example.com/z") in wrong(found)
+
+
 def test_what_lies_in_a_namespace_that_goes_is_its_own_matter() -> None:
     found = judged(custom(CUSTOM | {"deletion_overdue_s": 900.0}) | {control_plane.namespaces: [GOING]})
     assert wrong(found) == [(WARN, "namespaces_go", "namespace/shop")]

@@ -99,6 +99,20 @@ def test_a_binding_names_whom_it_gives_nothing(more: dict[str, Any], whom: str) 
     assert found[0].reason == f"its role role/deployer does not exist: no permission by it for {whom}"
 
 
+def test_bindings_to_one_missing_role_are_told_once() -> None:
+    lost = BINDING | {"role_exists": False}
+    shared = [lost | {"namespace": f"n{i}", "role": "clusterrole/view"} for i in range(9)]
+    found = [one for one in judged({access.bindings: [*shared, lost]}) if one.status is not OK]
+    assert {(one.namespace, one.numbers["affected"]) for one in found} == {("n0", 9), ("shop", 1)}
+    (told,) = [one for one in found if one.namespace == "n0"]
+    assert told.reason.startswith(
+        "its role clusterrole/view does not exist: no permission by it for 9 subjects; the same with 8 others"
+    )
+    assert told.reason.endswith("n6/rolebinding/deployers, and 2 more")
+    each = [lost | {"namespace": name} for name in ("a", "b")]  # each namespace has its own
+    assert len(wrong(judged({access.bindings: each}))) == 2
+
+
 @pytest.mark.parametrize("more", [{"subjects": 0}, {"age_s": 5.0}], ids=["of nobody", "just made"])
 def test_a_binding_that_may_be_without_its_role_is_none(more: dict[str, Any]) -> None:
     assert wrong(judged({access.bindings: [BINDING | {"role_exists": False} | more]})) == []

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from gocoffee_ops.checks.diagnosis.budgets import selects
+from gocoffee_ops.checks.diagnosis.folding import the_same_with
 from gocoffee_ops.checks.diagnosis.problem import (
     CILIUM_ENDPOINTS,
     CILIUM_POLICIES,
@@ -25,7 +26,6 @@ ENDPOINT_TABLES = ("cilium.endpoints", "cilium.identities")
 # The operator marks what nobody has had for half an hour, and deletes it when it looks again a quarter of an hour later; begun
 # anew, it waits once more.
 COLLECTED_S = 7200.0
-NAMED = 5
 KEY = "io.kubernetes.pod.namespace"
 
 
@@ -59,10 +59,7 @@ def _gathered(
     for (namespace, _), several in found.items():
         several.sort(key=lambda one: one[0])
         (first, told), others = several[0], [each for each, _ in several[1:]]
-        reason = told.why
-        if others:
-            more = f", and {len(others) - NAMED:,} more" if len(others) > NAMED else ""
-            reason += f"; the same with {counted(len(others), 'other')}: {', '.join(others[:NAMED])}{more}"
+        reason = f"{told.why}{the_same_with(others)}"
         status = max((one.status for _, one in several), key=lambda status: status.severity)
         yield Problem(
             CILIUM_ENDPOINTS,

@@ -6,9 +6,22 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from gocoffee_ops.checks.diagnosis.problem import Cause, Picture, Problem
+from gocoffee_ops.checks.grading import counted
 from gocoffee_ops.model import worst
 
 NAMED = 6  # consequences that a finding names; more are counted
+
+
+def the_same_with(others: Sequence[str]) -> str:
+    """What a finding adds where others have what it tells of one: the first few by name, and how many.
+
+    >>> the_same_with([]), the_same_with(["b", "c"])
+    ('', '; the same with 2 others: b, c')
+    """
+    if not others:
+        return ""
+    more = f", and {len(others) - NAMED:,} more" if len(others) > NAMED else ""
+    return f"; the same with {counted(len(others), 'other')}: {', '.join(others[:NAMED])}{more}"
 
 
 def folded(problems: Iterable[Problem], picture: Picture) -> list[Problem]:
