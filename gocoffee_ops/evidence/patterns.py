@@ -115,6 +115,11 @@ TOKENS: tuple[Detector, ...] = (
         r"(?:[^\s\"'<>]{0,2048}|\S{0,2048}?(?:@[^\s\"'<>]{0,2048})?)(?P<after>@)",
         guard="@",
     ),
+    _detector(
+        "password in a DSN of Go",
+        "@tcp( @tcp4( @tcp6( @unix( @cloudsql(",
+        r"(?P<keep>(?:[^\s:/@\"'=]{1,256}|(?<![^\s=])):)(?!//)\S{1,2048}(?P<after>@(?:tcp[46]?|unix|cloudsql)\()",
+    ),
     _detector("token as a URL's user", "://", r"(?P<keep>://)[^\s:/@?#\"']{20,2048}(?P<after>@)"),
     _detector("JSON web token", "eyj", r"eyJ[\w-]{6,}(?:\.[\w-]+){1,4}\.?", flags=0),
     _detector(
@@ -232,6 +237,13 @@ PLAIN: tuple[Detector, ...] = (
         r"(?P<keep>\b(?:password|identified[ \t]+(?:with[ \t]+\S+[ \t]+)?(?:by|as))[ \t]+)(?:[ebxn]|u&)?"
         r"(?:'(?:[^'\\]|''|\\+(?:[^\\]|\Z))*(?:'(?:\w\S*)?|\Z)|\$(?P<tag>\w*)\$.*?(?:\$(?P=tag)\$|\Z))",
         flags=re.IGNORECASE | re.DOTALL,
+    ),
+    _detector(
+        "password in a sentence",
+        "passw passphrase passcode",
+        r"(?P<keep>\b(?:with|using|by)[ \t]+(?:(?:the|a)[ \t]+)?(?:passw(?:or)?d|passphrase|passcode)[ \t]+"
+        r"(?:(?:is|was|of)[ \t]+)?)"
+        r"(?:(?P<q>\\*[\"'`])(?!\[redacted\])(?:.*?)(?:(?<!\\)(?P=q)|(?=\n)|\Z))",
     ),
 )
 

@@ -55,6 +55,13 @@ CORPUS: tuple[Planted, ...] = (
         "pl4nted-05",
         keeps="ssl=true",
     ),
+    Planted("dsn of Go", "dsn=user:pl4nted-60@tcp(db:3306)/x", "pl4nted-60", keeps="user:"),
+    Planted(
+        "dsn of Go with signs", '{"dsn":"user:pl4:n@/ted-61@unix(/run/db.sock)/x"}', "ted-61", keeps='{"dsn":"user:'
+    ),
+    Planted("dsn of Go without a user", "dsn=:pl4nted-62@tcp(db:3306)/x", "pl4nted-62", keeps="@tcp(db:3306)/x"),
+    Planted("sentence", 'failed for user "admin" with password "pl4nted-63" at db', "pl4nted-63", keeps='" at db'),
+    Planted("sentence in json", '{"msg":"user a with password \\"pl4nted 64\\" at db"}', "pl4nted 64", keeps="at db"),
     Planted("query sslpassword", "postgresql://db/coffee?sslpassword=pl4nted-06", "pl4nted-06"),
     Planted("token in a query", "GET /v1/items?access_token=pl4nted07&page=2 200", "pl4nted07", keeps="page=2"),
     Planted(
@@ -195,6 +202,9 @@ ORDINARY: tuple[str, ...] = (
     "Back-off restarting failed container app in pod orders-0_go-coffee(d3b07384-d9a0-4c9b-8f3e-0c1f4a1b2c3d)",
     '{"name":"DB_PASSWORD","valueFrom":{"secretKeyRef":{"key":"password","name":"db"}}}',
     'password authentication failed for user "gocoffee_reader"',
+    'a login with password authentication failed, try "trust"',
+    "connect: app@tcp(db:3306)/x refused at 12:30",
+    "dial tcp: lookup db: app@tcp(db:3306)",
     "secretName: tls-coffee",
     "automountServiceAccountToken=false",
     "password_encryption=scram-sha-256",
