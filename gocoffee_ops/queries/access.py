@@ -18,8 +18,6 @@ from gocoffee_ops.sources.kubernetes.lists import (
     ROLE_METADATA,
 )
 
-BUILT_IN = ("kubernetes.io/bootstrapping", "rbac-defaults")
-
 BINDING_TABLE = Schema(
     "bindings",
     (
@@ -40,8 +38,8 @@ BINDING_TABLE = Schema(
 def bindings(ask: Ask[Cluster], *, namespace: str = "") -> Rows:
     """Which bindings are there, and is the role of each?
 
-    Those that the API server makes itself are left out. With `namespace`, those of the whole cluster are, too. Of roles
-    metadata alone is asked for; users and groups are counted, and their names not kept.
+    With `namespace`, those of the whole cluster are left out. Of roles metadata alone is asked for; users and groups are
+    counted, and their names not kept.
 
     API: rbac.authorization.k8s.io/v1 rolebindings, clusterrolebindings, roles and clusterroles. Permission: list them, the
     first and the third in `namespace` or in the whole cluster. Raises SourceError; NotFound when there is no such namespace.
@@ -55,9 +53,7 @@ def bindings(ask: Ask[Cluster], *, namespace: str = "") -> Rows:
         ("Role", one.metadata.namespace, one.metadata.name) for one in lists.all(ROLE_METADATA, namespace=namespace)
     }
     roles |= {("ClusterRole", "", one.metadata.name) for one in lists.all(CLUSTER_ROLE_METADATA)}
-    key, built_in = BUILT_IN
-    ours = [(kind, one) for kind, one in found if (one.metadata.labels or {}).get(key) != built_in]
-    return Rows([_row(kind, one, roles, ask.as_of) for kind, one in ours], notes=lists.notes())
+    return Rows([_row(kind, one, roles, ask.as_of) for kind, one in found], notes=lists.notes())
 
 
 def _row(kind: str, one: RoleBinding, roles: set[tuple[str, str, str]], as_of: datetime) -> dict[str, Any]:

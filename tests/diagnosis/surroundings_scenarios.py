@@ -58,7 +58,7 @@ def autoscaler_that_cannot_have_its_maximum(stage: Stage) -> None:
     ),
 )
 def binding_without_its_role(stage: Stage) -> None:
-    """Beside those that have theirs, of an account that is not there, and of nobody."""
+    """Beside those that have theirs, of an account that is not there, and of nobody; one labelled as the API server's own."""
     account = {"kind": "ServiceAccount", "name": "deployer", "namespace": stage.namespace}
     user = {"kind": "User", "name": "somebody", "apiGroup": ACCESS}
     rule = {"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]}
@@ -66,7 +66,8 @@ def binding_without_its_role(stage: Stage) -> None:
         {"apiVersion": f"{ACCESS}/v1", "kind": "Role", "metadata": meta("there"), "rules": [rule]},
         _bound("RoleBinding", "kept", "Role", "there", account), _bound("RoleBinding", "viewers", "ClusterRole", "view", account),
         _bound("RoleBinding", "nobody", "Role", "gone"), _bound("RoleBinding", "lost", "Role", "gone", account, user),
-        _bound("ClusterRoleBinding", stage.namespace, "ClusterRole", "gone", user),
+        _bound("ClusterRoleBinding", stage.namespace, "ClusterRole", "gone", user)
+        | {"metadata": meta(stage.namespace, labels={"kubernetes.io/bootstrapping": "rbac-defaults"})},
     )  # fmt: skip
 
 
