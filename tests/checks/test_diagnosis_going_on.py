@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -90,7 +90,7 @@ def test_a_run_that_holds_back_the_next_again_and_again_is_told() -> None:
         "job/sync-9 goes on since 2026-01-05 02:00 UTC, though its next time was 2026-01-05 02:05 UTC"
         in found[0].reason
     )
-    assert "those that came since were not started; the longest of 1 that ended took 1 min" in found[0].reason
+    assert "those that came since were not started; the one before took 1 min" in found[0].reason
 
 
 @pytest.mark.parametrize("kept", [[took(60.0)], []], ids=["with an earlier one", "with none"])
@@ -108,7 +108,15 @@ def test_runs_that_pile_up_are_told(kept: list[dict[str, Any]]) -> None:
         ([UNDER_WAY, took(2000.0)], {}),
         ([UNDER_WAY], {"last_scheduled_s": 60.0}),
         ([*under_way(4)], {"concurrency": "Allow", "active": 4, "last_scheduled_at": MOMENT}),
-        ([UNDER_WAY, took(60.0)], {"concurrency": "Replace", "last_scheduled_at": MOMENT, "last_scheduled_s": 0.0}),
+        (
+            [UNDER_WAY, took(60.0)],
+            {
+                "concurrency": "Replace",
+                "last_scheduled_at": MOMENT,
+                "last_scheduled_s": 0.0,
+                "last_succeeded_at": MOMENT - 10 * MINUTE,
+            },
+        ),
         ([UNDER_WAY, took(60.0)], {"suspended": True}),
         ([UNDER_WAY, took(60.0)], {"schedule": "0 2 * * *"}),
     ],
@@ -124,6 +132,53 @@ def test_runs_that_pile_up_are_told(kept: list[dict[str, Any]]) -> None:
 )
 def test_a_run_that_is_slow_or_meant_so_is_none(found: list[dict[str, Any]], cron: dict[str, Any]) -> None:
     assert wrong(runs(found, **cron)) == []
+
+
+DAY_S = 86_400.0
+REPLACED = {"concurrency": "Replace", "last_scheduled_at": MOMENT - 5 * MINUTE, "last_scheduled_s": 300.0}
+NEWEST = UNDER_WAY | {"age_s": 300.0}
+
+
+@pytest.mark.parametrize(
+    ("succeeded", "said"),
+    [(MOMENT - 2 * HOUR, "the last that succeeded ended at 2026-01-05 01:00 UTC"), (None, "none ever succeeded")],
+)
+def test_runs_that_are_each_replaced_by_the_next_are_told(succeeded: datetime | None, said: str) -> None:
+    found = runs([NEWEST], **REPLACED, last_succeeded_at=succeeded)
+    assert wrong(found) == [(WARN, "jobs_done", "cronjob/sync")]
+    assert f"each run is replaced by the next (schedule */5 * * * *): {said}" in found[0].reason
+
+
+@pytest.mark.parametrize(
+    "cron",
+    [
+        {"last_succeeded_at": MOMENT - 20 * MINUTE},
+        {"suspend_written_at": MOMENT - 20 * MINUTE},
+    ],
+    ids=["three were started since", "suspended until lately"],
+)
+def test_a_few_runs_that_were_replaced_are_none(cron: dict[str, Any]) -> None:
+    assert wrong(runs([NEWEST], **REPLACED, **cron)) == []
+
+
+@pytest.mark.parametrize("concurrency", ["Allow", "Forbid", "Replace"])
+def test_a_run_that_hangs_for_days_is_told_whatever_its_schedule_is(concurrency: str) -> None:
+    def found(age_s: float, *took_s: float) -> list[Finding]:
+        earlier = [took(one) | {"age_s": 30 * DAY_S, "ended_s": 30 * DAY_S - one} for one in took_s]
+        cron = {"schedule": "0 3 1 * *", "concurrency": concurrency, "last_scheduled_at": MOMENT - 4 * 24 * HOUR,
+                "last_succeeded_at": MOMENT - 5 * 24 * HOUR, "created_at": MOMENT - 90 * 24 * HOUR, "age_s": 90 * DAY_S}  # fmt: skip
+        return runs([UNDER_WAY | {"age_s": age_s}, *earlier], **cron)
+
+    assert wrong(found(4 * DAY_S, 300.0)) == [(WARN, "jobs_done", "cronjob/sync")]
+    assert "(schedule 0 3 1 * *), and the one before took 5 min" in found(4 * DAY_S, 300.0)[0].reason
+    assert "half of the 3 that ended took at most 5 min" in found(4 * DAY_S, 300.0, 200.0, 9 * DAY_S)[0].reason
+    assert wrong(found(4 * DAY_S, 300.0, 10 * DAY_S)) == [(WARN, "jobs_done", "cronjob/sync")]
+    assert wrong(found(4 * DAY_S, DAY_S)) == []
+    assert wrong(found(0.9 * DAY_S, 300.0)) == []
+
+
+def test_one_long_run_before_does_not_excuse_the_next() -> None:
+    assert wrong(runs([UNDER_WAY, took(60.0), took(50.0), took(7000.0)])) == [(WARN, "jobs_done", "cronjob/sync")]
 
 
 def test_a_run_that_goes_on_as_its_pods_do_not_start_is_told_once() -> None:
