@@ -43,6 +43,7 @@ class ClusterConfig(System):
     in_cluster: bool = False
     list_secrets: bool = False
     custom_resources: Many[CustomResource] = ()
+    adds_nodes: bool = False
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:

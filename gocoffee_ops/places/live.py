@@ -59,6 +59,7 @@ def _cluster(cluster: ClusterConfig, now: datetime, redactor: Redactor) -> Place
             in_cluster=cluster.in_cluster,
             on_secret=redactor.add,
             custom_resources=cluster.custom_resources,
+            adds_nodes=cluster.adds_nodes,
         )
 
     if cluster.in_cluster:

@@ -14,20 +14,17 @@ from gocoffee_ops.frames import Column, Schema
 from gocoffee_ops.queries.cluster import NOT_ENDED
 from gocoffee_ops.queries.cost_objects import workload_of
 from gocoffee_ops.queries.listing import Lists
+from gocoffee_ops.queries.node_adding import added_by
 from gocoffee_ops.queries.node_fit import keeping_off, room, selected
 from gocoffee_ops.queries.pod_resources import ENDED, Amounts, amounts
 from gocoffee_ops.queries.query import Ask, Rows, query
 from gocoffee_ops.sources.kubernetes import Cluster
 from gocoffee_ops.sources.kubernetes.cost_shapes import SizedPod
-from gocoffee_ops.sources.kubernetes.lists import CONFIG_MAP_METADATA, NODE_POOLS, NODES, SCALERS, SIZED_PODS
+from gocoffee_ops.sources.kubernetes.lists import NODES, SCALERS, SIZED_PODS
 from gocoffee_ops.sources.kubernetes.placement_shapes import TemplateSpec
 from gocoffee_ops.sources.kubernetes.policy_shapes import Scaler
 from gocoffee_ops.sources.kubernetes.shapes import Node
 
-STATUS_CONFIG_MAP = "cluster-autoscaler-status"  # written by cluster-autoscaler, and by what GKE and AKS run of it
-COMPUTE_TYPE = "eks.amazonaws.com/compute-type"
-COMPUTE = {"auto": "EKS Auto Mode", "fargate": "EKS Fargate"}
-AUTOPILOT = "gk3-"
 OWN_KINDS = ("deployment", "statefulset", "replicaset")
 FOR_NOW = frozenset({"not ready", "unschedulable"})
 
@@ -49,6 +46,7 @@ ROOM_TABLE = Schema(
         Column("shared_cpu_free_millicores", "Int64", "millicores", "on the nodes that take pods of any of them"),
         Column("shared_memory_free_mib", "Float64", "MiB", "on the nodes that take pods of any of them"),
         Column("nodes_added", "string", help="by whom, and how that is known; missing: by nobody", optional=True),
+        Column("nodes_not_added", "string", help="what looks as if they were, and does not count", optional=True),
     ),
 )
 
@@ -61,9 +59,9 @@ def autoscaled(ask: Ask[Cluster], *, namespace: str = "") -> Rows:
     take, and where it may go. What pods of a lower priority take counts as free: they make way. Rules between pods, volumes and
     ports are not followed, so that in truth fewer may fit and never more.
 
-    API: autoscaling/v2 horizontalpodautoscalers; core/v1 nodes, pods and configmaps (metadata of one name); karpenter.sh/v1
-    nodepools, where they are served. Permission: list the first in `namespace` or in the whole cluster, the others in the
-    whole cluster. Raises SourceError; NotFound when there is no such namespace.
+    API: autoscaling/v2 horizontalpodautoscalers; core/v1 nodes, pods and configmaps (metadata of one name); karpenter.sh
+    nodepools (v1, or v1beta1), where they are served. Permission: list the first in `namespace` or in the whole cluster,
+    the others in the whole cluster. Raises SourceError; NotFound when there is no such namespace.
     """
     lists = Lists(ask)
     growing = [
@@ -77,7 +75,7 @@ def autoscaled(ask: Ask[Cluster], *, namespace: str = "") -> Rows:
     world = _World(nodes, set(map(_target, growing)))
     for seen in lists.each(SIZED_PODS, world.seen, field_selector=NOT_ENDED):
         world.add(seen)
-    added = _added_by(lists, nodes)
+    adding = added_by(lists, nodes, ask.as_of, stated=ask.source.adds_nodes)
     found = [(one, world.offer(_target(one))) for one in growing]
     takers = {name for _, offer in found if offer for name in offer.takers}
     highest = max((offer.priority for _, offer in found if offer), default=0)
@@ -85,7 +83,8 @@ def autoscaled(ask: Ask[Cluster], *, namespace: str = "") -> Rows:
     shared = {
         "shared_cpu_free_millicores": cpu,
         "shared_memory_free_mib": mib(memory),
-        "nodes_added": added,
+        "nodes_added": adding.by,
+        "nodes_not_added": adding.not_by,
     }
     return Rows([_row(one, offer) | shared for one, offer in found], notes=lists.notes())
 
@@ -213,19 +212,3 @@ def _row(one: Scaler, offer: _Offer | None) -> dict[str, Any]:
         mib(offer.memory_free),
     )
     return row | dict(zip(told, values, strict=True))
-
-
-def _added_by(lists: Lists, nodes: Iterable[Node]) -> str | None:
-    """Who adds nodes as pods find no room, and how that is known; None for nobody."""
-    at = f"metadata.name={STATUS_CONFIG_MAP}"
-    for namespace in lists.each(CONFIG_MAP_METADATA, lambda one: one.metadata.namespace, field_selector=at):
-        return f"by cluster-autoscaler, as ConfigMap {namespace}/{STATUS_CONFIG_MAP} is there"
-    if pools := sorted(one.metadata.name for one in lists.all_there_may_be(NODE_POOLS)):
-        return f"by Karpenter, as it has node pools ({', '.join(pools)})"
-    for node in nodes:
-        name, kind = node.metadata.name, (node.metadata.labels or {}).get(COMPUTE_TYPE, "")
-        if kind in COMPUTE:
-            return f"by {COMPUTE[kind]}, as node {name} has label {COMPUTE_TYPE}={kind}"
-        if name.startswith(AUTOPILOT):
-            return f"by GKE Autopilot, as node {name} is named so"
-    return None

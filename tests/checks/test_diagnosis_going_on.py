@@ -166,7 +166,8 @@ def test_a_run_that_hangs_for_days_is_told_whatever_its_schedule_is(concurrency:
     def found(age_s: float, *took_s: float) -> list[Finding]:
         earlier = [took(one) | {"age_s": 30 * DAY_S, "ended_s": 30 * DAY_S - one} for one in took_s]
         cron = {"schedule": "0 3 1 * *", "concurrency": concurrency, "last_scheduled_at": MOMENT - 4 * 24 * HOUR,
-                "last_succeeded_at": MOMENT - 5 * 24 * HOUR, "created_at": MOMENT - 90 * 24 * HOUR, "age_s": 90 * DAY_S}  # fmt: skip
+                "last_succeeded_at": MOMENT - 5 * 24 * HOUR, "created_at": MOMENT - 90 * 24 * HOUR,
+                "age_s": 90 * DAY_S}  # fmt: skip
         return runs([UNDER_WAY | {"age_s": age_s}, *earlier], **cron)
 
     assert wrong(found(4 * DAY_S, 300.0)) == [(WARN, "jobs_done", "cronjob/sync")]

@@ -22,7 +22,8 @@ def room(*rows: dict[str, Any]) -> list[str]:
 def test_an_autoscaler_names_what_it_needs_and_what_is_free() -> None:
     assert room(WIDE) == [
         "its maximum of 22 is 20 more pods and needs 2.0 cores and 2.0 GiB; on the nodes that take them 0.8 cores and 0.8 GiB "
-        "are free: 8 of 20 fit, then cpu ends, and no node is added"
+        "are free: 8 of 20 fit, then cpu ends, and no node is added; where "
+        "somebody does that is not recognised, adds_nodes = true of the cluster states it"
     ]
 
 
@@ -35,6 +36,17 @@ def test_all_together_are_told_only_where_each_fits_alone() -> None:
         in found[0].reason
     )
     assert wrong(judged({autoscaling.autoscaled: [WIDE, ten, other]})) == [(WARN, "autoscalers_fit", "hpa/web")]
+
+
+def test_all_that_lacks_for_all_together_is_named() -> None:
+    ten = ROOM | {"max_replicas": 10, "memory_request_mib": 100.5}
+    assert "so that cpu and memory end, and" in room(ten, ROOM | {"hpa": "api"})[0]
+    assert "so that memory ends, and" in room(ten | {"cpu_request_millicores": 10}, ROOM | {"hpa": "api"})[0]
+
+
+def test_what_looks_as_if_nodes_were_added_is_named() -> None:
+    left = "ConfigMap kube-system/cluster-autoscaler-status is not written since 2025-12-01 00:00 UTC"
+    assert f"and no node is added ({left}); where" in room(WIDE | {"nodes_not_added": left})[0]
 
 
 @pytest.mark.parametrize(

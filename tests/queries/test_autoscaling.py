@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,14 @@ NODE_POOLS = {
         "versions": [{"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": {"type": "object"}}}],
     },
 }  # fmt: skip
+
+BETA = json.dumps([
+    {"op": "replace", "path": "/spec/versions/0/served", "value": False},
+    {"op": "add", "path": "/spec/versions/-", "value": {"name": "v1beta1", "served": True, "storage": False, "schema": {
+        "openAPIV3Schema": {"type": "object"}}}},
+])  # fmt: skip
+MAP = "ConfigMap kube-system/cluster-autoscaler-status"
+UPDATED, LONG_AGO = "cluster-autoscaler.kubernetes.io/last-updated", "2024-05-10 12:00:00.123456789 +0000 UTC"
 
 
 def ours(ops: Session) -> dict[str, Any]:
@@ -88,8 +97,20 @@ def test_as_many_fit_as_the_scheduler_then_places_unless_nodes_are_added(bare_cl
     assert ours(again(bare_cluster, tmp_path / "no-pool"))["nodes_added"] is None
     stage.create({"apiVersion": "karpenter.sh/v1", "kind": "NodePool", "metadata": {"name": "general"}})
     assert ours(again(bare_cluster, tmp_path / "pool"))["nodes_added"] == "by Karpenter, as it has node pools (general)"
+    bare_cluster.kubectl("patch", "crd", "nodepools.karpenter.sh", "--type=json", "-p", BETA)
+    stage.until("v1beta1", lambda: "v1beta1" in bare_cluster.kubectl("api-versions"))
+    stage.until("v1 to go", lambda: "karpenter.sh/v1\n" not in bare_cluster.kubectl("api-versions"))
+    assert ours(again(bare_cluster, tmp_path / "beta"))["nodes_added"] == "by Karpenter, as it has node pools (general)"
+    bare_cluster.kubectl("delete", "crd", "nodepools.karpenter.sh")
     bare_cluster.kubectl("create", "-f", "-", stdin=yaml.safe_dump(CONFIG_MAP))
-    by = "by cluster-autoscaler, as ConfigMap kube-system/cluster-autoscaler-status is there"
+    bare_cluster.kubectl(
+        "annotate", "configmap", "-n", "kube-system", "cluster-autoscaler-status", f"{UPDATED}={LONG_AGO}"
+    )
+    row = ours(again(bare_cluster, tmp_path / "left over"))
+    assert row["nodes_added"] is None
+    assert row["nodes_not_added"] == f"{MAP} is not written since 2024-05-10 12:00 UTC"
+    bare_cluster.kubectl("annotate", "configmap", "-n", "kube-system", "cluster-autoscaler-status", f"{UPDATED}-")
+    by = f"by cluster-autoscaler, as {MAP} is written"
     assert said(again(bare_cluster, tmp_path / "added")) == [
         (Status.OK, f"what autoscalers may add fits onto the nodes (none looked at); 1 not looked at: those of cluster it, where "
                     f"nodes are added {by}")

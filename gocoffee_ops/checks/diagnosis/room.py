@@ -62,7 +62,7 @@ def _alone(row: Row, picture: Picture) -> Problem:
     ends = f", then {row['bound_by']} ends" if row["bound_by"] else ""
     reason = (
         f"its maximum of {row['max_replicas']} is {counted(more, 'more pod')} and needs {_cores(cpu)} and {_gib(memory)}; on the "
-        f"nodes that take them {have}: {fits} of {more} fit{ends}, and no node is added"
+        f"nodes that take them {have}: {fits} of {more} fit{ends}, and {_nobody(row)}"
     )
     because = (tuple(_out_of_service(picture)),) if more <= row["fits_once_well"] else ()
     effect = f"{at.subject} ({fits} of {more} more pods up to its maximum fit)"
@@ -85,14 +85,22 @@ def _together(rows: Sequence[Row], picture: Picture) -> Iterator[Problem]:
     cpu_free, memory_free = rows[0]["shared_cpu_free_millicores"], rows[0]["shared_memory_free_mib"]
     if cpu <= cpu_free and memory <= memory_free:
         return
-    lacking = "cpu" if cpu > cpu_free else "memory"
+    lacking = " and ".join(["cpu"] * (cpu > cpu_free) + ["memory"] * (memory > memory_free))
+    ends = f"{lacking} end" if " " in lacking else f"{lacking} ends"
     reason = (
         f"each autoscaler could have its maximum, but not all {len(rows)} at once: they need {_cores(cpu)} and {_gib(memory)} "
-        f"more; on the nodes that take their pods {_cores(cpu_free)} and {_gib(memory_free)} are free, so that {lacking} ends, "
-        "and no node is added"
+        f"more; on the nodes that take their pods {_cores(cpu_free)} and {_gib(memory_free)} are free, so that {ends}, "
+        f"and {_nobody(rows[0])}"
     )
     numbers = {"needed_cpu_millicores": cpu, "needed_memory_mib": memory, "autoscalers": len(rows)}
     yield Problem(AUTOSCALERS_FIT, Status.WARN, Ref("", f"cluster/{picture.cluster}"), reason, TABLES, numbers=numbers)
+
+
+def _nobody(row: Row) -> str:
+    why = f" ({row['nodes_not_added']})" if row["nodes_not_added"] is not None else ""
+    return (
+        f"no node is added{why}; where somebody does that is not recognised, adds_nodes = true of the cluster states it"
+    )
 
 
 def _cores(millicores: float) -> str:

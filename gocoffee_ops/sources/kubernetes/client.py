@@ -39,7 +39,8 @@ class Cluster:
 
     `context` and `kubeconfig` default as kubectl's do; without a kubeconfig, inside a pod, its service account is used,
     whose token and CA are in the folder `service_account`. `on_secret` is told every secret value as soon as it is
-    known, before any answer is returned. `custom_resources` are those that its questions are about. Safe to share between threads.
+    known, before any answer is returned. `custom_resources` are those that its questions are about, `adds_nodes` states that
+    somebody adds nodes. Safe to share between threads.
     """
 
     def __init__(
@@ -53,10 +54,12 @@ class Cluster:
         on_secret: Callable[[str], None] | None = None,
         page_size: int = PAGE,
         custom_resources: tuple[str, ...] = (),
+        adds_nodes: bool = False,
     ) -> None:
         self.name = name or context or "cluster"
         self.target = f"cluster/{self.name}"
         self.custom_resources = custom_resources
+        self.adds_nodes = adds_nodes
         self._where = Where(context or "", str(kubeconfig or ""), in_cluster, str(service_account))
         self._on_secret = on_secret
         self._page_size = page_size

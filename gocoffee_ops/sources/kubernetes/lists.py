@@ -197,6 +197,7 @@ NODE_POOLS = Kind("nodepools", network_shapes.Named, METADATA_LIST, "karpenter.s
 
 # Metadata alone: values of these do not leave the API server as what they are.
 CONFIG_MAP_METADATA = Kind("configmaps", state_shapes.Managed, METADATA_LIST)
+STATUS_MAPS = Kind("configmaps", state_shapes.StatusMap, METADATA_LIST)
 SECRET_METADATA = Kind("secrets", state_shapes.Managed, METADATA_LIST)
 
 

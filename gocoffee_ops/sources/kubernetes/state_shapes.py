@@ -42,6 +42,24 @@ class Managed(Shape):
     metadata: ManagedMeta
 
 
+class StatusMapNotes(Shape):
+    """Of the annotations of cluster-autoscaler's status, when it was written; others are not decoded."""
+
+    last_updated: str = msgspec.field(name="cluster-autoscaler.kubernetes.io/last-updated", default="")
+
+
+class StatusMapMeta(ManagedMeta):
+    """metadata of it."""
+
+    annotations: StatusMapNotes | None = None
+
+
+class StatusMap(Shape):
+    """cluster-autoscaler's status, of which only metadata was asked for."""
+
+    metadata: StatusMapMeta
+
+
 class ControllerMeta(Shape):
     """metadata of a controller."""
 
