@@ -35,7 +35,12 @@ class Lists:
         return self.each(kind, _itself, namespace=namespace, field_selector=field_selector)
 
     def all_there_may_be(self, kind: Kind[T], *, namespace: str = "", label_selector: str = "") -> list[T]:
-        """A whole list of what not every cluster has: of a resource that is not served there are none."""
+        """A whole list of what not every cluster has: of a resource that is not served there are none.
+
+        Of a group that the cluster is known not to serve, nothing is asked.
+        """
+        if self._ask.source.groups.lack(kind.group, self._ask.deadline):
+            return []
         try:
             return self.each(kind, _itself, namespace=namespace, label_selector=label_selector)
         except (Unsupported, Forbidden):

@@ -108,6 +108,31 @@ def test_where_there_is_no_cilium_there_is_nothing_to_look_at(query: Query[...],
     assert ops.findings == []
 
 
+@pytest.mark.parametrize(
+    ("groups", "paths"),
+    [
+        (says({"kind": "APIGroupList", "groups": [{"name": "apps"}]}), ["apis"]),
+        (says(GROUPS), ["apis", *KINDS]),
+        (says({"kind": "APIGroupList", "groups": []}), ["apis", *KINDS]),
+        (Answer(403, b"no"), ["apis", *KINDS]),
+    ],
+    ids=["not served", "served", "of no group at all", "not known"],
+)
+def test_of_a_group_that_is_not_served_nothing_is_listed_and_groups_are_asked_for_once(
+    groups: Answer, paths: list[str], tmp_path: Path
+) -> None:
+    asked = []
+
+    def answers(plural: str) -> Answer | None:
+        asked.append(plural)
+        return groups if plural == "apis" else None
+
+    with reading(tmp_path, answers, ciliumidentities=[], ciliumendpoints=[], ciliumnetworkpolicies=[]) as ops:
+        for query in QUERIES:
+            assert len(query(ops)) == 0
+    assert asked == paths
+
+
 @pytest.mark.parametrize("query", QUERIES, ids=lambda query: query.name)
 def test_what_is_there_and_may_not_be_listed_is_unknown(query: Query[...], tmp_path: Path) -> None:
     """All four need endpoints: also policies, as soon as there is one."""
