@@ -213,7 +213,7 @@ def sending(ask: Ask[Prometheus], *, window_s: float = 900.0) -> Rows:
 
     Columns: instance, sent_to (string), sent, errors (Float64, alerts), window_s (Float64, s), external_labels (list), missing
     (string). External labels are those of its configuration and those stated in ours; missing where it does not show the
-    first, and the second are none. What it answers wrongly about itself (a fault of its own, or what cannot be decoded) is an
+    first, and the second are none; where they differ, the first count, and that is an UNKNOWN finding. What it answers wrongly about itself (a fault of its own, or what cannot be decoded) is an
     UNKNOWN finding beside what is known all the same.
 
     Source: /api/v1/status/runtimeinfo and /api/v1/status/config, of which only external_labels is read; /api/v1/query of
@@ -228,7 +228,12 @@ def sending(ask: Ask[Prometheus], *, window_s: float = 900.0) -> Rows:
     key = itself(runtime, heard(STARTED), heard(CONFIGURED))
     sent, errors = (heard(counted(metric, window_s)) for metric in (SENT, ERRORS))
     if stated := ask.source.stated_labels:
-        external_labels = {**(external_labels or {}), **stated}
+        of_itself.wrong.extend(
+            f"external label {name} is stated as {text!r}, and its own configuration adds {external_labels[name]!r}"
+            for name, text in sorted(stated.items())
+            if external_labels and external_labels.get(name, text) != text
+        )
+        external_labels = {**stated, **(external_labels or {})}
     rows = sending_rows(key, sent, errors, window_s, external_labels)
     return Rows(rows, truncated=asked.stated(), unread="; ".join(of_itself.wrong), notes=asked.notes())
 

@@ -112,3 +112,16 @@ def test_labels_that_are_stated_stand_beside_those_that_a_server_shows(
         with contextlib.closing(source):
             (row,) = records(alerts.sending(_ops(source, tmp_path)))
     assert row["external_labels"] == labels
+
+
+def test_what_a_server_shows_counts_before_what_is_stated_and_the_difference_is_said(tmp_path: Path) -> None:
+    with serving(lambda asked: OF_ITSELF.get(asked.path.rsplit("/", 1)[1], EMPTY)) as server:
+        stated = {"cluster": "us", "env": "prod"}
+        source = Prometheus("prometheus/main", server.url, metrics=MetricNames(), stated_labels=stated)
+        with contextlib.closing(source):
+            ops = _ops(source, tmp_path)
+            (row,) = records(alerts.sending(ops))
+    assert row["external_labels"] == ("cluster=eu", "env=prod")
+    (one,) = ops.findings
+    assert one.status is Status.UNKNOWN
+    assert "external label cluster is stated as 'us', and its own configuration adds 'eu'" in one.reason
