@@ -88,6 +88,12 @@ ENDPOINT_TABLE = Schema(
             optional=True,
             help="missing: it needs none, or Cilium keeps identities elsewhere",
         ),
+        Column(
+            "identity_elsewhere",
+            "boolean",
+            optional=True,
+            help="whether it needs one, and none of those that endpoints have is among those that are kept",
+        ),
         Column("pod", "string", optional=True, help="its owner; missing: it names none"),
         Column("pod_exists", "boolean", optional=True),
         Column("pod_phase", "string", optional=True),
@@ -113,7 +119,8 @@ class _Around(NamedTuple):
     pods: dict[tuple[str, str], HostedPod]
     nodes: set[str]
     addresses: set[str]  # of nodes; none where no endpoint's address is among them
-    identities: set[int]
+    identities: set[int]  # none where no endpoint has one of them
+    kept: int  # identities, whoever has them
 
 
 @query("cluster", ENDPOINT_TABLE)
@@ -135,11 +142,13 @@ def endpoints(ask: Ask[Cluster], *, namespace: str = "") -> Rows:
         found = [one for one in found if not _lost(one, pods) or _key(one) in still]
     nodes = lists.all(ADDRESSED_NODES)
     addresses = {_normal(each.address) for one in nodes for each in one.status.addresses or ()}
+    identities = {_number(one) for one in lists.all_there_may_be(CILIUM_IDENTITIES)}
     around = _Around(
         pods,
         {one.metadata.name for one in nodes},
         addresses if addresses & {_normal(_address(one)) for one in found} else set(),
-        {_number(one) for one in lists.all_there_may_be(CILIUM_IDENTITIES)},
+        identities if identities & {_identity(one) for one in found} else set(),
+        len(identities),
     )
     return Rows([_endpoint(one, around, ask.as_of) for one in found], notes=lists.notes())
 
@@ -148,12 +157,13 @@ def _endpoint(one: Endpoint, around: _Around, as_of: datetime) -> dict[str, Any]
     meta, pod, identity, address = one.metadata, _pod(one), _identity(one), _address(one)
     there = around.pods.get((meta.namespace, pod)) if pod else None
     node = there.spec.node_name or None if there else None
-    kept = RESERVED <= identity < LOCAL and bool(around.identities)
+    given = RESERVED <= identity < LOCAL
     return {
         "namespace": meta.namespace,
         "endpoint": meta.name,
         "identity": identity or None,
-        "identity_exists": identity in around.identities if kept else None,
+        "identity_exists": identity in around.identities if given and around.identities else None,
+        "identity_elsewhere": given and bool(around.kept) and not around.identities,
         "pod": pod,
         "pod_exists": there is not None if pod else None,
         "pod_phase": there.status.phase or None if there else None,

@@ -88,6 +88,13 @@ def test_addresses_of_which_none_is_a_nodes_are_unknown_once() -> None:
     assert wrong(judged({cilium.endpoints: both})) == [(UNKNOWN, "cilium_endpoints_true", "ciliumendpoints")]
 
 
+def test_identities_of_which_none_is_an_endpoints_are_unknown_once() -> None:
+    left = {"identity_exists": None, "identity_elsewhere": True}
+    both = [CILIUM_ENDPOINT | left | {"namespace": namespace} for namespace in ("shop", "infra")]
+    found = judged({cilium.endpoints: both})
+    assert wrong(found) == [(UNKNOWN, "cilium_endpoints_true", "ciliumidentities")]
+
+
 def test_an_identity_that_is_missing_is_critical() -> None:
     found = judged({cilium.endpoints: [CILIUM_ENDPOINT | {"identity_exists": False}]})
     assert wrong(found) == [(CRIT, "cilium_endpoints_true", "ciliumendpoint/web-1")]

@@ -183,7 +183,9 @@ def test_an_endpoint_in_part_is_unknown(tmp_path: Path) -> None:
     bare = {"metadata": meta("bare", "shop")}
     with reading(tmp_path, ciliumendpoints=[endpoint("web-1"), bare]) as ops:
         (row,) = (one for one in rows(cilium.endpoints, ops) if one["endpoint"] == "bare")
-    assert {key for key, value in row.items() if value is not None} == {"cluster", "namespace", "endpoint", "age_s"}
+    assert {key for key, value in row.items() if value is not None} == {
+        "cluster", "namespace", "endpoint", "identity_elsewhere", "age_s",
+    }  # fmt: skip
 
 
 def test_addresses_are_compared_in_one_form_and_numbers_that_cilium_gives_itself_need_no_identity(
@@ -209,6 +211,15 @@ def test_identities_that_are_kept_elsewhere_are_not_missed_and_addresses_of_anot
         (row,) = rows(cilium.endpoints, ops)
         assert (row["identity_exists"], row["node_address_exists"]) == (None, None)
         assert rows(cilium.identities, ops) == []
+
+
+@pytest.mark.parametrize(("number", "told"), [(4242, (True, False)), (777, (None, True)), (5, (None, False))])
+def test_identities_that_no_endpoint_has_tell_nothing(
+    number: int, told: tuple[bool | None, bool], tmp_path: Path
+) -> None:
+    with reading(tmp_path, ciliumendpoints=[endpoint("web-1", number=number)]) as ops:
+        (row,) = rows(cilium.endpoints, ops)
+    assert (row["identity_exists"], row["identity_elsewhere"]) == told
 
 
 def test_an_identity_counts_its_endpoints_and_knows_its_namespace(tmp_path: Path) -> None:

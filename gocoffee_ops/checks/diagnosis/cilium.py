@@ -33,6 +33,7 @@ def problems(picture: Picture) -> Iterator[Problem]:
     """What is wrong with Cilium's policies, endpoints and identities."""
     yield from _policies(picture)
     yield from _addresses(picture)
+    yield from _elsewhere(picture)
     for kind, table, wrong, name in (
         ("ciliumendpoint", "cilium.endpoints", _endpoint, "endpoint"),
         ("ciliumidentity", "cilium.identities", _identity, "identity"),
@@ -109,6 +110,17 @@ def _addresses(picture: Picture) -> Iterator[Problem]:
             "Cilium goes by addresses that nodes do not state, or all of them are wrong, cannot be told"
         )
         yield Problem(CILIUM_ENDPOINTS, Status.UNKNOWN, Ref("", "ciliumendpoints"), reason, ("cilium.endpoints",))
+
+
+def _elsewhere(picture: Picture) -> Iterator[Problem]:
+    """Nothing is told of identities where none of those that are kept is an endpoint's: once for the whole cluster."""
+    rows = [row for row in picture.rows("cilium.endpoints") if row["identity_elsewhere"]]
+    if rows:
+        reason = (
+            f"identity {rows[0]['identity']} does not exist, nor that of any other endpoint ({len(rows):,} read): whether Cilium "
+            "keeps identities in a store of its own, and those that are there are left over, or all are lost, cannot be told"
+        )
+        yield Problem(CILIUM_ENDPOINTS, Status.UNKNOWN, Ref("", "ciliumidentities"), reason, ("cilium.endpoints",))
 
 
 def _identity(row: Row, picture: Picture) -> Wrong | None:
