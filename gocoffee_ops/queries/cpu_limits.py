@@ -54,7 +54,7 @@ def cpu_limited(
 def _by_cadvisor(names: MetricNames, vector: Vector, anybody: Callable[[str], bool], max_: str) -> dict[Key, bool]:
     quotas, periods = vector(names.cpu_quota, max_), vector(names.cpu_period, max_)
     limited = {key: quota > 0 for key, quota in quotas.items() if quota is not None}  # -1 or 0 for none
-    # Quotas that are kept from a Prometheus that has somebody's CFS periods are not missing for want of limits.
-    if anybody(names.cpu_quota) or not anybody(names.cpu_periods):
+    # Where nobody has a quota, nobody tells whether it is for want of limits or as quotas are kept from this Prometheus.
+    if anybody(names.cpu_quota):
         limited = dict.fromkeys(periods.keys() - quotas.keys(), False) | limited
     return limited

@@ -185,7 +185,7 @@ NOBODYS = "nobody_scrapes_these"
             {"cpu_quota": NOBODYS},
             (None, None, None, None),
         ),  # somebody has CFS periods, so quotas are not for want of limits
-        ({"cpu_quota": NOBODYS, "cpu_periods": NOBODYS}, (False, False, False, None)),
+        ({"cpu_quota": NOBODYS, "cpu_periods": NOBODYS}, (None, None, None, None)),
     ],
 )
 def test_a_period_without_a_quota_is_no_cpu_limit_and_nothing_at_all_tells_nothing(
