@@ -301,6 +301,10 @@ def test_versions_that_go_are_named_with_who_goes_when_and_those_that_stay_are_c
         in found[0].reason
     )
     assert "audit log" in found[0].reason
+    past = judged({control_plane.deprecated_requests: [GOES | {"removed_release": "1.20"}]})
+    assert (
+        "it was to go with Kubernetes 1.20, and v1.36.3 still serves it, for volumeattributesclasses" in past[0].reason
+    )
     (said,) = [one for one in judged({}) if one.check == "apis_kept"]
     assert (said.status, said.numbers) == (OK, {"read": 1})
 

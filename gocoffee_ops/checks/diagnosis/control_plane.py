@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from gocoffee_ops.checks.diagnosis.network import service_at
@@ -150,6 +151,21 @@ def built(server: Row) -> str:
     return f"{server['version']} is {days(server['build_age_s'])} old"
 
 
+def _removing(release: str, picture: Picture) -> str:
+    """When a version goes; a server of that release or a later one may serve it all the same, as its flags can say."""
+    serving = [row["version"] for row in picture.rows("control_plane.api_servers")]
+    past = [one for one in serving if _minor(release) and _minor(release) <= _minor(one)]
+    if past:
+        return f"it was to go with Kubernetes {release}, and {past[0]} still serves it,"
+    return f"Kubernetes {release} removes it"
+
+
+def _minor(version: str) -> tuple[int, ...]:
+    """(1, 36) of v1.36.3; empty where it is no such version."""
+    found = re.match(r"v?(\d+)\.(\d+)", version)
+    return tuple(map(int, found.groups())) if found else ()
+
+
 def _going_apis(picture: Picture) -> Iterator[Problem]:
     """Versions that are asked for, and that a release removes. Those that are deprecated and stay are no problem: every
     controller asks for some."""
@@ -161,7 +177,7 @@ def _going_apis(picture: Picture) -> Iterator[Problem]:
             releases = going.setdefault((row["version"], row["group"]), {})
             releases.setdefault(row["removed_release"], []).append(name)
     for (version, group), releases in going.items():
-        removed = "; ".join(f"Kubernetes {one} removes it for {', '.join(names)}" for one, names in releases.items())
+        removed = "; ".join(f"{_removing(one, picture)} for {', '.join(names)}" for one, names in releases.items())
         reason = (
             f"clients have asked for it since the API server's start, and {short(removed)}; who asks is in the audit log, by "
             "the annotation k8s.io/removed-release"
