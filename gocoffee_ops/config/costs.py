@@ -156,8 +156,9 @@ def _storage(endpoint: str | None, region: str) -> str:
 
 
 class CostSettings(Section):
-    """The three together, as they are asked for."""
+    """The three together, as they are asked for, with what the bill calls the clusters (cluster -> name or id)."""
 
     prices: Prices | None = None
     budgets: Budgets | None = None
     teams: Teams = Field(default_factory=dict)
+    billed_as: dict[str, str] = Field(default_factory=dict)

@@ -25,6 +25,7 @@ from gocoffee_ops.config.systems import (
     PrometheusConfig,
     RedisConfig,
     System,
+    one_name_each,
 )
 from gocoffee_ops.model import WATCHDOG, Thresholds
 
@@ -140,6 +141,7 @@ class Environment(Section):
             if twice:
                 raise wrong(f"{section} names {twice[0]!r} twice", "one name for each")
         one_place_each(self.bills)
+        one_name_each(self.clusters)
         clusters = {cluster.name for cluster in self.clusters}
         for workload in self.at_rest:
             cluster, _, rest = workload.partition("/")
@@ -160,7 +162,8 @@ class Environment(Section):
     @property
     def costs(self) -> CostSettings | None:
         """What it says about money; None when it says nothing."""
-        given = CostSettings(prices=self.prices, budgets=self.budgets, teams=self.teams)
+        billed_as = {cluster.name: cluster.billed_as for cluster in self.clusters if cluster.billed_as}
+        given = CostSettings(prices=self.prices, budgets=self.budgets, teams=self.teams, billed_as=billed_as)
         return None if given == CostSettings() else given
 
     @property

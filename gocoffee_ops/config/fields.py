@@ -27,6 +27,12 @@ def wrong(message: str, hint: str = "") -> PydanticCustomError:
     return PydanticCustomError("gocoffee", "{message}", {"message": message, "hint": hint})
 
 
+def _of_bill(value: str) -> str:
+    if value.split() != [value]:
+        raise wrong("is no name or id of a bill", "one without spaces, as it stands there")
+    return value
+
+
 def _name(value: str) -> str:
     if not NAME.fullmatch(value):
         raise wrong("is not a name", "letters, digits, '.', '_' and '-', at most 63")
@@ -133,6 +139,7 @@ def _as_tuple(value: Any) -> Any:
 
 T = TypeVar("T")
 Name = Annotated[str, AfterValidator(_name)]
+BillName = Annotated[str, AfterValidator(_of_bill)]  # what a bill calls something
 Variable = Annotated[str, AfterValidator(_variable)]
 FilePath = Annotated[Path, PlainValidator(_path)]
 BillPath = Annotated[Path | str, PlainValidator(_bill_path)]  # a folder, or s3://BUCKET/PREFIX

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
 from gocoffee_ops.config.fields import (
+    BillName,
     BillPath,
     CustomResource,
     FilePath,
@@ -44,6 +46,7 @@ class ClusterConfig(System):
     list_secrets: bool = False
     custom_resources: Many[CustomResource] = ()
     adds_nodes: bool = False
+    billed_as: BillName | None = None
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
@@ -56,6 +59,19 @@ class ClusterConfig(System):
             if resources.count(one) > 1:
                 raise wrong(f"custom_resources names {one!r} twice", "one version of each")
         return self
+
+
+def one_name_each(clusters: Iterable[ClusterConfig]) -> None:
+    """No two clusters by the name that the bill has for one; one without `billed_as` goes by its own."""
+    by_name: dict[str, ClusterConfig] = {}
+    for cluster in clusters:
+        called = cluster.billed_as or cluster.name
+        other = by_name.setdefault(called.lower(), cluster)
+        if other is not cluster and (other.billed_as or cluster.billed_as):
+            raise wrong(
+                f"the bill's {called!r} is cluster {other.name!r} and cluster {cluster.name!r}",
+                "another billed_as for each: the whole id, where the bill calls both so",
+            )
 
 
 class DatabaseConfig(System):

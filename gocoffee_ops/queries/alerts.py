@@ -213,8 +213,8 @@ def sending(ask: Ask[Prometheus], *, window_s: float = 900.0) -> Rows:
 
     Columns: instance, sent_to (string), sent, errors (Float64, alerts), window_s (Float64, s), external_labels (list), missing
     (string). External labels are those of its configuration and those stated in ours; missing where it does not show the
-    first, and the second are none; where they differ, the first count, and that is an UNKNOWN finding. What it answers wrongly about itself (a fault of its own, or what cannot be decoded) is an
-    UNKNOWN finding beside what is known all the same.
+    first, and the second are none; where they differ, the first count, and that is an UNKNOWN finding. What it answers wrongly
+    about itself (a fault of its own, or what cannot be decoded) is an UNKNOWN finding beside what is known all the same.
 
     Source: /api/v1/status/runtimeinfo and /api/v1/status/config, of which only external_labels is read; /api/v1/query of
     prometheus_notifications_sent_total and _errors_total.

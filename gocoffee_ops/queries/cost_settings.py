@@ -14,7 +14,11 @@ if TYPE_CHECKING:
     from gocoffee_ops.config import CostSettings
 
 CONVENTIONS = Schema(
-    "conventions of costs", (Column("cpu_weight", "Float64", "GiB", help="so many GiB cost what a core costs"),)
+    "conventions of costs",
+    (
+        Column("cpu_weight", "Float64", "GiB", help="so many GiB cost what a core costs"),
+        Column("billed_as", "list[string]", help="cluster=what the bill calls it, where that is another name"),
+    ),
 )
 
 
@@ -39,12 +43,14 @@ def prices(ask: Ask[CostSettings]) -> Rows:
 
 @query("costs", CONVENTIONS)
 def conventions(ask: Ask[CostSettings]) -> Rows:
-    """How is a node's price split into CPU and memory?
+    """How is a node's price split into CPU and memory, and what does the bill call which cluster?
 
-    Columns: cpu_weight (Float64, GiB): so many GiB cost what a core costs. From the configuration; needs nothing, raises nothing.
+    Columns: cpu_weight (Float64, GiB): so many GiB cost what a core costs; billed_as (list[string]): cluster=name or id. From the
+    configuration; needs nothing, raises nothing.
     """
     given = ask.source.prices
-    return Rows([{"cpu_weight": CPU_WEIGHT if given is None else given.cpu_weight}])
+    billed_as = [f"{cluster}={name}" for cluster, name in ask.source.billed_as.items()]
+    return Rows([{"cpu_weight": CPU_WEIGHT if given is None else given.cpu_weight, "billed_as": billed_as}])
 
 
 @query("costs", BUDGETS)

@@ -124,7 +124,7 @@ def allocated(
     """The lines; of clusters whose control planes cost nothing, unless told."""
     if not planes_cost:
         options["prices"] = self_managed(options.get("prices"))
-    rules = {name: options.pop(name) for name in ("cpu_weight", "system_namespaces") if name in options}
+    rules = {name: options.pop(name) for name in ("cpu_weight", "system_namespaces", "billed_as") if name in options}
     return allocate(bill, things, Rules(as_of, **rules), **options)
 
 

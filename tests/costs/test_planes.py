@@ -55,11 +55,14 @@ def given(**amounts: str) -> pd.DataFrame:
 
 
 def planes(
-    *fees: dict[str, Any], prices: pd.DataFrame | None = None, bill: Sequence[dict[str, Any]] = CLUSTERS
+    *fees: dict[str, Any],
+    prices: pd.DataFrame | None = None,
+    bill: Sequence[dict[str, Any]] = CLUSTERS,
+    billed_as: tuple[tuple[str, str], ...] = (),
 ) -> list[tuple[str | None, str, Decimal | None]]:
     """Whose fee, on which line, at which price, of one day of two clusters."""
     table = charges(*({"day": MONDAY} | row for row in bill), *fees)
-    lines = allocated(table, objects(USED, node_table=TWO), prices=prices, planes_cost=True)
+    lines = allocated(table, objects(USED, node_table=TWO), prices=prices, billed_as=billed_as, planes_cost=True)
     rows = [row for row in records(lines) if row["line"] == "control plane" or "control plane" in (row["why"] or "")]
     return sorted((row["cluster"] or "", row["line"], row["effective"] or row["list"]) for row in rows)
 
@@ -101,6 +104,43 @@ def test_a_cluster_is_known_by_what_the_tags_of_its_nodes_call_it() -> None:
     ]
     other = [("", "outside the cluster", BILLED), ("eu", "control plane", BILLED), ("us", "unknown", None)]
     assert planes(fee("prod-1"), fee("of-somebody-else"), bill=bill) == other
+
+
+AKS = "/subscriptions/1/resourceGroups/rg/providers/Microsoft.ContainerService/managedClusters/prod"
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        {"resource_id": AKS, "resource_name": "prod", "provider": "Microsoft", "service": "Azure Kubernetes Service"},
+        {"resource_id": f"{EKS}Prod"},
+        {"resource_id": None, "tags": ("aws:eks:cluster-name=prod",)},
+    ],
+    ids=["Azure", "by its id", "by its tag"],
+)
+def test_a_cluster_is_known_by_what_the_configuration_says_that_the_bill_calls_it(named: dict[str, Any]) -> None:
+    ours = fee(None, **named)
+    assert planes(ours)[0] == ("", "outside the cluster", BILLED)
+    assert planes(ours, billed_as=(("eu", "PROD"),)) == [("eu", "control plane", BILLED), ("us", "unknown", None)]
+
+
+def test_of_two_clusters_that_the_bill_calls_alike_each_is_known_by_its_whole_id() -> None:
+    theirs = f"{EKS}prod".replace("central", "north")
+    both = fee("prod"), fee(None, resource_id=theirs, effective=Decimal("4.80"))
+    bill = [row | {"tags": ("aws:eks:cluster-name=prod",)} for row in CLUSTERS]
+    named = (("eu", f"{EKS}prod"), ("us", theirs))
+    found = [("eu", "control plane", BILLED), ("us", "control plane", Decimal("4.80"))]
+    assert planes(*both, billed_as=named) == planes(*both, bill=bill, billed_as=named) == found
+
+
+def test_what_another_clusters_nodes_are_called_by_is_no_name_either_if_the_configuration_says_so() -> None:
+    bill = [CLUSTERS[0], CLUSTERS[1] | {"tags": ("aws:eks:cluster-name=prod",)}]
+    doubt = [("", "control plane", BILLED), ("eu", "unknown", None), ("us", "unknown", None)]
+    assert planes(fee("prod"), bill=bill, billed_as=(("eu", "prod"),)) == doubt
+
+
+def test_a_name_of_a_cluster_that_was_not_read_is_nobody_elses() -> None:
+    assert planes(fee("prod"), billed_as=(("asia", "prod"),))[0] == ("", "outside the cluster", BILLED)
 
 
 def test_what_two_clusters_nodes_are_called_by_is_no_name() -> None:

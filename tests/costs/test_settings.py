@@ -10,6 +10,7 @@ import pytest
 
 from gocoffee_ops.analysis.costs.owners import Teams
 from gocoffee_ops.analysis.costs.prices import PriceBook
+from gocoffee_ops.analysis.costs.shares import Rules
 from gocoffee_ops.config import load_config
 from gocoffee_ops.errors import ConfigError
 from gocoffee_ops.evidence.ledger import Ledger
@@ -23,6 +24,16 @@ from gocoffee_ops.session import Place, Session
 
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
 CLUSTER = '[[environments.p.clusters]]\nname = "eu"\ncontext = "eu"\n'
+ARN = "arn:aws:eks:us-east-1:111122223333:cluster"
+TWO_AS = """[[environments.p.clusters]]
+name = "eu-2"
+context = "eu-2"
+billed_as = "{}"
+[[environments.p.clusters]]
+name = "us"
+context = "us"
+billed_as = "{}"
+"""
 PRICES = """[environments.p.prices]
 currency = "EUR"
 priced_on = 2026-11-01
@@ -91,6 +102,17 @@ def test_teams_alone_give_empty_tables_of_prices_and_budgets(tmp_path: Path) -> 
     assert cost_settings.conventions(live)["cpu_weight"].tolist() == [9.0]
 
 
+def test_what_the_bill_calls_the_clusters_is_on_record(tmp_path: Path) -> None:
+    """Alone too, when nothing else is said of money; an id stays whole."""
+    path = written(tmp_path, TWO_AS.format("Prod", f"{ARN}/prod"))
+    live = session(tmp_path / "live", open_places(load_config(path).environments["p"], now=NOW).places[-1])
+    assert cost_settings.conventions(live)["billed_as"].tolist() == [("eu-2=Prod", f"us={ARN}/prod")]
+
+    again = session(tmp_path / "again", Place(Target("costs", "p"), NOW, recording=Recording(tmp_path / "live")))
+    rules = Rules.of(cost_settings.conventions(again), as_of=NOW)
+    assert rules.billed_as == (("eu-2", "Prod"), ("us", f"{ARN}/prod"))
+
+
 def test_a_budget_may_be_nothing(tmp_path: Path) -> None:
     budgets = load_config(written(tmp_path, PRICES.replace("4000", "0"))).environments["p"].budgets
     assert budgets is not None
@@ -125,6 +147,10 @@ def test_config_check_asks_the_settings_too(tmp_path: Path) -> None:
             PRICES.replace('["go-coffee/deployment/payments"]', '["go-coffee"]'),
             r"gives 'go-coffee' to 'shop' and to 'pay'",
         ),
+        (TWO_AS.format("", "x"), r"clusters\[1\]\.billed_as is no name or id of a bill \(allowed: one without spaces"),
+        (TWO_AS.format("two names", "x"), r"billed_as is no name or id of a bill"),
+        (TWO_AS.format("prod", "Prod"), r"the bill's 'Prod' is cluster 'eu-2' and cluster 'us' \(allowed: .* whole id"),
+        (TWO_AS.format("eu", "x"), r"the bill's 'eu' is cluster 'eu' and cluster 'eu-2'"),
     ],
 )
 def test_a_mistake_names_its_key_and_what_is_allowed(tmp_path: Path, text: str, said: str) -> None:

@@ -374,8 +374,9 @@ def test_the_billing_lag_is_the_longest_of_the_bills_and_the_usual_one_without_a
 
 def test_a_core_weighs_what_the_configuration_says_and_the_usual_where_it_says_nothing() -> None:
     moment = datetime(2026, 11, 25, tzinfo=UTC)
-    assert costs.Rules.of(pd.DataFrame({"cpu_weight": [7.5]}), as_of=moment).cpu_weight == 7.5
-    assert costs.Rules.of(pd.DataFrame({"cpu_weight": []}), as_of=moment) == costs.Rules(moment)
+    told = pd.DataFrame({"cpu_weight": [7.5], "billed_as": [("eu=prod", "us=arn:x=y")]})
+    assert costs.Rules.of(told, as_of=moment) == costs.Rules(moment, 7.5, billed_as=(("eu", "prod"), ("us", "arn:x=y")))
+    assert costs.Rules.of(told.head(0), as_of=moment) == costs.Rules(moment)
 
 
 def test_hours_outside_of_the_bills_days_are_in_no_bill(one: Scene) -> None:

@@ -110,7 +110,8 @@ def allocate(
     shares = Shares(nodes, hours, days, rules)
     things = Things(nodes, volumes, balancers, unread=objects.unread)
     claims = [claim(charge, things) for charge in bill]
-    planes = Planes(sorted({node["cluster"] for node in nodes}), zip(bill, claims, strict=True), unread=objects.unread)
+    clusters = sorted({node["cluster"] for node in nodes})
+    planes = Planes(clusters, zip(bill, claims, strict=True), unread=objects.unread, billed_as=rules.billed_as)
     settled = rules.as_of - timedelta(hours=lag_h)
     allocation = _Allocation(shares, Teams.of(teams), PriceBook.of(prices), planes, settled)
     for at, (charge, found) in enumerate(zip(bill, claims, strict=True)):

@@ -101,21 +101,32 @@ class _Strange:
 class Planes:
     """The control planes of a bill: whose each fee is, and on which days a cluster has none.
 
-    A cluster is known by our name of it, and by what the tags of its nodes' rows call it. A fee of another name is another
-    cluster's; one that names none may be anybody's.
+    A cluster is known by our name of it, by what it is said to be `billed_as` (a name, or a whole id), and by what the tags of
+    its nodes' rows call it. A fee of another name is another cluster's; one that names none may be anybody's.
     """
 
-    def __init__(self, clusters: Iterable[str], bill: Iterable[tuple[Row, Claim]], *, unread: bool = False) -> None:
+    def __init__(
+        self,
+        clusters: Iterable[str],
+        bill: Iterable[tuple[Row, Claim]],
+        *,
+        unread: bool = False,
+        billed_as: Iterable[tuple[str, str]] = (),
+    ) -> None:
         self._clusters = tuple(clusters)
         self._unread = unread  # whether a cluster was not read: a fee of another name may be its
         self._paid: set[tuple[str, datetime]] = set()
         self._strange: defaultdict[datetime, _Strange] = defaultdict(_Strange)
         bill = list(bill)
         learnt = self._learnt(bill)
+        of_tags = set(learnt)
+        for cluster, name in billed_as:
+            if cluster in self._clusters:
+                learnt[name.lower()].add(cluster)
         self._names = {cluster.lower(): cluster for cluster in self._clusters}
         self._names |= {name: min(whose) for name, whose in learnt.items() if len(whose) == 1}
         self._shared = {name for name, whose in learnt.items() if len(whose) > 1}  # no name, as two are called by it
-        self._told = {min(whose) for whose in learnt.values() if len(whose) == 1}  # whose name the bill itself uses
+        self._told = {min(learnt[name]) for name in of_tags - self._shared}  # whose name the bill itself uses
         for charge, claim in bill:
             if claim.line == CONTROL_PLANE and not self._other(charge):
                 whose = self.whose(charge)
@@ -124,7 +135,7 @@ class Planes:
                 else:
                     self._paid.add((whose, charge["day"]))
 
-    def _learnt(self, bill: Iterable[tuple[Row, Claim]]) -> dict[str, set[str]]:
+    def _learnt(self, bill: Iterable[tuple[Row, Claim]]) -> defaultdict[str, set[str]]:
         """Clusters by what the rows of their nodes call them."""
         found: defaultdict[str, set[str]] = defaultdict(set)
         for charge, claim in bill:
@@ -135,7 +146,8 @@ class Planes:
 
     def whose(self, charge: Row) -> str | None:
         """The cluster whose control plane a row is for, where the row says it."""
-        called = [*fee_names(charge), tail(charge["resource_id"] or "")]
+        whole = (charge["resource_id"] or "").lower()
+        called = [whole, *fee_names(charge), tail(whole)]
         return next((self._names[name] for name in called if name in self._names), None)
 
     def home(self, charge: Row) -> dict[str, Any]:

@@ -37,17 +37,23 @@ TOO_MUCH = "more was measured or requested than the node has"
 
 @dataclass(frozen=True)
 class Rules:
-    """How hours are judged: what a core weighs, whose pods are the system's, until when there are hours."""
+    """How hours and rows are judged: what a core weighs, whose pods are the system's, until when there are hours.
+
+    `billed_as` has clusters with what the bill calls them, by name or by id.
+    """
 
     as_of: datetime
     cpu_weight: float = CPU_WEIGHT
     system_namespaces: tuple[str, ...] = SYSTEM_NAMESPACES
+    billed_as: tuple[tuple[str, str], ...] = ()
 
     @classmethod
     def of(cls, conventions: pd.DataFrame, *, as_of: datetime) -> Rules:
         """The environment's (`queries.cost_settings.conventions`); the usual ones where it states none."""
         given = [float(weight) for weight in conventions["cpu_weight"]]
-        return cls(as_of, given[0] if given else CPU_WEIGHT)
+        named = [one.partition("=") for names in conventions["billed_as"] for one in names]
+        billed_as = tuple((cluster, name) for cluster, _, name in named)
+        return cls(as_of, given[0] if given else CPU_WEIGHT, billed_as=billed_as)
 
 
 class Kind(NamedTuple):
