@@ -187,8 +187,7 @@ def charged(line: Mapping[str, Any], basis: str) -> Decimal:
     >>> charged({"billed": Decimal(50), "billed_unsigned": Decimal(150)}, "billed")
     Decimal('100')
     """
-    unsigned: Decimal = line[f"{basis}_unsigned"]
-    return (unsigned + abs(line[basis])) / 2
+    return Decimal(line[f"{basis}_unsigned"] + abs(line[basis])) / 2
 
 
 def unseen_share(lines: Mapping[str, Mapping[str, Any]]) -> float:
