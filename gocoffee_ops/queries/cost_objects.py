@@ -230,6 +230,7 @@ def load_balancers(ask: Ask[Cluster]) -> Rows:
             {
                 "namespace": meta.namespace,
                 "service": meta.name,
+                "service_uid": meta.uid,
                 "addresses": [each.ip or each.hostname for each in one.status.load_balancer.ingress or ()],
                 "ports": [f"{port.port}/{port.protocol}" for port in one.spec.ports or ()],
                 "ready": len(here.ready) if here else 0,

@@ -55,6 +55,7 @@ BALANCER_TABLE = Schema(
     (
         Column("namespace", "string"),
         Column("service", "string"),
+        Column("service_uid", "string", help="after which a provider may name what it made"),
         Column("addresses", "list[string]", help="as the provider gave them; none: it has made none yet"),
         Column("ports", "list[string]", help="port/protocol"),
         Column("ready", "Int64", help="endpoints that take traffic"),

@@ -29,11 +29,19 @@ VOLUME_TABLE = volumes(
     {"volume": "eu-1", "volume_handle": "projects/shop/zones/europe-west3-a/disks/twice-1"},
     {"volume": "eu-2", "volume_handle": "projects/shop/zones/europe-west3-b/disks/twice-1"},
 )
+UID = "0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0"
+RULES = "//compute.googleapis.com/projects/shop/regions/europe-west3/forwardingRules"
 BALANCER_TABLE = load_balancers(
     {"service": "net", "addresses": ("k8s-shop-net-0a1b2c-00ff00ff00ff00ff.elb.eu-central-1.amazonaws.com",)},
     {"service": "classic", "addresses": ("a0b1c2d3e4f5-1234567.eu-central-1.elb.amazonaws.com",)},
     {"service": "ip", "addresses": ("34.107.1.10",)},
     {"service": "tagged", "addresses": ()},
+    {"service": "rule", "addresses": ("34.107.1.11",), "service_uid": UID},
+    {
+        "service": "classic-too",
+        "addresses": ("a1f1e2d3c4b5a69788796a5b4c3d2e1f-99.eu-central-1.elb.amazonaws.com",),
+        "service_uid": UID.replace("0f1e", "1f1e"),
+    },
 )
 THINGS = Things(rows(NODE_TABLE, NODES), rows(VOLUME_TABLE, VOLUMES), rows(BALANCER_TABLE, LOAD_BALANCERS))
 
@@ -66,6 +74,11 @@ def charge(**row: Any) -> dict[str, Any]:
         (f"{ELB}/net/k8s-shop-net-0a1b2c/00ff00ff00ff00ff", ["net"]),
         (f"{ELB}/a0b1c2d3e4f5", ["classic"]),
         ("projects/shop/regions/europe-west3/forwardingRules/34.107.1.10", ["ip"]),
+        (f"{RULES}/a0f1e2d3c4b5a69788796a5b4c3d2e1f", ["rule"]),
+        (f"{RULES}/a0f1e2d3c4b5a69788796a5b4c3d2e1f0", []),
+        (f"{ELB}/a1f1e2d3c4b5a69788796a5b4c3d2e1f", ["classic-too"]),
+        ("//storage.googleapis.com/projects/_/buckets/a0f1e2d3c4b5a69788796a5b4c3d2e1f", []),
+        (f"{RULES}/a", []),
         ("i-0abc1234", []),
         ("0", []),
         (None, []),
@@ -75,6 +88,12 @@ def test_an_id_finds_what_has_it(identity: str | None, names: list[str]) -> None
     found = THINGS.find(charge(resource_id=identity))
 
     assert [thing.row.get("node") or thing.row.get("volume") or thing.row["service"] for thing in found] == names
+
+
+def test_a_forwarding_rule_of_a_number_is_found_by_its_name() -> None:
+    found = THINGS.find(charge(resource_id=f"{RULES}/4711", resource_name="a0f1e2d3c4b5a69788796a5b4c3d2e1f"))
+
+    assert [thing.row["service"] for thing in found] == ["rule"]
 
 
 def test_a_tag_finds_the_service_that_a_load_balancer_was_made_for() -> None:

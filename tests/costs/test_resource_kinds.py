@@ -192,3 +192,16 @@ def test_c09_a_public_ip_of_azure_is_its_services_and_no_list_price_stands_besid
     assert [(line["line"], line["why"]) for line in shared] == [
         ("unknown", "two objects have this id: load balancer eu/go-coffee/web and load balancer eu/go-coffee/api")
     ]
+
+
+def test_c09_a_forwarding_rule_of_google_is_its_services_by_the_uid_and_no_list_price_stands_beside_it() -> None:
+    rule = (
+        "//compute.googleapis.com/projects/shop/regions/europe-west3/forwardingRules/a0f1e2d3c4b5a69788796a5b4c3d2e1f"
+    )
+    row = {"resource_id": rule, "service": "Networking", "usage_unit": "hour"}
+    table = load_balancers({"service": "web", "service_uid": "0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0"})
+    found = records(allocated(charges(LISTED | row), objects(node_table=nodes(), balancer_table=table)))
+
+    assert [(line["line"], line["workload"], line["effective"]) for line in found] == [
+        ("load balancer", "service/web", Decimal(10))
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -178,6 +179,7 @@ def test_load_balancers_tell_what_stands_behind_them(ops: Session, cluster: Clus
     assert (row["service"], row["ready"], row["pods"], row["addresses"], row["ports"]) == (
         "balanced", 0, 0, (), ("80/TCP",),
     )  # fmt: skip
+    assert str(uuid.UUID(row["service_uid"])) == row["service_uid"]
 
 
 def test_containers_tell_what_sizes_them_by_names_alone(ops: Session, cluster: Cluster, namespace: str) -> None:

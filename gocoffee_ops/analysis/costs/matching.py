@@ -122,14 +122,17 @@ def _apart(path: str, other: str) -> bool:
     return bool(one) and kind == other_kind and one != another and not numbered
 
 
-def _balancer_keys(address: str) -> Iterator[str]:
-    """By which a load balancer's address may stand in a bill: whole, its first label, and that without its last part."""
-    yield address.lower()
-    first = address.lower().partition(".")[0]
-    if not first.isdigit():
-        yield first
-        if "-" in first:
-            yield first.rpartition("-")[0]
+def _balancer_keys(balancer: Row) -> Iterator[str]:
+    """What a bill may call a load balancer: after its Service's uid, or an address whole, its first label, that without its end."""
+    if balancer["service_uid"]:  # so Kubernetes names it, where the provider does not
+        yield f"a{balancer['service_uid'].lower().replace('-', '')}"[:32]
+    for address in balancer["addresses"] or ():
+        yield address.lower()
+        first = address.lower().partition(".")[0]
+        if not first.isdigit():
+            yield first
+            if "-" in first:
+                yield first.rpartition("-")[0]
 
 
 class Things:
@@ -153,7 +156,7 @@ class Things:
         for balancer in load_balancers:
             thing = Thing("load balancer", balancer)
             self._services[f"{balancer['namespace']}/{balancer['service']}"].append(thing)
-            for key in {key for address in balancer["addresses"] or () for key in _balancer_keys(address)}:
+            for key in set(_balancer_keys(balancer)):
                 self._short[key].append(thing)
 
     def _learn(self, thing: Thing, identity: str | None) -> None:

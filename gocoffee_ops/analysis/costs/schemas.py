@@ -154,6 +154,7 @@ LOAD_BALANCERS = Schema(
         Column("cluster", "string"),
         Column("namespace", "string"),
         Column("service", "string"),
+        Column("service_uid", "string", optional=True),
         Column("addresses", "list[string]"),
         Column("ready", "Int64", help="endpoints that take traffic"),
         Column("pods", "Int64", help="that its selector finds"),

@@ -74,10 +74,16 @@ class Reached(Shape):
     load_balancer: LoadBalancer = msgspec.field(default_factory=LoadBalancer)
 
 
+class ServiceMeta(AnnotatedMeta):
+    """metadata of a Service, after whose uid its load balancer may be named."""
+
+    uid: str = ""
+
+
 class Service(Shape):
     """A Service."""
 
-    metadata: AnnotatedMeta
+    metadata: ServiceMeta
     spec: ServiceSpec = msgspec.field(default_factory=ServiceSpec)
     status: Reached = msgspec.field(default_factory=Reached)
 
