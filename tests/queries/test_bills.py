@@ -20,7 +20,7 @@ from gocoffee_ops.config import BillConfig, Environment
 from gocoffee_ops.errors import NotFound, UsageError
 from gocoffee_ops.model import Status, Target
 from gocoffee_ops.places import open_places
-from gocoffee_ops.places.checked import check_environment
+from gocoffee_ops.places.checked import BILL_DAYS, check_environment
 from gocoffee_ops.queries import bills
 from gocoffee_ops.session import Session
 from gocoffee_ops.sources.focus import Bill, Folder
@@ -329,7 +329,8 @@ def test_a_window_that_is_none_is_wrong_usage(tmp_path: Path, arguments: dict[st
 
 def test_it_is_configured_and_checked_like_any_system(tmp_path: Path) -> None:
     now = datetime.now(UTC)
-    write_csv(tmp_path / "bill" / "a.csv", [charge(ChargePeriodStart=now - timedelta(days=3))])
+    days = (now - timedelta(days=back) for back in range(BILL_DAYS + 1))
+    write_csv(tmp_path / "bill" / "a.csv", [charge(ChargePeriodStart=day) for day in days])
     system = BillConfig.model_validate(
         {"name": "aws", "path": str(tmp_path / "bill"), "team_tag": "user:team", "lag_h": 24}
     )

@@ -299,7 +299,7 @@ def _day_before() -> Callable[[Asked], Answer]:
     return script
 
 
-def test_it_is_configured_and_checked_like_any_system_with_one_request() -> None:
+def test_it_is_configured_and_checked_like_any_system_with_one_request_and_only_where_that_may_cost_money() -> None:
     with serving(_day_before()) as server:
         system = CostExplorerConfig(name="payer", endpoint_url=server.url, team_tag="user:team", max_requests=3)
         environment = Environment(name="prod", cost_explorers=(system,))
@@ -309,6 +309,8 @@ def test_it_is_configured_and_checked_like_any_system_with_one_request() -> None
         source = place.connect()
         assert (source.team_tag, source.max_requests) == ("user:team", 3)
         (line,) = check_environment(environment)
+        assert (line.target, line.status, len(server.asked)) == ("cost_explorer/payer", Status.UNKNOWN, 0)
+        (line,) = check_environment(environment, paid=True)
         assert (line.target, line.status, len(server.asked)) == ("cost_explorer/payer", Status.OK, 1)
 
 

@@ -173,11 +173,19 @@ def test_a_user_who_runs_it_on_the_environment_itself_has_it_whole(
 
 @pytest.mark.timeout(900)
 def test_h19_what_is_lost_soonest_stands_first_in_the_evidence(runs: dict[str, tuple[int, str, Path]]) -> None:
-    """Logs, of the run before the last restart too, events and sessions; all of it hashed, none of it changed since."""
+    """Logs, of the run before the last restart too, events, how containers last ended, and sessions; all of it hashed, none of it
+    changed since."""
     folder = runs["forensics"][2]
     verify(folder / "evidence", json.loads((folder / "run.json").read_text())["head"])
     bodies = [entry.body for entry in read_entries(folder / "evidence") if entry.kind == "query"]
-    lost = {"logs.lines", "cluster.events", "nodes.events", "database.activity", "database.blocking"}
+    lost = {
+        "logs.lines",
+        "cluster.events",
+        "nodes.events",
+        "workloads.restarts",
+        "database.activity",
+        "database.blocking",
+    }
     about = {"log_store.reach", "log_store.lines", "cluster.event_horizon"}
     first = list(dict.fromkeys(body["query"] for body in bodies))[: len(lost | about)]
     assert (first[0], set(first)) == ("logs.lines", lost | about)
