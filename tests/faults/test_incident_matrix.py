@@ -270,7 +270,7 @@ def test_all_that_no_fault_strikes_is_whole(run_of: Callable[[str], Ran], fault:
     ran, whole = run_of(fault), run_of("none")
     for target, counts in whole.run["coverage"]["by_target"].items():
         lost = 4 if target == "cluster/eu" else 0  # three reads of logs, and the kind
-        assert ran.covered(target)[0] == counts["answered"] - lost
+        assert ran.covered(target)[0] == counts["answered"] - lost, ran.run["coverage"]
     bad = {heading for heading, state in ran.states().items() if state != "ok"}
     assert all(heading in NEEDS_LOGS or heading.startswith((*LOG_SECTIONS, "Verdict")) for heading in bad), bad
     assert {one["state"] for one in ran.run["cells"]} <= {"ok", "failed", "blocked"}  # none was cut off by a deadline
