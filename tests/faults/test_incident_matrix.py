@@ -83,7 +83,7 @@ FAULTS = {
         http_proxy.hangs,
         http_proxy.hangs,
         Answer(stall=True),
-        Kind("/horizontalpodautoscalers", "scaling.autoscalers", "autoscalers_able"),
+        Kind("/validatingadmissionpolicies", "control_plane.admission_policies", "admission_policies_apply"),
         ("no answer after", LATE, "no answer after"),
     ),
     "401": Fault(
