@@ -136,7 +136,7 @@ def check_environment(
     """
     opened = open_places(environment, now=now or datetime.now(UTC))
     sources: dict[Target, Any] = {}
-    checked, found = list[Checked](), list[Finding]()
+    checked, found = list[Checked](), list[tuple[str, Finding]]()
     with tempfile.TemporaryDirectory(prefix="gocoffee-ops-check-") as folder:
         ledger = Ledger(Path(folder), opened.redactor)
         session = Session(
@@ -162,15 +162,12 @@ def check_environment(
                 continue  # every target's own error stands in the ledger, read below
             unheard |= {f"{kind}/{name}" for name in silent(table)[kind]}
             if kind in JUDGES:
-                found += JUDGES[kind](table, opened.thresholds)
-        found += _bills(session)
+                found += ((kind, finding) for finding in JUDGES[kind](table, opened.thresholds))
+        found += (("bill", finding) for finding in _bills(session))
         answers: dict[str, Any] = {}
         for body in (entry.body for entry in ledger.entries() if entry.kind == "query"):
             answers[body["target"]] = max(answers.get(body["target"], body), body, key=_lack)
-    judged: defaultdict[str, list[Finding]] = defaultdict(list)
-    for finding in found:
-        if finding.status is not Status.OK:
-            judged[finding.subject].append(finding)
+    judged = _by_place(found, [str(place.target) for place in opened.places])
     for place in opened.places:
         where = opened.redactor.text(place.detail)
         if place.target.kind not in kinds:
@@ -184,6 +181,22 @@ def check_environment(
         status, result = _told(body, judged[str(place.target)], heard=heard)
         checked.append(Checked(str(place.target), where, status, result, heard and body["error"] is None))
     return checked
+
+
+def _by_place(found: Sequence[tuple[str, Finding]], targets: Sequence[str]) -> Mapping[str, list[Finding]]:
+    """What is not OK, by place; what is told of a kind as a whole, as that nothing of it was seen, is told at each of its places.
+
+    >>> none = Finding(Status.UNKNOWN, "bill_days_present", "bills", "no day of a bill was seen")
+    >>> [(target, len(findings)) for target, findings in _by_place([("bill", none)], ["bill/aws", "redis/main"]).items()]
+    [('bill/aws', 1)]
+    """
+    judged: defaultdict[str, list[Finding]] = defaultdict(list)
+    for kind, finding in found:
+        whole = [target for target in targets if target.startswith(f"{kind}/")]
+        for target in [finding.subject] if finding.subject in targets else whole:
+            if finding.status is not Status.OK:
+                judged[target].append(finding)
+    return judged
 
 
 def _lack(body: Mapping[str, Any]) -> tuple[bool, bool]:
