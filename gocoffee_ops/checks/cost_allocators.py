@@ -9,7 +9,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from gocoffee_ops.checks.costs import NEXT, money
+from gocoffee_ops.checks.cost_shares import NEXT, money
 from gocoffee_ops.checks.grading import counted, grade, percent
 from gocoffee_ops.frames import records
 from gocoffee_ops.model import Finding, Status, Thresholds

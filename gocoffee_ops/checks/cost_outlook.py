@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from gocoffee_ops.checks.bills import bills_unread
-from gocoffee_ops.checks.costs import NEXT, bills_lacking, money, unseen_share
+from gocoffee_ops.checks.cost_shares import NEXT, bills_lacking, money, unseen_share
 from gocoffee_ops.checks.grading import concluded, counted, grade, percent, seconds
 from gocoffee_ops.frames import records
 from gocoffee_ops.model import Finding, Number, Status, Thresholds

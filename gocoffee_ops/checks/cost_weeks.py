@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from gocoffee_ops.checks.costs import NEXT, money
+from gocoffee_ops.checks.cost_shares import NEXT, money
 from gocoffee_ops.checks.grading import concluded, grade
 from gocoffee_ops.frames import records
 from gocoffee_ops.model import Finding, Number, Status, Thresholds

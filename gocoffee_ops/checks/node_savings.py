@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from gocoffee_ops.checks.costs import money
+from gocoffee_ops.checks.cost_shares import money
 from gocoffee_ops.checks.grading import COST_ANALYSIS, concluded, counted
 from gocoffee_ops.frames import records
 from gocoffee_ops.model import Finding, Status

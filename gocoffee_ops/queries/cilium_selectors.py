@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from gocoffee_ops.analysis.scheduling import Requirement, holds
-from gocoffee_ops.queries.listing import Lists
+from gocoffee_ops.queries.listing import Surroundings
 from gocoffee_ops.queries.objects import requirements
 from gocoffee_ops.sources.kubernetes.cilium_shapes import Endpoint, Policy, Rule
 from gocoffee_ops.sources.kubernetes.lists import ADDRESSED_NODES, CILIUM_ENDPOINTS, LABELLED_NAMESPACES
@@ -58,17 +58,8 @@ def with_sources(labels: Iterable[str]) -> dict[str, str]:
     return found
 
 
-class Found:
+class Found(Surroundings):
     """What selectors are held against; each list is read when the first of them needs it."""
-
-    def __init__(self, lists: Lists, namespace: str) -> None:
-        self._lists = lists
-        self._namespace = namespace
-
-    @property
-    def whole(self) -> bool:
-        """Whether the whole cluster is read, and not one namespace of it."""
-        return not self._namespace
 
     @cached_property
     def namespaces(self) -> dict[str, dict[str, str]]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from gocoffee_ops.errors import Forbidden, Unsupported
 from gocoffee_ops.frames import Schema
 from gocoffee_ops.queries.query import Ask
-from gocoffee_ops.sources.kubernetes import Cluster, Kind
+from gocoffee_ops.sources.kubernetes import Cluster, Kind, discovery
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -44,7 +44,7 @@ class Lists:
         try:
             return self.each(kind, _itself, namespace=namespace, label_selector=label_selector)
         except (Unsupported, Forbidden):
-            if self._ask.source.serves(kind, self._ask.deadline):
+            if discovery.serves(self._ask.source, kind, self._ask.deadline):
                 raise
             return []
 
@@ -106,6 +106,19 @@ class Lists:
         if self._restarts:
             notes["expired_and_read_again"] = self._restarts
         return notes | more
+
+
+class Surroundings:
+    """What the selectors of a question are held against; a subclass reads each list when the first of them needs it."""
+
+    def __init__(self, lists: Lists, namespace: str) -> None:
+        self._lists = lists
+        self._namespace = namespace
+
+    @property
+    def whole(self) -> bool:
+        """Whether the whole cluster is read, and not one namespace of it."""
+        return not self._namespace
 
 
 def _itself(item: T) -> T:

@@ -10,7 +10,7 @@ from typing import Any
 
 from gocoffee_ops.analysis.scheduling import Requirement, selects
 from gocoffee_ops.errors import Malformed
-from gocoffee_ops.queries.listing import Lists
+from gocoffee_ops.queries.listing import Surroundings
 from gocoffee_ops.queries.objects import requirements
 from gocoffee_ops.sources.kubernetes.lists import ADDRESSED_PODS, LABELLED_NAMESPACES, RANGED_NODES
 from gocoffee_ops.sources.kubernetes.network_policy_shapes import Block, NetworkPolicy, Peer
@@ -21,17 +21,8 @@ Network = IPv4Network | IPv6Network
 EVERY = LabelSelector()
 
 
-class Around:
+class Around(Surroundings):
     """What selectors and blocks are held against; each list is read when the first of them needs it."""
-
-    def __init__(self, lists: Lists, namespace: str) -> None:
-        self._lists = lists
-        self._namespace = namespace
-
-    @property
-    def whole(self) -> bool:
-        """Whether the whole cluster is read, and not one namespace of it."""
-        return not self._namespace
 
     @cached_property
     def namespaces(self) -> dict[str, Labels]:

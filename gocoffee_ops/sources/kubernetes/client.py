@@ -18,7 +18,7 @@ from gocoffee_ops.sources.deadline import Deadline
 from gocoffee_ops.sources.kubernetes import failures, shapes
 from gocoffee_ops.sources.kubernetes.bodies import Head, Seen, Take, poured, whole_body
 from gocoffee_ops.sources.kubernetes.credentials import SERVICE_ACCOUNT, Access, Where, bearer_secrets, load, server_of
-from gocoffee_ops.sources.kubernetes.discovery import Groups
+from gocoffee_ops.sources.kubernetes.discovery import Groups, served_groups
 from gocoffee_ops.sources.kubernetes.failures import Failure, Reply, Request
 from gocoffee_ops.sources.kubernetes.lists import PAGE, Kind, Listing, page_decoder
 from gocoffee_ops.sources.kubernetes.paging import Ahead
@@ -61,7 +61,7 @@ class Cluster:
         self.target = f"cluster/{self.name}"
         self.custom_resources = custom_resources
         self.adds_nodes = adds_nodes
-        self.groups = Groups(self._groups)
+        self.groups = Groups(partial(served_groups, self))
         self._where = Where(context or "", str(kubeconfig or ""), in_cluster, str(service_account))
         self._on_secret = on_secret
         self._page_size = page_size
@@ -191,24 +191,6 @@ class Cluster:
     def server_version(self, deadline: Deadline) -> shapes.Version:
         """The API server's version (`v1.36.3`), and when it was built. Permission: every authenticated user has it."""
         return self.read(Request("get", "/version", "/version"), shapes.Version, deadline)
-
-    def serves(self, kind: Kind[Any], deadline: Deadline) -> bool:
-        """Whether a resource that not every cluster has is there to be listed.
-
-        Where its group is served in other versions alone, `errors.NotFound` or `errors.Unsupported` is raised: there may be
-        some, and we cannot read them. Permission: every authenticated user has it.
-        """
-        if kind.group not in self._groups(deadline):
-            return False
-        version = Request("get", kind.api, kind.api, kind.group, kind.version)
-        return any(one.name == kind.plural for one in self.read(version, shapes.ApiResources, deadline).resources or ())
-
-    def _groups(self, deadline: Deadline) -> frozenset[str]:
-        request = Request("get", "/apis", "/apis")
-        found = self.read(request, shapes.ApiGroups, deadline)
-        if found.kind != "APIGroupList":
-            raise self._malformed(request, f"a {found.kind} instead of an APIGroupList")
-        return frozenset(one.name for one in found.groups or ())
 
     def require_namespace(self, namespace: str, deadline: Deadline) -> None:
         """Raise NotFound when there is no such namespace: a list in it would just be empty."""

@@ -1,13 +1,20 @@
-"""Which groups of APIs a cluster serves, asked once for many questions."""
+"""Which groups and resources a cluster serves; the groups are asked for once for many questions."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
-from gocoffee_ops.errors import OpsError
+from gocoffee_ops.errors import Malformed, OpsError
 from gocoffee_ops.sources.deadline import Deadline
+from gocoffee_ops.sources.kubernetes import shapes
+from gocoffee_ops.sources.kubernetes.failures import Request
+from gocoffee_ops.sources.kubernetes.lists import Kind
+
+if TYPE_CHECKING:
+    from gocoffee_ops.sources.kubernetes.client import Cluster
 
 KEPT_S = 60.0  # of a notebook that is open for hours: what is installed meanwhile is seen
 
@@ -39,3 +46,26 @@ class Groups:
             return self._read(deadline)
         except OpsError:
             return frozenset()
+
+
+def served_groups(cluster: Cluster, deadline: Deadline) -> frozenset[str]:
+    """The groups that a cluster serves, in whatever version. Permission: every authenticated user has it."""
+    request = Request("get", "/apis", "/apis")
+    found = cluster.read(request, shapes.ApiGroups, deadline)
+    if found.kind != "APIGroupList":
+        why, hint = f"a {found.kind} instead of an APIGroupList", "is this the address of an API server?"
+        raise Malformed(request.what, target=cluster.target, why=why, hint=hint)
+    return frozenset(one.name for one in found.groups or ())
+
+
+def serves(cluster: Cluster, kind: Kind[Any], deadline: Deadline) -> bool:
+    """Whether a resource that not every cluster has is there to be listed.
+
+    Where its group is served in other versions alone, `errors.NotFound` or `errors.Unsupported` is raised: there may be
+    some, and we cannot read them. Permission: every authenticated user has it.
+    """
+    if kind.group not in served_groups(cluster, deadline):
+        return False
+    version = Request("get", kind.api, kind.api, kind.group, kind.version)
+    found = cluster.read(version, shapes.ApiResources, deadline)
+    return any(one.name == kind.plural for one in found.resources or ())
