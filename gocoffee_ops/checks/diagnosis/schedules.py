@@ -20,6 +20,7 @@ MACROS = {
     "@hourly": "0 * * * *",
 }
 FIELDS = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 6))
+ANY_TIME = datetime(2026, 1, 1)  # noqa: DTZ001 - only the fields of a schedule are read by it, and cronsim's own times have no zone
 LEAP_YEAR = 2024
 TERM = re.compile(r"(?P<from>[*?]|\d+|[A-Za-z]{3})(?P<to>-(\d+|[A-Za-z]{3}))?(/(?P<step>\d+))?")
 ZONED = re.compile(r"(?:CRON_)?TZ=(\S+)\s+(.*)")
@@ -93,11 +94,11 @@ def _parsed(fields: Sequence[str]) -> None:
     """Raises ValueError for what cronsim does not understand, NeverDue for what it refuses as no such day ever comes."""
     minute, hour, day, month, weekday = fields
     try:
-        CronSim(" ".join(fields), datetime(2026, 1, 1))  # noqa: DTZ001 - any time will do
+        CronSim(" ".join(fields), ANY_TIME)
     except CronSimError as error:
         try:
-            one = CronSim(" ".join((minute, hour, "1", month, weekday)), datetime(2026, 1, 1))  # noqa: DTZ001
-            days = CronSim(" ".join((minute, hour, day, "1", weekday)), datetime(2026, 1, 1)).days  # noqa: DTZ001
+            one = CronSim(" ".join((minute, hour, "1", month, weekday)), ANY_TIME)
+            days = CronSim(" ".join((minute, hour, day, "1", weekday)), ANY_TIME).days
         except CronSimError:
             raise ValueError(str(error)) from error
         longest = max(monthrange(LEAP_YEAR, month)[1] for month in one.months)
